@@ -1,0 +1,1 @@
+//! Sources of frames behind one trait: video files, images, cameras, the synthetic camera.

@@ -1,0 +1,1 @@
+//! Neural networks behind one trait; the embedded CPU engine.

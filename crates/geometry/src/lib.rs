@@ -1,0 +1,1 @@
+//! Letterbox, rotated regions, image sampling, rigid fits: pure mathematics of the stages.

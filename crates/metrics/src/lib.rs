@@ -1,0 +1,1 @@
+//! Histograms of stage times, counters, traces.

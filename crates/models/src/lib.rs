@@ -1,0 +1,1 @@
+//! Model files: manifest, roles, hashes, import of foreign bundles.

@@ -1,0 +1,1 @@
+//! From a frame to tracked faces: detection, landmarks, blendshapes, head pose.

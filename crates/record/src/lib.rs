@@ -1,0 +1,1 @@
+//! Sessions on disk: folder, video, data, export.

@@ -1,0 +1,1 @@
+//! Faces as Lab Streaming Layer outlets.

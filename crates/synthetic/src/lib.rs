@@ -1,0 +1,1 @@
+//! The synthetic camera: a rendered, moving head with known landmarks and pose.

@@ -1,0 +1,1 @@
+//! Face identities through misses and crossings; temporal filters.

@@ -1,0 +1,1 @@
+//! Mien as a library: what the program's commands are made of.

@@ -1,0 +1,3 @@
+//! The `mien` program.
+
+fn main() {}
