@@ -41,8 +41,8 @@ impl PixelFormat {
     pub fn fits(self, width: u32, height: u32) -> bool {
         match self {
             Self::Rgb8 | Self::Bgr8 => true,
-            Self::Yuyv => width % 2 == 0,
-            Self::Nv12 => width % 2 == 0 && height % 2 == 0,
+            Self::Yuyv => width.is_multiple_of(2),
+            Self::Nv12 => width.is_multiple_of(2) && height.is_multiple_of(2),
         }
     }
 }
