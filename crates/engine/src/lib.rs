@@ -1,1 +1,16 @@
 //! Neural networks behind one trait; the embedded CPU engine.
+//!
+//! A stage asks an [`Engine`] for its input buffer, writes numbers into it, runs it, and reads the
+//! output buffer. The engine owns all buffers, so nothing is allocated or copied per call by this
+//! crate. Elements are `f32` everywhere; a network that computes in half precision converts inside.
+//!
+//! [`EngineChoice`] names the engines that exist. Nothing falls back silently: an engine that was asked
+//! for by name and cannot run is an error, and [`EngineChoice::Auto`] says what it took and why.
+
+mod choice;
+mod engine;
+mod error;
+
+pub use choice::{EngineChoice, ParseEngineChoiceError};
+pub use engine::{Engine, EngineInfo, EngineOptions, Precision, TensorInfo};
+pub use error::EngineError;

@@ -1,0 +1,53 @@
+//! Which engine to take.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The engine that the user asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// The fastest engine that runs here; loading says which and why.
+    #[default]
+    Auto,
+    /// The embedded engine, on the CPU.
+    Cpu,
+    /// TensorRT on an NVIDIA GPU, or an error.
+    TensorRt,
+}
+
+impl EngineChoice {
+    /// Every choice, in the order of a help text.
+    pub const ALL: [EngineChoice; 3] = [EngineChoice::Auto, EngineChoice::Cpu, EngineChoice::TensorRt];
+
+    /// The word on the command line and in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineChoice::Auto => "auto",
+            EngineChoice::Cpu => "cpu",
+            EngineChoice::TensorRt => "tensorrt",
+        }
+    }
+}
+
+impl fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word that names no engine.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no engine called {0:?}: take auto, cpu or tensorrt")]
+pub struct ParseEngineChoiceError(String);
+
+impl FromStr for EngineChoice {
+    type Err = ParseEngineChoiceError;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        EngineChoice::ALL
+            .into_iter()
+            .find(|choice| choice.name() == word)
+            .ok_or_else(|| ParseEngineChoiceError(word.to_owned()))
+    }
+}
