@@ -1,0 +1,23 @@
+//! Video files through the `ffmpeg` program: pictures with their true times in and out.
+//!
+//! ffmpeg runs as a child process, so a codec that crashes takes no camera with it, nothing has to be
+//! linked, and any format that the machine's ffmpeg knows will do. [`Decoder`] reads raw pictures from
+//! it in the NUT container, [`Encoder`] hands it raw pictures in Matroska: both carry a time per
+//! picture, so variable frame rates survive.
+//!
+//! Children live in a process group of their own (a Ctrl-C on the terminal reaches only Mien, which
+//! then closes its files in order) and are ended and reaped when their owner is dropped.
+
+mod decode;
+mod encode;
+mod error;
+mod matroska;
+mod nut;
+mod probe;
+mod process;
+
+pub use decode::Decoder;
+pub use encode::Encoder;
+pub use error::FfmpegError;
+pub use nut::NutError;
+pub use probe::VideoInfo;

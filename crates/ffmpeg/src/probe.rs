@@ -1,0 +1,165 @@
+//! What a video says about itself before the first frame.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde::Deserialize;
+
+use crate::FfmpegError;
+use crate::process::{Process, file_url};
+
+/// What a video's headers promise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VideoInfo {
+    /// Width in pixels as shown (after the rotation that the file asks for).
+    pub width: u32,
+    /// Height in pixels as shown.
+    pub height: u32,
+    /// Average frames per second; `None` when the file does not say.
+    pub rate_hz: Option<f64>,
+    /// Number of frames; counted by the container, or duration × rate. `None` when neither is known.
+    pub frame_count: Option<u64>,
+    /// Whether `frame_count` is the container's own count.
+    pub frame_count_exact: bool,
+    /// ffmpeg's name of the codec, for instance `h264`.
+    pub codec: String,
+    /// ffmpeg's version, as it prints it.
+    pub ffmpeg_version: String,
+}
+
+impl VideoInfo {
+    /// Fewest frames that an undamaged file would deliver; 0 when nothing is known.
+    pub(crate) fn expected_frames(&self) -> u64 {
+        let count = self.frame_count.unwrap_or(0);
+        // Durations are rounded and frame rates averaged: allow two percent.
+        if self.frame_count_exact { count } else { count - count.div_ceil(50).min(count) }
+    }
+}
+
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default)]
+    program_version: ProgramVersion,
+    #[serde(default)]
+    streams: Vec<Stream>,
+    #[serde(default)]
+    format: Format,
+}
+
+#[derive(Deserialize, Default)]
+struct ProgramVersion {
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Deserialize, Default)]
+struct Format {
+    duration: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    #[serde(default)]
+    codec_name: String,
+    #[serde(default)]
+    width: u32,
+    #[serde(default)]
+    height: u32,
+    avg_frame_rate: Option<String>,
+    r_frame_rate: Option<String>,
+    nb_frames: Option<String>,
+    duration: Option<String>,
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
+}
+
+#[derive(Deserialize)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
+/// Asks ffprobe about the first video stream of the file.
+pub(crate) fn probe(path: &Path) -> Result<VideoInfo, FfmpegError> {
+    let mut arguments: Vec<OsString> = "-v error -hide_banner -protocol_whitelist file,pipe \
+        -print_format json -show_program_version -show_format -show_streams -select_streams V:0 -i"
+        .split_ascii_whitespace()
+        .map(OsString::from)
+        .collect();
+    arguments.push(file_url(path));
+    let mut ffprobe = Process::start("ffprobe", arguments, Stdio::null(), path)?;
+    let unreadable = |reason: String| FfmpegError::Unreadable { path: path.to_owned(), reason };
+    let mut json = Vec::new();
+    ffprobe.take_stdout().read_to_end(&mut json).map_err(|error| unreadable(error.to_string()))?;
+    let ending = ffprobe.wait(path).map_err(|error| unreadable(error.to_string()))?;
+    if !ending.status.success() {
+        let silent = ending.last_words.is_empty();
+        return Err(unreadable(if silent { ending.status.to_string() } else { ending.last_words }));
+    }
+    let report: Report = serde_json::from_slice(&json).map_err(|error| unreadable(error.to_string()))?;
+    let stream =
+        report.streams.first().ok_or_else(|| FfmpegError::NoVideo { path: path.to_owned() })?;
+    if stream.width == 0 || stream.height == 0 {
+        return Err(unreadable("its headers give no picture size".to_owned()));
+    }
+    Ok(describe(stream, &report.format, report.program_version.version))
+}
+
+fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoInfo {
+    let sideways = stream
+        .side_data_list
+        .iter()
+        .find_map(|data| data.rotation)
+        .is_some_and(|rotation| (rotation / 90.0).round() as i64 % 2 != 0);
+    let (width, height) =
+        if sideways { (stream.height, stream.width) } else { (stream.width, stream.height) };
+    let rate_hz = [&stream.avg_frame_rate, &stream.r_frame_rate]
+        .into_iter()
+        .find_map(|rate| rate.as_deref().and_then(parse_ratio));
+    let counted = stream.nb_frames.as_deref().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
+    let duration =
+        [&stream.duration, &format.duration].into_iter().find_map(|d| d.as_deref()?.parse::<f64>().ok());
+    let estimated = rate_hz.zip(duration).map(|(rate, duration)| (rate * duration).round() as u64);
+    VideoInfo {
+        width,
+        height,
+        rate_hz,
+        frame_count: counted.or(estimated),
+        frame_count_exact: counted.is_some(),
+        codec: stream.codec_name.clone(),
+        ffmpeg_version,
+    }
+}
+
+/// `30000/1001` → 29.97; `None` for `0/0`.
+fn parse_ratio(ratio: &str) -> Option<f64> {
+    let (numerator, denominator) = ratio.split_once('/')?;
+    let value = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()?;
+    (value.is_finite() && value > 0.0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios() {
+        assert_eq!(parse_ratio("30/1"), Some(30.0));
+        assert_eq!(parse_ratio("0/0"), None);
+        assert_eq!(parse_ratio("30"), None);
+    }
+
+    #[test]
+    fn a_phone_held_upright() {
+        let stream: Stream = serde_json::from_str(
+            r#"{"codec_name":"hevc","width":1920,"height":1080,"avg_frame_rate":"30/1","duration":"2.0",
+                "side_data_list":[{"side_data_type":"Display Matrix","rotation":-90}]}"#,
+        )
+        .unwrap();
+        let info = describe(&stream, &Format::default(), "5.1".to_owned());
+        assert_eq!((info.width, info.height), (1080, 1920));
+        assert_eq!((info.frame_count, info.frame_count_exact), (Some(60), false));
+        assert_eq!(info.expected_frames(), 58);
+    }
+}
