@@ -1,0 +1,64 @@
+//! One JSON object per frame.
+
+use mien_face::{Face, FrameFaces};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// Appends the frame's object and a line feed.
+pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces) {
+    // Writing to memory cannot fail, and no key of these types is anything but a string.
+    serde_json::to_writer(&mut *row, &FrameRow(frame)).expect("plain numbers are always JSON");
+    row.push(b'\n');
+}
+
+/// Seconds, divided rather than multiplied: 33 333 000 ns become 0.033333, not 0.033333000000000004.
+pub(crate) fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+struct FrameRow<'a>(&'a FrameFaces);
+struct Faces<'a>(&'a [Face]);
+struct FaceRow<'a>(&'a Face);
+struct Pose<'a>(&'a Face);
+
+impl Serialize for FrameRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("frame", 3)?;
+        row.serialize_field("frame", &self.0.frame_index)?;
+        row.serialize_field("time", &seconds(self.0.capture_nanos))?;
+        row.serialize_field("faces", &Faces(self.0.faces()))?;
+        row.end()
+    }
+}
+
+impl Serialize for Faces<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(FaceRow))
+    }
+}
+
+impl Serialize for FaceRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let face = self.0;
+        let bounds = &face.bounds;
+        let mut row = serializer.serialize_struct("face", 6)?;
+        row.serialize_field("id", &face.track_id)?;
+        row.serialize_field("score", &face.score)?;
+        row.serialize_field("box", &[bounds.x1, bounds.y1, bounds.x2, bounds.y2])?;
+        row.serialize_field("landmarks", &face.smoothed.landmarks[..])?;
+        row.serialize_field("blendshapes", &face.smoothed.blendshapes[..])?;
+        row.serialize_field("pose", &Pose(face))?;
+        row.end()
+    }
+}
+
+impl Serialize for Pose<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pose = &self.0.smoothed.pose;
+        let mut row = serializer.serialize_struct("pose", 3)?;
+        row.serialize_field("matrix", &pose.camera_from_head)?;
+        row.serialize_field("rotation_deg", &pose.rotation_deg)?;
+        row.serialize_field("translation_cm", &pose.translation_cm)?;
+        row.end()
+    }
+}

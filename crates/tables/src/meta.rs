@@ -1,0 +1,161 @@
+//! What a table was made of and with: the file beside it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use mien_face::BLENDSHAPE_NAMES;
+use serde::{Serialize, Serializer};
+
+use crate::row_file::create;
+use crate::{TableError, TableFormat};
+
+/// Everything that is known before the first frame.
+#[derive(Debug, Clone, Serialize)]
+pub struct Provenance {
+    /// Program, version and build.
+    pub program: String,
+    /// When the run began, UTC, RFC 3339.
+    pub started: String,
+    /// What was tracked.
+    pub input: InputRecord,
+    /// What computed.
+    pub engine: EngineRecord,
+    /// Which networks.
+    pub models: Vec<ModelRecord>,
+    /// Every setting of the pipeline, by name.
+    pub settings: serde_json::Value,
+}
+
+/// What was tracked.
+#[derive(Debug, Clone, Serialize)]
+pub struct InputRecord {
+    /// The input as it was given.
+    pub source: String,
+    /// `video`, `images` or `synthetic`.
+    pub kind: String,
+    /// Width of the (first) frame in pixels.
+    pub width: u32,
+    /// Height of the (first) frame in pixels.
+    pub height: u32,
+    /// Nominal frames per second, when known.
+    pub rate_hz: Option<f64>,
+}
+
+/// What computed.
+#[derive(Debug, Clone, Serialize)]
+pub struct EngineRecord {
+    /// What was asked for: `auto`, `cpu`, …
+    pub asked: String,
+    /// The engine in use.
+    pub used: String,
+    /// Why that one.
+    pub reason: String,
+}
+
+/// A network that took part.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelRecord {
+    /// `detector`, `landmarks` or `blendshapes`.
+    pub role: String,
+    /// The file's name.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// The engine and precision that ran it.
+    pub engine: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Whether the input was tracked to its end.
+    pub complete: bool,
+    /// Frames tracked.
+    pub frames: u64,
+    /// Frames with at least one face.
+    pub frames_with_a_face: u64,
+    /// What went wrong, if anything did.
+    pub problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    format: &'static str,
+    table: String,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    #[serde(flatten)]
+    provenance: &'a Provenance,
+    #[serde(serialize_with = "as_map")]
+    columns: &'static [(&'static str, &'static str)],
+    blendshape_names: &'a [&'static str],
+}
+
+fn as_map<S: Serializer>(pairs: &&'static [(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// `NAME.meta.json` beside `NAME.jsonl` or `NAME.csv`. It says `"complete": false` until
+/// [`MetaFile::finish`], so a run that was killed can be told from one that ended.
+pub struct MetaFile {
+    path: PathBuf,
+    table: PathBuf,
+    format: TableFormat,
+    provenance: Provenance,
+}
+
+impl MetaFile {
+    /// Writes the file for the table at `table`.
+    ///
+    /// # Errors
+    /// [`TableError::Exists`] when there is one and `overwrite` is off; [`TableError::Create`];
+    /// [`TableError::Write`].
+    pub fn create(
+        table: &Path,
+        format: TableFormat,
+        provenance: Provenance,
+        overwrite: bool,
+    ) -> Result<Self, TableError> {
+        let path = table.with_extension("meta.json");
+        drop(create(&path, overwrite)?);
+        let meta = Self { path, table: table.to_owned(), format, provenance };
+        meta.write(&Outcome::default())?;
+        Ok(meta)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the outcome in.
+    ///
+    /// # Errors
+    /// [`TableError::Write`]; the file then still says what it said before.
+    pub fn finish(self, outcome: &Outcome) -> Result<(), TableError> {
+        self.write(outcome)
+    }
+
+    /// Replaces the file as a whole, so that it is never half written.
+    fn write(&self, outcome: &Outcome) -> Result<(), TableError> {
+        let content = Content {
+            format: self.format.name(),
+            table: self.table.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            outcome,
+            provenance: &self.provenance,
+            columns: self.format.columns(),
+            blendshape_names: &BLENDSHAPE_NAMES,
+        };
+        let mut json = serde_json::to_vec_pretty(&content).expect("plain data is always JSON");
+        json.push(b'\n');
+        let draft = self.path.with_extension("json.part");
+        let result = std::fs::File::create(&draft)
+            .and_then(|mut file| file.write_all(&json))
+            .and_then(|()| std::fs::rename(&draft, &self.path));
+        result.map_err(|source| {
+            let _ = std::fs::remove_file(&draft);
+            TableError::Write { path: self.path.clone(), source, kept_bytes: 0 }
+        })
+    }
+}
