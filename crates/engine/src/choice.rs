@@ -1,12 +1,15 @@
 //! Which engine to take.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+
+use crate::{Engine, EngineError, EngineOptions, RtenEngine};
 
 /// The engine that the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// The fastest engine that runs here; loading says which and why.
+    /// The fastest engine that runs here; [`load`] says which and why.
     #[default]
     Auto,
     /// The embedded engine, on the CPU.
@@ -50,4 +53,32 @@ impl FromStr for EngineChoice {
             .find(|choice| choice.name() == word)
             .ok_or_else(|| ParseEngineChoiceError(word.to_owned()))
     }
+}
+
+/// A loaded network, and why this engine runs it.
+pub struct Loaded {
+    /// The network.
+    pub engine: Box<dyn Engine>,
+    /// Why this engine was taken, for the log.
+    pub reason: &'static str,
+}
+
+/// Loads a model file into the engine that was asked for.
+///
+/// # Errors
+/// [`EngineError::Unavailable`] when the engine asked for by name cannot run here, saying what is
+/// missing; otherwise what loading finds wrong with the file.
+pub fn load(choice: EngineChoice, path: &Path, options: &EngineOptions) -> Result<Loaded, EngineError> {
+    let reason = match choice {
+        EngineChoice::Cpu => "asked for by name",
+        EngineChoice::Auto => "the only engine built into this program",
+        EngineChoice::TensorRt => {
+            return Err(EngineError::Unavailable {
+                engine: "TensorRT",
+                missing: "this program was built without TensorRT".to_owned(),
+            });
+        }
+    };
+    let engine = Box::new(RtenEngine::load(path, options)?);
+    Ok(Loaded { engine, reason })
 }

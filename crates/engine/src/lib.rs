@@ -4,13 +4,19 @@
 //! output buffer. The engine owns all buffers, so nothing is allocated or copied per call by this
 //! crate. Elements are `f32` everywhere; a network that computes in half precision converts inside.
 //!
-//! [`EngineChoice`] names the engines that exist. Nothing falls back silently: an engine that was asked
-//! for by name and cannot run is an error, and [`EngineChoice::Auto`] says what it took and why.
+//! [`EngineChoice`] names the engines that exist and [`load`] takes one. Nothing falls back silently: an
+//! engine that was asked for by name and cannot run is an error, and [`EngineChoice::Auto`] says what it
+//! took and why.
 
 mod choice;
+pub mod conformance;
 mod engine;
 mod error;
+mod rten_engine;
+mod source;
 
-pub use choice::{EngineChoice, ParseEngineChoiceError};
+pub use choice::{EngineChoice, Loaded, ParseEngineChoiceError, load};
 pub use engine::{Engine, EngineInfo, EngineOptions, Precision, TensorInfo};
 pub use error::EngineError;
+pub use rten_engine::RtenEngine;
+pub use source::{MAX_MODEL_BYTES, read_model_file, sha256_hex};
