@@ -1,1 +1,86 @@
 //! Reading, writing and repairing XDF files.
+//!
+//! XDF (Extensible Data Format, <https://github.com/sccn/xdf/wiki/Specifications>) is what the Lab
+//! Streaming Layer records to: the magic `XDF:`, then chunks of a length, a tag and a content. This
+//! crate keeps to four roles:
+//!
+//! - [`StreamDescription`] says what a stream carries (channels, labels, units). The same value makes
+//!   the header of an XDF stream and the description of an LSL outlet, so the two cannot disagree.
+//! - [`Writer`] appends whole chunks to a [`Sink`]: a file cut off at any moment ends in at most one
+//!   broken chunk.
+//! - [`Reader`] walks through a file event by event. It trusts no length in it: memory stays bounded,
+//!   and garbage ends in an error, never a panic.
+//! - [`check`] says what a file holds and what is wrong with it; [`repair`] cuts a broken tail off and
+//!   writes the missing footers.
+
+mod check;
+mod chunk;
+mod description;
+mod reader;
+mod repair;
+mod writer;
+mod xml;
+
+pub use check::{Damage, Report, StreamReport, check};
+pub use chunk::MAX_CHUNK_BYTES;
+pub use description::{Channel, ChannelFormat, StreamDescription};
+pub use reader::{Event, Footer, Reader, Samples, StreamInfo, Values};
+pub use repair::{Repair, repair};
+pub use writer::{FileSink, FlushPolicy, Sink, StreamId, StreamTotals, Writer};
+pub use xml::Element;
+
+/// Why an XDF file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum XdfError {
+    /// The operating system refused.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file, or `XDF data` where there is no file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The first four bytes are not `XDF:`.
+    #[error("{path} is not an XDF file: it does not begin with `XDF:`")]
+    NotXdf {
+        /// The file, or `XDF data`.
+        path: String,
+    },
+    /// The file ends in the middle of a chunk: it was cut off. `mien session check` repairs it.
+    #[error("the XDF data ends inside the chunk at byte {offset}: cut off; `mien session check` repairs it")]
+    Truncated {
+        /// Where the cut chunk begins.
+        offset: u64,
+    },
+    /// A chunk contradicts itself.
+    #[error("the XDF chunk at byte {offset} is damaged: {what}")]
+    Damaged {
+        /// Where the chunk begins.
+        offset: u64,
+        /// What does not hold.
+        what: &'static str,
+    },
+    /// A row does not fit the stream it was written to.
+    #[error("stream `{stream}` carries {expected}, but was given {found}")]
+    WrongRow {
+        /// Name of the stream.
+        stream: String,
+        /// Channels and format that the description gives.
+        expected: String,
+        /// Channels and format of the row.
+        found: String,
+    },
+}
+
+impl XdfError {
+    pub(crate) fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.display().to_string();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn data(action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: "XDF data".to_owned(), source }
+    }
+}

@@ -1,0 +1,134 @@
+//! Chunks: lengths, tags and where one ends.
+
+use std::io::{self, Read};
+
+use crate::XdfError;
+
+/// First bytes of every XDF file.
+pub(crate) const MAGIC: &[u8; 4] = b"XDF:";
+
+/// Longest chunk that is read. LSL recorders write a chunk every half second or so; a longer one is
+/// the length field of a damaged file.
+pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
+
+/// Marks a boundary, from which reading can go on after damage.
+pub(crate) const BOUNDARY_UUID: [u8; 16] =
+    [0x43, 0xA5, 0x46, 0xDC, 0xCB, 0xF5, 0x41, 0x0F, 0xB3, 0x0E, 0xD5, 0x46, 0x73, 0x83, 0xCB, 0xE4];
+
+/// Tags of the chunks that the specification names.
+pub(crate) mod tag {
+    pub const FILE_HEADER: u16 = 1;
+    pub const STREAM_HEADER: u16 = 2;
+    pub const SAMPLES: u16 = 3;
+    pub const CLOCK_OFFSET: u16 = 4;
+    pub const BOUNDARY: u16 = 5;
+    pub const STREAM_FOOTER: u16 = 6;
+}
+
+/// Appends a length as XDF stores it: how many bytes it takes (1, 4 or 8), then the length.
+pub(crate) fn put_length(out: &mut Vec<u8>, length: u64) {
+    if let Ok(length) = u8::try_from(length) {
+        out.extend_from_slice(&[1, length]);
+    } else if let Ok(length) = u32::try_from(length) {
+        out.push(4);
+        out.extend_from_slice(&length.to_le_bytes());
+    } else {
+        out.push(8);
+        out.extend_from_slice(&length.to_le_bytes());
+    }
+}
+
+/// A whole chunk: length, tag, then the parts of its content.
+pub(crate) fn chunk(tag: u16, parts: &[&[u8]]) -> Vec<u8> {
+    let content: usize = parts.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(content + 16);
+    put_length(&mut out, content as u64 + 2);
+    out.extend_from_slice(&tag.to_le_bytes());
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+/// A chunk as it lies in the file.
+#[derive(Debug)]
+pub(crate) struct RawChunk {
+    /// Where it begins.
+    pub offset: u64,
+    pub tag: u16,
+    pub content: Vec<u8>,
+}
+
+/// Cuts a byte stream, after the magic, into chunks.
+#[derive(Debug)]
+pub(crate) struct ChunkReader<R> {
+    input: R,
+    /// Bytes read since the beginning of the file.
+    pub position: u64,
+}
+
+impl<R: Read> ChunkReader<R> {
+    /// Reads on at `position` bytes into the file.
+    pub fn new(input: R, position: u64) -> Self {
+        Self { input, position }
+    }
+
+    /// The next chunk; `None` where the file ends after a whole one.
+    pub fn next(&mut self) -> Result<Option<RawChunk>, XdfError> {
+        let offset = self.position;
+        let mut first = [0];
+        if self.fill(&mut first)? == 0 {
+            return Ok(None);
+        }
+        let length = self.length(first[0], offset)?;
+        if length < 2 {
+            return Err(XdfError::Damaged { offset, what: "it is too short to hold a tag" });
+        }
+        if length > MAX_CHUNK_BYTES {
+            return Err(XdfError::Damaged { offset, what: "its length cannot be right" });
+        }
+        let mut content = Vec::new();
+        // `take` bounds the read and the buffer grows with what is really there, so a wrong length
+        // costs no memory.
+        let read = self
+            .input
+            .by_ref()
+            .take(length)
+            .read_to_end(&mut content)
+            .map_err(XdfError::data("cannot read"))? as u64;
+        self.position += read;
+        if read < length {
+            return Err(XdfError::Truncated { offset });
+        }
+        let tag = u16::from_le_bytes([content[0], content[1]]);
+        content.drain(..2);
+        Ok(Some(RawChunk { offset, tag, content }))
+    }
+
+    fn length(&mut self, bytes: u8, offset: u64) -> Result<u64, XdfError> {
+        let mut length = [0; 8];
+        let wanted = match bytes {
+            1 | 4 | 8 => usize::from(bytes),
+            _ => return Err(XdfError::Damaged { offset, what: "its length takes neither 1, 4 nor 8 bytes" }),
+        };
+        if self.fill(&mut length[..wanted])? < wanted {
+            return Err(XdfError::Truncated { offset });
+        }
+        Ok(u64::from_le_bytes(length))
+    }
+
+    /// Fills the buffer as far as the input goes.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, XdfError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.input.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(XdfError::data("cannot read")(error)),
+            }
+        }
+        self.position += filled as u64;
+        Ok(filled)
+    }
+}
