@@ -89,11 +89,8 @@ impl Decoder {
         if broken.is_some() {
             self.ffmpeg.end_within(std::time::Duration::from_millis(500));
         }
-        let damaged = |reason: String| FfmpegError::Damaged {
-            path: self.path.clone(),
-            frames: self.frames,
-            reason,
-        };
+        let damaged =
+            |reason: String| FfmpegError::Damaged { path: self.path.clone(), frames: self.frames, reason };
         let ending = self.ffmpeg.wait(&self.path).map_err(|error| damaged(error.to_string()))?;
         let silent = ending.last_words.is_empty();
         let reason = match (silent, &broken) {

@@ -56,12 +56,19 @@ impl Encoder {
     /// # Panics
     /// When `rgb` has another length.
     pub fn write(&mut self, rgb: &[u8], nanos: i64) -> Result<(), FfmpegError> {
-        assert_eq!(rgb.len(), self.width as usize * self.height as usize * 3, "a picture of the video's size");
+        assert_eq!(
+            rgb.len(),
+            self.width as usize * self.height as usize * 3,
+            "a picture of the video's size"
+        );
         let earliest = self.last_nanos.map_or(0, |last| last + 1000);
         let nanos = u64::try_from(nanos).unwrap_or(0).max(earliest);
         self.last_nanos = Some(nanos);
         let Some(stdin) = self.stdin.as_mut() else {
-            return Err(FfmpegError::Write { path: self.path.clone(), reason: "ffmpeg has ended".to_owned() });
+            return Err(FfmpegError::Write {
+                path: self.path.clone(),
+                reason: "ffmpeg has ended".to_owned(),
+            });
         };
         write_picture(stdin, nanos, rgb).map_err(|error| self.failure(&error.to_string()))
     }
@@ -72,10 +79,10 @@ impl Encoder {
     /// When ffmpeg could not write all of it, with its last words.
     pub fn finish(mut self) -> Result<(), FfmpegError> {
         self.stdin = None;
-        let ending = self.ffmpeg.wait(&self.path).map_err(|error| FfmpegError::Write {
-            path: self.path.clone(),
-            reason: error.to_string(),
-        })?;
+        let ending = self
+            .ffmpeg
+            .wait(&self.path)
+            .map_err(|error| FfmpegError::Write { path: self.path.clone(), reason: error.to_string() })?;
         if ending.status.success() {
             return Ok(());
         }

@@ -98,8 +98,7 @@ pub(crate) fn probe(path: &Path) -> Result<VideoInfo, FfmpegError> {
         return Err(unreadable(if silent { ending.status.to_string() } else { ending.last_words }));
     }
     let report: Report = serde_json::from_slice(&json).map_err(|error| unreadable(error.to_string()))?;
-    let stream =
-        report.streams.first().ok_or_else(|| FfmpegError::NoVideo { path: path.to_owned() })?;
+    let stream = report.streams.first().ok_or_else(|| FfmpegError::NoVideo { path: path.to_owned() })?;
     if stream.width == 0 || stream.height == 0 {
         return Err(unreadable("its headers give no picture size".to_owned()));
     }

@@ -105,7 +105,10 @@ fn csv_has_openfaces_columns() {
     assert_eq!(field(1, "x_477").parse::<f32>().unwrap(), 477.0 / 3.0);
     assert_eq!(field(1, "bs_jawOpen"), "0.5");
     assert_eq!(field(1, "pose_Tz"), "605.0");
-    assert_eq!((field(3, "frame"), field(3, "success"), field(3, "x_0")), ("1".into(), "0".into(), "".into()));
+    assert_eq!(
+        (field(3, "frame"), field(3, "success"), field(3, "x_0")),
+        ("1".into(), "0".into(), "".into())
+    );
 }
 
 #[test]
