@@ -1,1 +1,22 @@
 //! The configuration file: parsed, checked, resolved.
+//!
+//! Two stages. [`parse`] turns text into a [`Config`] in which unknown keys, wrong types and impossible
+//! values are errors with file, line and what is allowed; files of earlier versions are migrated first.
+//! [`load`] reads a file and resolves its relative paths against its folder.
+//!
+//! A [`Config`] is also what the supervising process sends its workers, as JSON.
+
+mod check;
+mod error;
+mod load;
+mod migrate;
+mod sections;
+
+pub use check::is_name;
+pub use error::{ConfigError, Problem};
+pub use load::{TEMPLATE, init, load, parse, print};
+pub use migrate::{VERSION, migrate};
+pub use sections::{
+    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslStream, Models, Overlay,
+    PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
+};

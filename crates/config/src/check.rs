@@ -1,0 +1,112 @@
+//! Which values are possible.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use crate::Config;
+
+/// A value that is not possible: the path of its key, and what is wrong with it.
+pub(crate) struct Fault {
+    /// Keys and, for the items of lists, numbers: `["cameras", "1", "name"]`.
+    pub key: Vec<String>,
+    pub message: String,
+}
+
+/// Whether a camera, subject, session or task may be called so: 1 to 64 of `A–Z a–z 0–9 _ -`.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, key: &str, message: String) {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        self.0.push(Fault {
+            key: key.split('.').map(String::from).collect(),
+            message: format!("{name}: {message}"),
+        });
+    }
+
+    /// NaN is in no range.
+    fn range<T: PartialOrd + Display>(&mut self, key: &str, value: T, low: T, high: T) {
+        if !(value >= low && value <= high) {
+            self.add(key, format!("{value} is not possible; allowed are {low} to {high}"));
+        }
+    }
+
+    fn name(&mut self, key: &str, text: &str) {
+        if !is_name(text) {
+            self.add(key, format!("`{text}` is no name; allowed are 1 to 64 of A–Z a–z 0–9 _ -"));
+        }
+    }
+
+    fn slots(&mut self, key: &str, slots: u64) {
+        if !slots.is_power_of_two() || !(2..=1024).contains(&slots) {
+            self.add(key, format!("{slots} is not possible; allowed are powers of two from 2 to 1024"));
+        }
+    }
+}
+
+/// Everything that is wrong with the values.
+pub(crate) fn faults(config: &Config) -> Vec<Fault> {
+    let mut faults = Faults::default();
+    faults.range("engine.threads", config.engine.threads, 1, 256);
+
+    let detection = &config.detection;
+    faults.range("detection.max_faces", detection.max_faces, 1, 10);
+    faults.range("detection.detect_every", detection.detect_every, 1, 1000);
+    faults.range("detection.score_threshold", detection.score_threshold, 0.0, 1.0);
+    faults.range("detection.nms_iou", detection.nms_iou, 0.0, 1.0);
+    faults.range("detection.presence_threshold", detection.presence_threshold, 0.0, 1.0);
+    faults.range("detection.max_absence_seconds", detection.max_absence_seconds, 0.0, 3600.0);
+    faults.range("detection.vertical_fov_deg", detection.vertical_fov_deg, 5.0, 170.0);
+
+    faults.range("smoothing.min_cutoff_hz", config.smoothing.min_cutoff_hz, 0.001, 1000.0);
+    faults.range("smoothing.beta", config.smoothing.beta, 0.0, 1000.0);
+    faults.range("smoothing.speed_cutoff_hz", config.smoothing.speed_cutoff_hz, 0.001, 1000.0);
+
+    faults.range("preview.width", config.preview.width, 16, 8192);
+    faults.range("preview.height", config.preview.height, 16, 8192);
+    faults.range("preview.rate_hz", config.preview.rate_hz, 0.1, 1000.0);
+    faults.slots("rings.slots", config.rings.slots);
+    faults.slots("rings.preview_slots", config.rings.preview_slots);
+
+    faults.range("lsl.faces", config.lsl.faces, 1, 10);
+    faults.name("recording.subject", &config.recording.subject);
+    faults.name("recording.session", &config.recording.session);
+    faults.name("recording.task", &config.recording.task);
+    faults.range("recording.min_free_gb", config.recording.min_free_gb, 0.0, 1e6);
+    cameras(config, &mut faults);
+    faults.0
+}
+
+fn cameras(config: &Config, faults: &mut Faults) {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    for (index, camera) in config.cameras.iter().enumerate() {
+        let key = |name: &str| format!("cameras.{index}.{name}");
+        faults.name(&key("name"), &camera.name);
+        if let Some(first) = seen.insert(&camera.name, index) {
+            let message = format!("`{}` is camera {} already; names are unique", camera.name, first + 1);
+            faults.add(&key("name"), message);
+        }
+        if camera.source.trim().is_empty() {
+            let message = "is empty; give `synthetic`, `usb:ID`, a URL or a file".into();
+            faults.add(&key("source"), message);
+        }
+        if let Some(size) = camera.size {
+            for side in size {
+                faults.range(&key("size"), side, 16, 8192);
+            }
+        }
+        if let Some(rate_hz) = camera.rate_hz {
+            faults.range(&key("rate_hz"), rate_hz, 0.1, 1000.0);
+        }
+        if let Some(gpu) = camera.gpu {
+            faults.range(&key("gpu"), gpu, 0, 255);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! From text to a configuration, and back.
+
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use crate::check::{self, Fault};
+use crate::{Config, ConfigError, Problem, VERSION, migrate};
+
+/// The commented file that `mien config init` writes.
+pub const TEMPLATE: &str = include_str!("../../../config/mien.toml");
+
+/// Parses and checks a configuration's text; `path` is for messages only.
+///
+/// # Errors
+/// When the text is no TOML, has unknown keys, or values that are not possible.
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    let text = migrate(text);
+    let invalid = |problems| ConfigError::Invalid { path: path.to_path_buf(), problems };
+    check_version(&text).map_err(|problem| invalid(vec![problem]))?;
+    let config: Config = toml::from_str(&text).map_err(|error| invalid(vec![problem(&text, &error)]))?;
+    let mut problems: Vec<Problem> =
+        check::faults(&config).into_iter().map(|fault| locate(&text, fault)).collect();
+    problems.sort_by_key(|problem| problem.line);
+    if problems.is_empty() { Ok(config) } else { Err(invalid(problems)) }
+}
+
+/// Reads, parses and checks a file, and resolves its relative paths against its folder.
+///
+/// # Errors
+/// As [`parse`], and when the file cannot be read.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+        path: path.to_path_buf(),
+        action: "read",
+        source,
+    })?;
+    let mut config = parse(&text, path)?;
+    resolve_paths(&mut config, path.parent().unwrap_or(Path::new("")));
+    Ok(config)
+}
+
+/// The configuration as a file that gives it, defaults included.
+///
+/// # Panics
+/// Never: every configuration can be written as TOML.
+#[must_use]
+pub fn print(config: &Config) -> String {
+    toml::to_string(config).expect("a configuration has no value that TOML lacks")
+}
+
+/// Writes the commented template to a new file.
+///
+/// # Errors
+/// When the file exists already or cannot be written.
+pub fn init(path: &Path) -> Result<(), ConfigError> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => ConfigError::Exists { path: path.to_path_buf() },
+        _ => ConfigError::File { path: path.to_path_buf(), action: "write", source },
+    };
+    let mut file = std::fs::File::create_new(path).map_err(failed)?;
+    file.write_all(TEMPLATE.as_bytes()).map_err(failed)
+}
+
+fn resolve_paths(config: &mut Config, folder: &Path) {
+    if let Some(dir) = &mut config.models.dir {
+        *dir = folder.join(&*dir);
+    }
+    config.recording.dir = folder.join(&config.recording.dir);
+    for camera in &mut config.cameras {
+        // Only what is there is a file: anything else is left for the source's own words.
+        let file: PathBuf = folder.join(&camera.source);
+        if file.exists()
+            && let Some(file) = file.to_str()
+        {
+            camera.source = file.to_owned();
+        }
+    }
+}
+
+/// The version is looked at before anything else: in a newer file every other complaint misleads.
+fn check_version(text: &str) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<toml::Spanned<i64>>,
+    }
+    let Version { version } = toml::from_str(text).map_err(|error| problem(text, &error))?;
+    let fault = |line, message| Err(Problem { line, message });
+    match version {
+        Some(version) if *version.get_ref() == i64::from(VERSION) => Ok(()),
+        Some(version) => fault(
+            Some(line_of(text, version.span().start)),
+            format!(
+                "version: {} is not known to this program; allowed are 0 (migrated) and {VERSION}",
+                version.get_ref()
+            ),
+        ),
+        None => fault(Some(1), format!("version: is missing; write `version = {VERSION}` first")),
+    }
+}
+
+fn problem(text: &str, error: &toml::de::Error) -> Problem {
+    Problem {
+        line: error.span().map(|span| line_of(text, span.start)),
+        message: error.message().replace('\n', "; "),
+    }
+}
+
+fn locate(text: &str, fault: Fault) -> Problem {
+    Problem { line: span_of(text, &fault.key).map(|span| line_of(text, span.start)), message: fault.message }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// Where the value lies that a path of keys leads to.
+fn span_of(text: &str, key: &[String]) -> Option<Range<usize>> {
+    let table = DeTable::parse(text).ok()?;
+    let (first, rest) = key.split_first()?;
+    let mut value = table.get_ref().get(first.as_str())?;
+    for part in rest {
+        value = match value.get_ref() {
+            DeValue::Table(table) => table.get(part.as_str())?,
+            DeValue::Array(array) => array.get(part.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    Some(value.span())
+}

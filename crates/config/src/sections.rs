@@ -1,0 +1,415 @@
+//! The file's sections. What each key means is told in `config/mien.toml`, which users read.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A whole configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Version of the file's layout.
+    pub version: u32,
+    /// The engine of all cameras that name none of their own.
+    #[serde(default)]
+    pub engine: EngineSection,
+    /// Where models come from.
+    #[serde(default)]
+    pub models: Models,
+    /// Finding and following faces.
+    #[serde(default)]
+    pub detection: Detection,
+    /// The temporal filter.
+    #[serde(default)]
+    pub smoothing: Smoothing,
+    /// Pictures for people.
+    #[serde(default)]
+    pub preview: Preview,
+    /// Shared memory.
+    #[serde(default)]
+    pub rings: Rings,
+    /// Lab Streaming Layer.
+    #[serde(default)]
+    pub lsl: Lsl,
+    /// Sessions on disk.
+    #[serde(default)]
+    pub recording: Recording,
+    /// The app.
+    #[serde(default)]
+    pub gui: Gui,
+    /// The cameras, in their order on screen.
+    #[serde(default)]
+    pub cameras: Vec<Camera>,
+}
+
+impl Default for Config {
+    /// What holds without a file; no cameras.
+    fn default() -> Self {
+        Self {
+            version: crate::VERSION,
+            engine: EngineSection::default(),
+            models: Models::default(),
+            detection: Detection::default(),
+            smoothing: Smoothing::default(),
+            preview: Preview::default(),
+            rings: Rings::default(),
+            lsl: Lsl::default(),
+            recording: Recording::default(),
+            gui: Gui::default(),
+            cameras: Vec::new(),
+        }
+    }
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    /// Unique name.
+    pub name: String,
+    /// Source SPEC.
+    pub source: String,
+    /// Width and height in pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<[u32; 2]>,
+    /// Frames per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_hz: Option<f64>,
+    /// Format on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<CameraFormat>,
+    /// Number of the GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<u32>,
+    /// Another engine than the one of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// Whether the camera is started.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+impl Camera {
+    /// A camera about which only its name and source are known.
+    #[must_use]
+    pub fn new(name: impl Into<String>, source: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            source: source.into(),
+            size: None,
+            rate_hz: None,
+            format: None,
+            gpu: None,
+            engine: None,
+            enabled: true,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Formats that USB cameras send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CameraFormat {
+    /// A JPEG for each frame.
+    Mjpeg,
+    /// Packed 4:2:2.
+    Yuyv,
+    /// Two planes, 4:2:0.
+    Nv12,
+}
+
+/// What runs the networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// The fastest that runs here.
+    #[default]
+    Auto,
+    /// The embedded engine.
+    Cpu,
+    /// TensorRT, or an error.
+    TensorRt,
+}
+
+impl EngineKind {
+    /// The word in the file and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::TensorRt => "tensorrt",
+        }
+    }
+}
+
+/// Precision on the GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionKind {
+    /// Single precision.
+    Fp32,
+    /// Half precision.
+    #[default]
+    Fp16,
+}
+
+/// `[engine]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSection {
+    /// Which engine.
+    pub kind: EngineKind,
+    /// Precision on the GPU.
+    pub precision: PrecisionKind,
+    /// Threads of the CPU engine for each camera.
+    pub threads: usize,
+}
+
+impl Default for EngineSection {
+    fn default() -> Self {
+        Self { kind: EngineKind::Auto, precision: PrecisionKind::Fp16, threads: 1 }
+    }
+}
+
+/// `[models]`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Models {
+    /// Folder with models of the user's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `[detection]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Detection {
+    /// Most faces for each camera.
+    pub max_faces: usize,
+    /// The detector runs on every Nth frame.
+    pub detect_every: u32,
+    /// Least confidence of a detection, 0–1.
+    pub score_threshold: f32,
+    /// Overlap (IoU) above which the weaker of two detections goes, 0–1.
+    pub nms_iou: f32,
+    /// Least belief of the landmark model in a face, 0–1.
+    pub presence_threshold: f32,
+    /// How long a face may be out of sight and keep its number.
+    pub max_absence_seconds: f64,
+    /// The cameras' vertical field of view in degrees.
+    pub vertical_fov_deg: f32,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self {
+            max_faces: 4,
+            detect_every: 5,
+            score_threshold: 0.5,
+            nms_iou: 0.4,
+            presence_threshold: 0.5,
+            max_absence_seconds: 1.0,
+            vertical_fov_deg: 63.0,
+        }
+    }
+}
+
+/// `[smoothing]`: One-Euro filter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Smoothing {
+    /// Whether values are filtered at all.
+    pub enabled: bool,
+    /// Cut-off at rest.
+    pub min_cutoff_hz: f32,
+    /// Rise of the cut-off with speed.
+    pub beta: f32,
+    /// Cut-off of the speed estimate.
+    pub speed_cutoff_hz: f32,
+}
+
+impl Default for Smoothing {
+    fn default() -> Self {
+        Self { enabled: true, min_cutoff_hz: 1.5, beta: 8.0, speed_cutoff_hz: 1.0 }
+    }
+}
+
+/// `[preview]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preview {
+    /// Largest width in pixels.
+    pub width: u32,
+    /// Largest height in pixels.
+    pub height: u32,
+    /// Most previews a second.
+    pub rate_hz: f64,
+}
+
+impl Default for Preview {
+    fn default() -> Self {
+        Self { width: 960, height: 540, rate_hz: 30.0 }
+    }
+}
+
+/// `[rings]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rings {
+    /// Slots of the ring of results.
+    pub slots: u64,
+    /// Slots of the ring of pictures.
+    pub preview_slots: u64,
+}
+
+impl Default for Rings {
+    fn default() -> Self {
+        Self { slots: 32, preview_slots: 32 }
+    }
+}
+
+/// What is sent over LSL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LslStream {
+    /// 478 × 3 coordinates.
+    Landmarks,
+    /// 52 coefficients.
+    Blendshapes,
+    /// Position and rotation of the head.
+    Pose,
+    /// Score, presence, latency, drops.
+    Quality,
+}
+
+/// `[lsl]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lsl {
+    /// Whether anything is sent.
+    pub enabled: bool,
+    /// What is sent.
+    pub streams: Vec<LslStream>,
+    /// Face slots for each camera.
+    pub faces: usize,
+    /// Rows of NaN where there is no face.
+    pub fill: bool,
+}
+
+impl Default for Lsl {
+    fn default() -> Self {
+        use LslStream::{Blendshapes, Landmarks, Pose, Quality};
+        Self { enabled: true, streams: vec![Landmarks, Blendshapes, Pose, Quality], faces: 1, fill: true }
+    }
+}
+
+/// How video is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoKind {
+    /// Small.
+    #[default]
+    H264,
+    /// Lossless.
+    Ffv1,
+    /// Not at all.
+    None,
+}
+
+/// How faces appear in recorded video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrivacyKind {
+    /// As captured.
+    #[default]
+    Full,
+    /// Blurred.
+    Blur,
+    /// Replaced by the mesh.
+    Mesh,
+}
+
+/// `[recording]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recording {
+    /// Folder that receives the session folders.
+    pub dir: PathBuf,
+    /// Subject's name.
+    pub subject: String,
+    /// Session's name.
+    pub session: String,
+    /// Task's name.
+    pub task: String,
+    /// How video is kept.
+    pub video: VideoKind,
+    /// How faces appear in it.
+    pub privacy: PrivacyKind,
+    /// Free disk below which there is a warning, in 10⁹ bytes.
+    pub min_free_gb: f64,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self {
+            dir: "recordings".into(),
+            subject: "01".into(),
+            session: "01".into(),
+            task: "default".into(),
+            video: VideoKind::H264,
+            privacy: PrivacyKind::Full,
+            min_free_gb: 10.0,
+        }
+    }
+}
+
+/// Colours of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    /// As the desktop has it.
+    #[default]
+    System,
+    /// Dark.
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// What is drawn over pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlay {
+    /// Boxes and numbers or names.
+    Boxes,
+    /// The tessellation.
+    Mesh,
+    /// Eyes, brows, lips, oval.
+    Contours,
+    /// Irises.
+    Irises,
+    /// Axes of the head.
+    Pose,
+}
+
+/// `[gui]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gui {
+    /// Colours.
+    pub theme: Theme,
+    /// What is drawn over pictures.
+    pub overlays: Vec<Overlay>,
+}
+
+impl Default for Gui {
+    fn default() -> Self {
+        use Overlay::{Boxes, Contours, Irises, Pose};
+        Self { theme: Theme::System, overlays: vec![Boxes, Contours, Irises, Pose] }
+    }
+}
