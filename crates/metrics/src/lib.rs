@@ -1,1 +1,15 @@
-//! Histograms of stage times, counters, traces.
+//! Histograms of stage times, rates, use of the machine, traces, and the statistics file.
+//!
+//! Everything here is fed by one thread and takes bounded memory however long a run lasts.
+
+mod histogram;
+mod process;
+mod rate;
+mod stats;
+mod trace;
+
+pub use histogram::{DurationHistogram, DurationSummary, StageHistograms};
+pub use process::{CpuMeter, ProcessUsage, open_descriptors};
+pub use rate::RateMeter;
+pub use stats::{CameraStats, ProcessStats, RunStats, StageStats};
+pub use trace::TraceWriter;
