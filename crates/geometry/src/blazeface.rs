@@ -101,6 +101,12 @@ impl BlazeFaceDecoder {
         }
         &self.detections
     }
+
+    /// The detections of the last decoding.
+    #[must_use]
+    pub fn detections(&self) -> &[Detection] {
+        &self.detections
+    }
 }
 
 /// A detection in input pixels.

@@ -55,6 +55,12 @@ impl Region {
         }
     }
 
+    /// Size of the face inside in pixels: about its height.
+    #[must_use]
+    pub fn face_size(&self) -> f32 {
+        self.size / LANDMARK_SCALE
+    }
+
     /// `frame_from_crop` for a crop of `crop_size` pixels a side.
     #[must_use]
     pub fn frame_from_crop(&self, crop_size: usize) -> Affine {

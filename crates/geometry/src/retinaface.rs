@@ -99,6 +99,12 @@ impl RetinaFaceDecoder {
         self.detections.truncate(MOST_DETECTIONS);
         &self.detections
     }
+
+    /// The detections of the last decoding.
+    #[must_use]
+    pub fn detections(&self) -> &[Detection] {
+        &self.detections
+    }
 }
 
 fn decode_prior(

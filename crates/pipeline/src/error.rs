@@ -2,32 +2,26 @@
 
 use mien_engine::EngineError;
 
+use crate::Role;
+
 /// Why a pipeline cannot be built or a frame cannot be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// A model's tensor has a shape that its role does not allow.
+    /// A model's tensors do not have the shapes that its role needs, or several could be meant.
     #[error(
-        "the {role} model's tensor `{tensor}` has the shape {found:?}, expected {expected}; \
+        "{file} is no {role} model: it needs one {kind} {expected} (per item), but has {found}; \
          choose a model made for this role"
     )]
-    TensorShape {
-        /// `detector`, `landmarks` or `blendshapes`.
-        role: &'static str,
-        /// Name of the tensor in the model.
-        tensor: String,
+    Tensor {
+        /// The model's file name.
+        file: String,
+        /// What the model was to do.
+        role: Role,
+        /// `input` or `output`.
+        kind: &'static str,
         /// What the role needs, in words.
         expected: String,
-        /// Shape in the model.
-        found: Vec<usize>,
-    },
-    /// A model lacks an output that its role needs, or several could be meant.
-    #[error("the {role} model needs exactly one output with {expected}, but its outputs are {found}")]
-    MissingOutput {
-        /// `detector`, `landmarks` or `blendshapes`.
-        role: &'static str,
-        /// What the role needs, in words.
-        expected: String,
-        /// Names and shapes of the outputs.
+        /// Names and shapes of what there is.
         found: String,
     },
     /// A setting is out of its range.
@@ -43,8 +37,8 @@ pub enum PipelineError {
     /// An engine failed while it ran.
     #[error("the {role} model failed: {source}")]
     Engine {
-        /// `detector`, `landmarks` or `blendshapes`.
-        role: &'static str,
+        /// Whose engine.
+        role: Role,
         /// What the engine says.
         source: EngineError,
     },

@@ -1,43 +1,91 @@
 //! What a user may choose about tracking.
 
-/// Temporal filter of landmarks, blendshapes and pose (One-Euro filter: the cut-off frequency rises
-/// with speed, so a still face does not jitter and a moving one does not lag).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SmoothingSettings {
-    /// Cut-off at rest in hertz; lower is steadier.
-    pub min_cutoff_hz: f32,
-    /// How much the cut-off rises per unit of speed; higher lags less. Speeds are in face sizes
-    /// (landmarks), coefficients (blendshapes), centimetres and degrees × 10 (pose) per second.
-    pub beta: f32,
-    /// Cut-off of the speed estimate in hertz.
-    pub speed_cutoff_hz: f32,
-}
+use mien_face::MAX_FACES;
+use mien_tracking::OneEuroParameters;
 
-impl Default for SmoothingSettings {
-    fn default() -> Self {
-        Self { min_cutoff_hz: 1.5, beta: 8.0, speed_cutoff_hz: 1.0 }
-    }
+use crate::PipelineError;
+
+/// Where the regions come from that the landmark model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RegionSource {
+    /// From the landmarks of the frame before; a face that was just detected is read a second time, in
+    /// the region of its own first landmarks. Steady, and follows faces between detections.
+    #[default]
+    Landmarks,
+    /// From the detector, on every frame: each frame stands for itself, as in MediaPipe's image mode.
+    /// Needs `detect_every` 1.
+    Detector,
 }
 
 /// How a [`Pipeline`](crate::Pipeline) tracks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PipelineSettings {
-    /// Most faces that are tracked, 1–[`MAX_FACES`](mien_face::MAX_FACES); the best ones are kept.
+    /// Most faces that are tracked, 1–[`MAX_FACES`]. Of more faces the best ones (confidence × size)
+    /// are taken; who is tracked stays.
     pub max_faces: usize,
-    /// The detector runs on every Nth frame (1: on every one), and at once when a face is lost.
+    /// The detector runs on every Nth frame (1: on every one), at once when a face is lost, and on
+    /// every frame while there is none.
     pub detect_every: u32,
+    /// Where the landmark model's regions come from.
+    pub region_source: RegionSource,
     /// Detections below this confidence (0–1) are not looked at.
     pub score_threshold: f32,
-    /// Of two detections that overlap more than this (IoU), the weaker one goes.
+    /// Of two detections that overlap more than this (IoU, 0–1), the weaker one goes.
     pub nms_iou: f32,
     /// A face whose crop the landmark model believes in less than this (0–1) is dropped.
     pub presence_threshold: f32,
-    /// Parameters of the temporal filter; `None` leaves `smoothed` equal to `measured`.
-    pub smoothing: Option<SmoothingSettings>,
+    /// Parameters of the temporal filter; `None` leaves `smoothed` equal to `measured`. Speeds are in
+    /// face sizes (landmarks), full scale (blendshapes), radians and head widths (pose) per second.
+    pub smoothing: Option<OneEuroParameters>,
     /// The camera's vertical field of view in degrees (head pose; MediaPipe's default is 63).
     pub vertical_fov_deg: f32,
-    /// A track survives this long without being seen, in nanoseconds; then its id is gone for good.
+    /// A face is remembered this long without being seen, in nanoseconds; when it comes back later it
+    /// is a new one.
     pub max_absence_nanos: i64,
+}
+
+impl PipelineSettings {
+    /// The temporal filter's usual parameters.
+    pub const SMOOTHING: OneEuroParameters =
+        OneEuroParameters { min_cutoff_hz: 1.5, beta: 30.0, speed_cutoff_hz: 1.0 };
+
+    pub(crate) fn check(&self) -> Result<(), PipelineError> {
+        let wrong =
+            |setting, found: String, expected| Err(PipelineError::Setting { setting, expected, found });
+        if !(1..=MAX_FACES).contains(&self.max_faces) {
+            return wrong("max_faces", self.max_faces.to_string(), "1 to 10");
+        }
+        if self.detect_every == 0 {
+            return wrong("detect_every", "0".to_owned(), "1 (every frame) or more");
+        }
+        if self.region_source == RegionSource::Detector && self.detect_every != 1 {
+            let found = self.detect_every.to_string();
+            return wrong("detect_every", found, "1 when regions come from the detector");
+        }
+        for (setting, value) in [
+            ("score_threshold", self.score_threshold),
+            ("nms_iou", self.nms_iou),
+            ("presence_threshold", self.presence_threshold),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return wrong(setting, value.to_string(), "0 to 1");
+            }
+        }
+        if !(1.0..=170.0).contains(&self.vertical_fov_deg) {
+            return wrong("vertical_fov_deg", self.vertical_fov_deg.to_string(), "1 to 170 degrees");
+        }
+        if self.max_absence_nanos < 0 {
+            return wrong("max_absence_nanos", self.max_absence_nanos.to_string(), "0 or more");
+        }
+        if let Some(OneEuroParameters { min_cutoff_hz, beta, speed_cutoff_hz }) = self.smoothing {
+            let sound = min_cutoff_hz > 0.0 && beta >= 0.0 && speed_cutoff_hz > 0.0;
+            if !(sound && (min_cutoff_hz + beta + speed_cutoff_hz).is_finite()) {
+                let found = format!("{min_cutoff_hz} Hz, {beta}, {speed_cutoff_hz} Hz");
+                return wrong("smoothing", found, "positive cut-offs and a beta of 0 or more");
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for PipelineSettings {
@@ -45,12 +93,13 @@ impl Default for PipelineSettings {
         Self {
             max_faces: 4,
             detect_every: 5,
+            region_source: RegionSource::Landmarks,
             score_threshold: 0.5,
             nms_iou: 0.4,
             presence_threshold: 0.5,
-            smoothing: Some(SmoothingSettings::default()),
+            smoothing: Some(Self::SMOOTHING),
             vertical_fov_deg: 63.0,
-            max_absence_nanos: 1_000_000_000,
+            max_absence_nanos: 2_000_000_000,
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use mien_geometry::Region;
 
-/// The face itself is about this part of its region's side.
-const FACE_PART: f32 = 2.0 / 3.0;
 /// How quickly the velocity estimate follows, in seconds.
 const VELOCITY_TIME: f32 = 0.15;
 /// A face that is not seen is expected to slow down within this time, in seconds.
@@ -70,7 +68,7 @@ pub fn is_same_face(a: &Region, b: &Region) -> bool {
 
 fn deviation(center: [f32; 2], size: f32, region: &Region) -> (f32, f32) {
     let [dx, dy] = [0, 1].map(|axis| region.center[axis] - center[axis]);
-    let face = FACE_PART * (size * region.size).sqrt();
+    let face = region.face_size() * (size / region.size).sqrt();
     ((dx * dx + dy * dy).sqrt() / face, (region.size / size).ln().abs())
 }
 

@@ -102,7 +102,7 @@ impl Tracker {
             most_in_view,
             max_absence_nanos,
             next_track_id: 1,
-            pairs: Vec::new(),
+            pairs: Vec::with_capacity(8 * most_in_view),
         }
     }
 

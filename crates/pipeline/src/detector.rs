@@ -1,0 +1,154 @@
+//! The detector stage: whole frame → detections.
+
+use mien_engine::Engine;
+use mien_face::FrameView;
+use mien_geometry::{
+    Affine, BLAZEFACE_PRIORS, BlazeFaceDecoder, Border, Cropper, Detection, Letterbox, Normalization, Region,
+    RetinaFaceDecoder, mediapipe_detection_region, retinaface_prior_count,
+};
+
+use crate::tensors::Role;
+use crate::timings::timed;
+use crate::{PipelineError, PipelineSettings, StageTimings};
+
+const ROLE: Role = Role::Detector;
+
+/// A detector network with what comes before and after it.
+pub(crate) struct DetectorStage {
+    engine: Box<dyn Engine>,
+    network: Network,
+}
+
+enum Network {
+    RetinaFace(RetinaFace),
+    BlazeFace(BlazeFace),
+}
+
+struct RetinaFace {
+    letterbox: Letterbox,
+    decoder: RetinaFaceDecoder,
+    boxes: usize,
+    confidences: usize,
+    keypoints: usize,
+}
+
+struct BlazeFace {
+    cropper: Cropper,
+    size: usize,
+    decoder: BlazeFaceDecoder,
+    regressors: usize,
+    logits: usize,
+}
+
+impl DetectorStage {
+    pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, PipelineError> {
+        let is_blazeface = engine.outputs().iter().any(|output| output.shape == [BLAZEFACE_PRIORS, 16]);
+        let network = if is_blazeface {
+            Network::BlazeFace(BlazeFace::new(&*engine)?)
+        } else {
+            Network::RetinaFace(RetinaFace::new(&*engine)?)
+        };
+        Ok(Self { engine, network })
+    }
+
+    /// Looks at the frame; what it finds is in [`DetectorStage::detections`].
+    pub(crate) fn detect(
+        &mut self,
+        frame: &FrameView<'_>,
+        settings: &PipelineSettings,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
+        let Self { engine, network } = self;
+        let input = engine.input_mut(0, 1);
+        let frame_from_input = timed(&mut timings.preprocess_nanos, || match network {
+            Network::RetinaFace(network) => network.letterbox.apply(frame, input),
+            Network::BlazeFace(network) => network.fill(frame, input),
+        });
+        timed(&mut timings.detect_nanos, || engine.run(1)).map_err(ROLE.failed())?;
+        let (threshold, iou) = (settings.score_threshold, settings.nms_iou);
+        timed(&mut timings.decode_nanos, || match network {
+            Network::RetinaFace(network) => network.decoder.decode(
+                engine.output(network.boxes),
+                engine.output(network.confidences),
+                engine.output(network.keypoints),
+                &frame_from_input,
+                threshold,
+                iou,
+            ),
+            Network::BlazeFace(network) => network.decoder.decode(
+                engine.output(network.regressors),
+                engine.output(network.logits),
+                &frame_from_input,
+                threshold,
+                iou,
+            ),
+        });
+        Ok(())
+    }
+
+    /// The faces of the last frame that was looked at, best first, in frame pixels.
+    pub(crate) fn detections(&self) -> &[Detection] {
+        match &self.network {
+            Network::RetinaFace(network) => network.decoder.detections(),
+            Network::BlazeFace(network) => network.decoder.detections(),
+        }
+    }
+
+    /// The region that the landmark model should read for a detection.
+    pub(crate) fn region_of(&self, detection: &Detection) -> Region {
+        match self.network {
+            Network::RetinaFace(_) => Region::from_detection(&detection.bounds, &detection.keypoints),
+            Network::BlazeFace(_) => mediapipe_detection_region(&detection.bounds, &detection.keypoints),
+        }
+    }
+}
+
+impl RetinaFace {
+    fn new(engine: &dyn Engine) -> Result<Self, PipelineError> {
+        let input = ROLE.input(
+            engine,
+            "[3, height, width]",
+            |t| matches!(t.shape[..], [3, height, width] if height > 0 && width > 0),
+        )?;
+        let (height, width) = (input[1], input[2]);
+        let priors = retinaface_prior_count(height, width);
+        let output = |name, columns| {
+            ROLE.output(engine, name, &format!("[{priors}, {columns}]"), |t| t.shape == [priors, columns])
+        };
+        Ok(Self {
+            boxes: output("loc", 4)?,
+            confidences: output("conf", 2)?,
+            keypoints: output("landms", 10)?,
+            letterbox: Letterbox::new(height, width, Normalization::RETINAFACE),
+            decoder: RetinaFaceDecoder::new(height, width),
+        })
+    }
+}
+
+impl BlazeFace {
+    fn new(engine: &dyn Engine) -> Result<Self, PipelineError> {
+        let input = ROLE.input(engine, "[3, 128, 128]", |t| t.shape == [3, 128, 128])?;
+        let output = |name, columns| {
+            let expected = format!("[{BLAZEFACE_PRIORS}, {columns}]");
+            ROLE.output(engine, name, &expected, |t| t.shape == [BLAZEFACE_PRIORS, columns])
+        };
+        Ok(Self {
+            regressors: output("regressors", 16)?,
+            logits: output("scores", 1)?,
+            cropper: Cropper::new(),
+            size: input[1],
+            decoder: BlazeFaceDecoder::new(),
+        })
+    }
+
+    /// The frame in the middle of a black square, as MediaPipe shows it to BlazeFace.
+    fn fill(&mut self, frame: &FrameView<'_>, input: &mut [f32]) -> Affine {
+        let (width, height) = (frame.width() as f32, frame.height() as f32);
+        let whole =
+            Region { center: [0.5 * width, 0.5 * height], size: width.max(height), rotation_rad: 0.0 };
+        let frame_from_input = whole.frame_from_crop(self.size);
+        let normalization = Normalization::SIGNED_RGB;
+        self.cropper.crop(frame, &frame_from_input, self.size, Border::Black, &normalization, input);
+        frame_from_input
+    }
+}

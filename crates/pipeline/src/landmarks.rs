@@ -1,0 +1,122 @@
+//! The landmark stage: regions of a frame → landmarks and presence.
+
+use mien_engine::Engine;
+use mien_face::{FrameView, LANDMARK_COUNT, MAX_FACES};
+use mien_geometry::{Border, Cropper, Normalization, Region, landmarks_from_crop};
+use mien_tracking::Appearance;
+
+use crate::tensors::Role;
+use crate::timings::timed;
+use crate::{PipelineError, StageTimings};
+
+const ROLE: Role = Role::Landmarks;
+
+/// What the landmark model says about one region.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    /// In frame pixels.
+    pub landmarks: [[f32; 3]; LANDMARK_COUNT],
+    /// Probability 0–1 that the region holds a face.
+    pub presence: f32,
+    /// What the region looks like.
+    pub appearance: Appearance,
+}
+
+impl Reading {
+    pub(crate) fn empty() -> Self {
+        Self {
+            landmarks: [[0.0; 3]; LANDMARK_COUNT],
+            presence: 0.0,
+            appearance: Appearance::of_crop(&[0.0; 3], 1),
+        }
+    }
+
+    /// Whether every number is one.
+    pub(crate) fn is_finite(&self) -> bool {
+        // A sum is finite only when every term is; these terms are too small to overflow.
+        let sum: f32 = self.landmarks.as_flattened().iter().map(|v| v * 1e-6).sum();
+        sum.is_finite() && self.presence.is_finite()
+    }
+}
+
+/// A landmark network with what comes before and after it.
+pub(crate) struct LandmarkStage {
+    engine: Box<dyn Engine>,
+    cropper: Cropper,
+    /// Side of the network's input in pixels.
+    size: usize,
+    landmarks: usize,
+    presence: usize,
+}
+
+impl LandmarkStage {
+    pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, PipelineError> {
+        let input = ROLE.input(
+            &*engine,
+            "[3, size, size]",
+            |t| matches!(t.shape[..], [3, height, width] if height == width && height > 0),
+        )?;
+        let count = 3 * LANDMARK_COUNT;
+        Ok(Self {
+            landmarks: ROLE.output(&*engine, "landmarks", "of 1434 numbers", |t| t.elements() == count)?,
+            presence: ROLE.output(&*engine, "presence", "of 1 number", |t| t.elements() == 1)?,
+            cropper: Cropper::new(),
+            size: input[1],
+            engine,
+        })
+    }
+
+    /// Reads the regions, as many at a time as the engine takes.
+    pub(crate) fn read<'a>(
+        &mut self,
+        frame: &FrameView<'_>,
+        mut regions: impl Iterator<Item = (&'a Region, &'a mut Reading)>,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
+        let most = self.engine.max_batch().min(MAX_FACES);
+        loop {
+            let mut batch: [Option<(&Region, &mut Reading)>; MAX_FACES] = Default::default();
+            let mut count = 0;
+            while count < most
+                && let Some(next) = regions.next()
+            {
+                batch[count] = Some(next);
+                count += 1;
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            self.read_batch(frame, &mut batch[..count], timings)?;
+        }
+    }
+
+    fn read_batch(
+        &mut self,
+        frame: &FrameView<'_>,
+        batch: &mut [Option<(&Region, &mut Reading)>],
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
+        let (size, count) = (self.size, batch.len());
+        let items = self.engine.input_mut(0, count).chunks_exact_mut(3 * size * size);
+        timed(&mut timings.crop_nanos, || {
+            for ((region, reading), crop) in batch.iter_mut().flatten().zip(items) {
+                let map = region.frame_from_crop(size);
+                self.cropper.crop(frame, &map, size, Border::Replicate, &Normalization::UNIT_RGB, crop);
+                reading.appearance = Appearance::of_crop(crop, size);
+            }
+        });
+        timed(&mut timings.landmarks_nanos, || {
+            self.engine.run(count)?;
+            let landmarks = self.engine.output(self.landmarks).chunks_exact(3 * LANDMARK_COUNT);
+            let presence = self.engine.output(self.presence);
+            for (((region, reading), landmarks), logit) in
+                batch.iter_mut().flatten().zip(landmarks).zip(presence)
+            {
+                landmarks_from_crop(region, size, landmarks, &mut reading.landmarks);
+                reading.presence = 1.0 / (1.0 + (-logit).exp());
+            }
+            Ok(())
+        })
+        .map_err(ROLE.failed())
+    }
+}

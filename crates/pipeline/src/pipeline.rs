@@ -1,0 +1,278 @@
+//! The stages in their order.
+
+use std::time::Instant;
+
+use bytemuck::Zeroable;
+use mien_engine::Engine;
+use mien_face::{Face, FrameFaces, FrameView};
+use mien_geometry::{Region, head_pose};
+use mien_tracking::{Tracker, is_same_face};
+
+use crate::blendshapes::BlendshapeStage;
+use crate::detector::DetectorStage;
+use crate::landmarks::LandmarkStage;
+use crate::plan::Plan;
+use crate::slot::Slot;
+use crate::timings::timed;
+use crate::{PipelineError, PipelineSettings, RegionSource, StageTimings};
+
+/// The three networks. Outputs are recognised by their shapes (and, where two fit, by the names
+/// `loc`, `conf`, `landms`, `landmarks`, `presence`, `coefficients`).
+pub struct PipelineEngines {
+    /// RetinaFace: image `[n, 3, height, width]` (BGR minus 104, 117, 123) → boxes `[n, priors, 4]`,
+    /// confidences `[n, priors, 2]`, key points `[n, priors, 10]`. Or MediaPipe's BlazeFace: image
+    /// `[n, 3, 128, 128]` → `[n, 896, 16]`, `[n, 896, 1]`.
+    pub detector: Box<dyn Engine>,
+    /// Landmarks: image `[n, 3, size, size]` (RGB, 0–1) → 478 × (x, y, z) in crop pixels, presence
+    /// logit.
+    pub landmarks: Box<dyn Engine>,
+    /// Blendshapes: `[n, 146, 2]` landmarks in frame pixels → 52 coefficients.
+    pub blendshapes: Box<dyn Engine>,
+}
+
+/// Tracks the faces of one camera or file.
+pub struct Pipeline {
+    settings: PipelineSettings,
+    detector: DetectorStage,
+    landmarks: LandmarkStage,
+    blendshapes: BlendshapeStage,
+    tracker: Tracker,
+    slots: Vec<Slot>,
+    plan: Plan,
+    /// Slots of the faces in view, by track id.
+    order: Vec<usize>,
+    frames_since_detection: u32,
+    /// Frames for which the detector keeps looking after a face was lost.
+    alert_frames: u32,
+    dropped_faces: u64,
+    result: Box<FrameFaces>,
+    timings: StageTimings,
+}
+
+impl Pipeline {
+    /// Checks the models' tensors and the settings, and makes the buffers.
+    ///
+    /// # Errors
+    /// When a model's tensors do not fit its role, or a setting is out of its range.
+    pub fn new(engines: PipelineEngines, settings: PipelineSettings) -> Result<Self, PipelineError> {
+        settings.check()?;
+        let tracker = Tracker::new(settings.max_faces, settings.max_absence_nanos);
+        Ok(Self {
+            detector: DetectorStage::new(engines.detector)?,
+            landmarks: LandmarkStage::new(engines.landmarks)?,
+            blendshapes: BlendshapeStage::new(engines.blendshapes)?,
+            slots: (0..tracker.slots()).map(|_| Slot::new()).collect(),
+            tracker,
+            plan: Plan::new(settings.max_faces),
+            order: Vec::with_capacity(settings.max_faces),
+            frames_since_detection: u32::MAX,
+            alert_frames: 0,
+            dropped_faces: 0,
+            result: FrameFaces::boxed(),
+            timings: StageTimings::default(),
+            settings,
+        })
+    }
+
+    /// Tracks the faces into the next frame. Frame sizes and formats may change between calls.
+    ///
+    /// `capture_nanos` sets the pace of filters and of the tracks' memory; for a file it is the time in
+    /// the file. The result is overwritten by the next call.
+    ///
+    /// # Errors
+    /// When an engine fails; the next frame may be tried.
+    pub fn process(
+        &mut self,
+        frame: FrameView<'_>,
+        frame_index: u64,
+        capture_nanos: i64,
+    ) -> Result<&FrameFaces, PipelineError> {
+        let start = Instant::now();
+        self.timings = StageTimings::default();
+        let detector_ran = self.find_faces(&frame, capture_nanos)?;
+        let mut pose_nanos = 0;
+        timed(&mut pose_nanos, || {
+            self.update_tracks(capture_nanos, detector_ran);
+            self.describe_faces(frame.width(), frame.height());
+        });
+        let count = self.order.len();
+        timed(&mut self.timings.blendshapes_nanos, || {
+            self.blendshapes.fill(&mut self.result.faces[..count])
+        })?;
+        timed(&mut pose_nanos, || self.finish_faces(capture_nanos));
+        self.result.frame_index = frame_index;
+        self.result.capture_nanos = capture_nanos;
+        self.result.frame_width = frame.width();
+        self.result.frame_height = frame.height();
+        self.result.detector_ran = u32::from(detector_ran);
+        self.timings.pose_nanos = pose_nanos;
+        self.timings.total_nanos = start.elapsed().as_nanos() as u64;
+        Ok(&self.result)
+    }
+
+    /// Result of the last frame.
+    #[must_use]
+    pub fn last(&self) -> &FrameFaces {
+        &self.result
+    }
+
+    /// Where the time of the last frame went.
+    #[must_use]
+    pub fn timings(&self) -> StageTimings {
+        self.timings
+    }
+
+    /// The settings in use.
+    #[must_use]
+    pub fn settings(&self) -> &PipelineSettings {
+        &self.settings
+    }
+
+    /// Faces dropped since the start because a network's output for them was not finite.
+    #[must_use]
+    pub fn dropped_faces(&self) -> u64 {
+        self.dropped_faces + self.plan.not_finite
+    }
+
+    /// Forgets every track, as at the start of another file. Ids go on counting.
+    pub fn reset(&mut self) {
+        self.tracker.reset();
+        self.frames_since_detection = u32::MAX;
+        self.alert_frames = 0;
+        self.result.face_count = 0;
+        self.result.faces.fill(Face::zeroed());
+    }
+
+    /// Detector and landmark model: leaves the frame's candidates in the plan. Returns whether the
+    /// detector ran.
+    fn find_faces(&mut self, frame: &FrameView<'_>, nanos: i64) -> Result<bool, PipelineError> {
+        self.tracker.forget_absent(nanos);
+        self.plan.start(self.tracker.in_view().map(|slot| (slot, self.slots[slot].region)));
+        let mut detector_ran = self.detector_is_due();
+        if detector_ran {
+            self.detect(frame, nanos)?;
+        }
+        self.read(frame)?;
+        if self.plan.misses_a_face() {
+            if detector_ran {
+                self.plan.retry_where_detected();
+            } else {
+                self.detect(frame, nanos)?;
+                self.plan.retry_where_detected();
+                detector_ran = true;
+            }
+            self.read(frame)?;
+        }
+        if self.settings.region_source == RegionSource::Landmarks {
+            self.plan.refine_detected();
+            self.read(frame)?;
+        }
+        Ok(detector_ran)
+    }
+
+    fn detector_is_due(&self) -> bool {
+        self.frames_since_detection.saturating_add(1) >= self.settings.detect_every
+            || self.alert_frames > 0
+            || self.tracker.in_view().next().is_none()
+    }
+
+    fn detect(&mut self, frame: &FrameView<'_>, nanos: i64) -> Result<(), PipelineError> {
+        let Self { detector, plan, tracker, settings, timings, .. } = self;
+        detector.detect(frame, settings, timings)?;
+        timed(&mut timings.decode_nanos, || {
+            plan.note_detections(detector.detections(), |detection| detector.region_of(detection), frame);
+            plan.assign_detections(tracker, nanos, settings);
+        });
+        Ok(())
+    }
+
+    fn read(&mut self, frame: &FrameView<'_>) -> Result<(), PipelineError> {
+        self.plan.read(&mut self.landmarks, frame, &self.settings, &mut self.timings)
+    }
+
+    /// Takes the candidates over into the tracks: found, lost, come into view, doubled.
+    fn update_tracks(&mut self, nanos: i64, detector_ran: bool) {
+        let mut lost = false;
+        for candidate in &self.plan.candidates {
+            let Some(slot) = candidate.slot else { continue };
+            let face = &mut self.slots[slot];
+            face.see_detection(candidate.detection.as_ref(), detector_ran, nanos);
+            if candidate.found && !face.is_unconfirmed(nanos) {
+                face.see_reading(&candidate.reading);
+                self.tracker.see(slot, &face.region, nanos);
+            } else {
+                self.tracker.lose(slot);
+                lost = true;
+            }
+        }
+        for candidate in self.plan.candidates.iter().filter(|c| c.slot.is_none() && c.found) {
+            let region = Region::from_landmarks(&candidate.reading.landmarks);
+            let known = self.tracker.in_view().any(|slot| is_same_face(&self.slots[slot].region, &region));
+            if known {
+                continue;
+            }
+            if let Some(slot) = self.tracker.admit(&region, &candidate.reading.appearance, nanos) {
+                let face = &mut self.slots[slot];
+                face.filter.reset();
+                face.see_detection(candidate.detection.as_ref(), detector_ran, nanos);
+                face.see_reading(&candidate.reading);
+            }
+        }
+        let slots = &self.slots;
+        let seen = |slot: usize| (slots[slot].region, slots[slot].reading.appearance);
+        while let Some(slot) = self.tracker.settle_duplicates(nanos, seen) {
+            self.tracker.lose(slot);
+            lost = true;
+        }
+        self.tracker.learn(nanos, seen);
+
+        self.frames_since_detection =
+            if detector_ran { 0 } else { self.frames_since_detection.saturating_add(1) };
+        self.alert_frames =
+            if lost { self.settings.detect_every } else { self.alert_frames.saturating_sub(1) };
+    }
+
+    /// Writes landmarks and pose of the faces in view into the result, by track id.
+    fn describe_faces(&mut self, frame_width: u32, frame_height: u32) {
+        let Self { tracker, slots, result, order, settings, .. } = self;
+        order.clear();
+        order.extend(tracker.in_view());
+        order.sort_unstable_by_key(|&slot| tracker.track(slot).track_id());
+        order.retain(|&slot| {
+            let landmarks = &slots[slot].reading.landmarks;
+            let pose = head_pose(landmarks, frame_width, frame_height, settings.vertical_fov_deg);
+            if let Some(pose) = pose {
+                slots[slot].pose = pose;
+            } else {
+                tracker.lose(slot);
+            }
+            pose.is_some()
+        });
+        for (face, &slot) in result.faces.iter_mut().zip(&*order) {
+            slots[slot].describe(tracker.track(slot).track_id(), face);
+        }
+    }
+
+    /// Drops faces whose blendshapes are not finite, and filters the rest.
+    fn finish_faces(&mut self, nanos: i64) {
+        let Self { tracker, slots, result, order, settings, .. } = self;
+        let mut count = 0;
+        for (place, &slot) in order.iter().enumerate() {
+            if !result.faces[place].measured.blendshapes.iter().all(|v| v.is_finite()) {
+                tracker.lose(slot);
+                self.dropped_faces += 1;
+                continue;
+            }
+            result.faces.swap(count, place);
+            let face = &mut result.faces[count];
+            face.smoothed = match &settings.smoothing {
+                Some(parameters) => slots[slot].smooth(&face.measured, nanos, parameters),
+                None => face.measured,
+            };
+            count += 1;
+        }
+        let before = (result.face_count as usize).max(order.len());
+        result.faces[count..before].fill(Face::zeroed());
+        result.face_count = count as u32;
+    }
+}

@@ -1,0 +1,182 @@
+//! The faces that one frame's landmark model is asked about.
+
+use mien_face::FrameView;
+use mien_geometry::{Detection, Region};
+use mien_tracking::{Tracker, is_same_face};
+
+use crate::landmarks::{LandmarkStage, Reading};
+use crate::{PipelineError, PipelineSettings, RegionSource, StageTimings};
+
+/// Detections that are looked at, the best ones.
+const MOST_DETECTIONS: usize = 32;
+
+/// A face in view, or one that the detector says has come into view.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    /// The slot of the face's track; `None` for a newcomer.
+    pub slot: Option<usize>,
+    /// What the detector says of it, this frame, and the region to read for that.
+    pub detection: Option<(Detection, Region)>,
+    /// Where the landmark model reads.
+    pub region: Region,
+    /// Whether the region comes from the detector.
+    region_is_detected: bool,
+    /// Whether the landmark model is yet to read the region.
+    unread: bool,
+    /// Whether the landmark model found the face.
+    pub found: bool,
+    /// What the landmark model read.
+    pub reading: Reading,
+}
+
+impl Candidate {
+    fn new(slot: Option<usize>, region: Region) -> Self {
+        Self {
+            slot,
+            detection: None,
+            region,
+            region_is_detected: false,
+            unread: true,
+            found: false,
+            reading: Reading::empty(),
+        }
+    }
+
+    /// Lets the landmark model read where the detector sees the face.
+    fn read_where_detected(&mut self) {
+        if let Some((_, region)) = self.detection {
+            self.region = region;
+            self.region_is_detected = true;
+            self.unread = true;
+        }
+    }
+}
+
+/// The candidates of one frame, at most as many as faces are tracked.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub candidates: Vec<Candidate>,
+    detections: Vec<(Detection, Region)>,
+    regions: Vec<Region>,
+    slot_of_detection: Vec<Option<usize>>,
+    /// Readings that were not finite, since the start.
+    pub not_finite: u64,
+}
+
+impl Plan {
+    pub(crate) fn new(max_faces: usize) -> Self {
+        Self {
+            candidates: Vec::with_capacity(max_faces),
+            detections: Vec::with_capacity(MOST_DETECTIONS),
+            regions: Vec::with_capacity(MOST_DETECTIONS),
+            slot_of_detection: Vec::with_capacity(MOST_DETECTIONS),
+            not_finite: 0,
+        }
+    }
+
+    /// Starts a frame with the faces in view, each where its last landmarks were.
+    pub(crate) fn start(&mut self, in_view: impl Iterator<Item = (usize, Region)>) {
+        self.candidates.clear();
+        self.candidates.extend(in_view.map(|(slot, region)| Candidate::new(Some(slot), region)));
+    }
+
+    /// Takes note of what the detector sees; `region_of` gives the region to read for a detection.
+    pub(crate) fn note_detections(
+        &mut self,
+        detections: &[Detection],
+        region_of: impl Fn(&Detection) -> Region,
+        frame: &FrameView<'_>,
+    ) {
+        self.detections.clear();
+        for detection in detections {
+            let region = region_of(detection);
+            if self.detections.len() < MOST_DETECTIONS && region.is_usable(frame.width(), frame.height()) {
+                self.detections.push((*detection, region));
+            }
+        }
+        let rank = |(detection, region): &(Detection, Region)| detection.score * region.size;
+        self.detections.sort_unstable_by(|a, b| rank(b).total_cmp(&rank(a)));
+    }
+
+    /// Gives the detections to the faces in view, and makes newcomers of the rest as far as
+    /// `max_faces` allows.
+    pub(crate) fn assign_detections(
+        &mut self,
+        tracker: &mut Tracker,
+        nanos: i64,
+        settings: &PipelineSettings,
+    ) {
+        self.regions.clear();
+        self.regions.extend(self.detections.iter().map(|(_, region)| *region));
+        self.slot_of_detection.clear();
+        self.slot_of_detection.resize(self.regions.len(), None);
+        tracker.associate(&self.regions, nanos, &mut self.slot_of_detection);
+
+        for (&(detection, region), slot) in self.detections.iter().zip(&self.slot_of_detection) {
+            if let Some(slot) = slot {
+                let known = self.candidates.iter_mut().find(|c| c.slot == Some(*slot));
+                let Some(candidate) = known else { continue };
+                candidate.detection = Some((detection, region));
+                let astray = candidate.unread && !is_same_face(&candidate.region, &region);
+                if astray || settings.region_source == RegionSource::Detector {
+                    candidate.read_where_detected();
+                }
+            } else if self.candidates.len() < settings.max_faces {
+                let mut newcomer = Candidate::new(None, region);
+                newcomer.detection = Some((detection, region));
+                newcomer.region_is_detected = true;
+                self.candidates.push(newcomer);
+            }
+        }
+        if settings.region_source == RegionSource::Detector {
+            for candidate in self.candidates.iter_mut().filter(|c| c.detection.is_none()) {
+                candidate.unread = false;
+            }
+        }
+    }
+
+    /// Asks the landmark model about every region that it has not read yet.
+    pub(crate) fn read(
+        &mut self,
+        stage: &mut LandmarkStage,
+        frame: &FrameView<'_>,
+        settings: &PipelineSettings,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
+        let unread = self.candidates.iter_mut().filter(|c| c.unread);
+        stage.read(frame, unread.map(|c| (&c.region, &mut c.reading)), timings)?;
+        for candidate in self.candidates.iter_mut().filter(|c| c.unread) {
+            candidate.unread = false;
+            let finite = candidate.reading.is_finite();
+            self.not_finite += u64::from(!finite);
+            let next = Region::from_landmarks(&candidate.reading.landmarks);
+            candidate.found = finite
+                && candidate.reading.presence >= settings.presence_threshold
+                && next.is_usable(frame.width(), frame.height());
+        }
+        Ok(())
+    }
+
+    /// Whether a face that was in view was not found again.
+    pub(crate) fn misses_a_face(&self) -> bool {
+        self.candidates.iter().any(|c| c.slot.is_some() && !c.found)
+    }
+
+    /// Lets faces that were not found again be read where the detector sees them.
+    pub(crate) fn retry_where_detected(&mut self) {
+        for candidate in &mut self.candidates {
+            if !candidate.found && !candidate.region_is_detected {
+                candidate.read_where_detected();
+            }
+        }
+    }
+
+    /// Lets faces that were read where the detector saw them be read again, in the region of their own
+    /// landmarks.
+    pub(crate) fn refine_detected(&mut self) {
+        for candidate in self.candidates.iter_mut().filter(|c| c.found && c.region_is_detected) {
+            candidate.region = Region::from_landmarks(&candidate.reading.landmarks);
+            candidate.unread = true;
+        }
+    }
+}
