@@ -27,12 +27,13 @@ const SKULL_CENTER: Vector = [0.0, 2.6, -2.5];
 const SKULL_RADII: Vector = [7.76, 10.0, 8.5];
 
 /// Lowest hair, as (degrees from the front, height in cm): just outside the face's outline.
-const HAIRLINE: [(f32, f32); 9] = [
-    (0.0, 8.5),
-    (45.0, 7.8),
-    (58.0, 7.0),
-    (70.0, 5.9),
-    (79.0, 4.7),
+const HAIRLINE: [(f32, f32); 10] = [
+    (0.0, 9.4),
+    (25.0, 9.0),
+    (45.0, 8.3),
+    (58.0, 7.4),
+    (70.0, 6.1),
+    (79.0, 4.8),
     (86.0, 3.2),
     (94.0, 0.8),
     (115.0, -3.5),
@@ -45,6 +46,19 @@ pub(crate) const JAW_LINE: [usize; 21] =
 
 const SHOULDER_RADII: Vector = [21.5, 17.0, 11.5];
 const SHOULDER_TOP_Y: f32 = -14.5;
+
+/// Direction of the skin on the skull at a place in the head's frame.
+pub(crate) fn skull_normal(position: Vector) -> Vector {
+    let offset = sub(position, SKULL_CENTER);
+    normalize(std::array::from_fn(|i| offset[i] / (SKULL_RADII[i] * SKULL_RADII[i])))
+}
+
+/// A point on the skull farther up and back than a point of the forehead's edge.
+pub(crate) fn above_forehead([x, y, z]: Vector) -> Vector {
+    let offset = sub([x * 0.96, y + 2.2, z - 1.6], SKULL_CENTER);
+    let length = (0..3).map(|i| (offset[i] / SKULL_RADII[i]).powi(2)).sum::<f32>().sqrt();
+    add(SKULL_CENTER, scale(offset, 1.0 / length.max(1.0)))
+}
 
 pub(crate) fn surfaces(look: &Appearance) -> Surface {
     let mut surface = Surface::default();
@@ -61,7 +75,7 @@ pub(crate) fn throat() -> [Vector; JAW_LINE.len()] {
     std::array::from_fn(|i| {
         let angle = std::f32::consts::PI * (i as f32 / (JAW_LINE.len() - 1) as f32 - 0.5);
         let front = angle.cos();
-        [-5.3 * angle.sin(), -5.0 - 5.5 * front, -4.0 + 4.6 * front]
+        [-5.0 * angle.sin(), -5.0 - 5.5 * front, -4.0 + 4.6 * front]
     })
 }
 
@@ -79,11 +93,12 @@ fn hair(surface: &mut Surface, look: &Appearance) {
     surface.grid([56, 36], |u, v| {
         let (position, direction) = ellipsoid(SKULL_CENTER, SKULL_RADII, u, v);
         let around = direction[0].abs().atan2(direction[2]).to_degrees();
-        let wave = noise(look.seed ^ 4, around * 0.08, direction[0].signum() * 3.0) - 0.5;
-        let above = position[1] - (hairline(around) + 0.5 * wave);
+        let wave = noise(look.seed ^ 4, 3.5 * direction[0] + 20.0, 4.0 * direction[2]) - 0.5;
+        let above = position[1] - (hairline(around) + 0.9 * wave);
         let inside = smoothstep(-0.5, 0.7, above);
         let hidden = 0.95 - 0.3 * smoothstep(0.05, 0.3, direction[2]);
-        let outside = 1.075 + 0.03 * noise(look.seed ^ 5, u * 14.0, v * 9.0);
+        let crown = 0.05 * smoothstep(0.3, 0.9, direction[1]);
+        let outside = 1.07 + crown + 0.035 * noise(look.seed ^ 5, u * 14.0, v * 9.0);
         let thickness = hidden + inside * (outside - hidden);
         let strand = 0.75 + 0.5 * noise(look.seed ^ 6, u * 90.0, v * 6.0);
         (lerp(SKULL_CENTER, position, thickness), scale(look.hair, strand), 0.0)
@@ -114,7 +129,7 @@ fn ears(surface: &mut Surface, look: &Appearance) {
             // Tilted back, away from the head at its rear edge.
             let position = [
                 side * 7.75 + position[0] - side * 0.35 * position[2],
-                0.9 + position[1],
+                0.2 + position[1],
                 -3.6 + position[2] - 0.15 * position[1],
             ];
             let shell = smoothstep(0.75, 0.95, (direction[0] * side).max(0.0));
@@ -129,11 +144,11 @@ fn neck(surface: &mut Surface, look: &Appearance) {
         let angle = std::f32::consts::TAU * u;
         let down = 1.0 - v;
         let flare = smoothstep(0.55, 1.0, down);
-        let radius = [5.4 + 3.5 * flare, 5.0 + 1.5 * flare];
+        let radius = [5.1 + 3.8 * flare, 5.0 + 1.5 * flare];
         let position =
             [-radius[0] * angle.sin(), -3.0 - 15.0 * down, -4.2 - 1.0 * down + radius[1] * angle.cos()];
         // The chin's shadow lies on the throat.
-        let shadow = 0.62 + 0.3 * smoothstep(0.45, 1.0, down);
+        let shadow = 0.56 + 0.36 * smoothstep(0.45, 1.0, down);
         (position, scale(look.skin, shadow), smoothstep(0.1, 0.9, down))
     });
 }

@@ -70,13 +70,16 @@ const MIDDLE_LIPS: [[usize; 2]; 9] =
 
 /// The jaw turns about an axis through the joints before the ears.
 const JAW_HINGE: Vector = [0.0, 0.5, -1.0];
-const JAW_OPEN_DEG: f32 = 19.0;
+const JAW_OPEN_DEG: f32 = 25.0;
 /// Height of the line between the lips.
 const MOUTH_Y: f32 = -4.3;
 const MOUTH_HALF_WIDTH: f32 = 2.46;
 const BROW_RAISE_CM: f32 = 0.85;
+/// The canonical brows are slightly raised and its lids slightly lowered against a neutral look.
+const BROW_REST_CM: f32 = -0.12;
+const LID_REST: f32 = -0.35;
 /// How far the lower lid comes to meet the upper one.
-const LOWER_LID_SHARE: f32 = 0.18;
+const LOWER_LID_SHARE: f32 = 0.10;
 
 /// The canonical face with an expression, with the weights worked out once.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ impl Deformer {
         let lips_closed = 1.0 - smooth(expression.jaw_open * 5.0);
         for i in 0..MESH_LANDMARK_COUNT {
             let mut vertex = add(CANONICAL_VERTICES_CM[i], scale(self.lips_closed[i], lips_closed));
-            vertex[1] += self.brow[i] * expression.brow_raise * BROW_RAISE_CM;
+            vertex[1] += self.brow[i] * (BROW_REST_CM + expression.brow_raise * BROW_RAISE_CM);
             if self.jaw[i] > 0.0 {
                 vertex = open_jaw(vertex, jaw_deg * self.jaw[i]);
             }
@@ -124,7 +127,7 @@ impl Deformer {
         // The upper lid follows the eye down.
         let lowered = 0.012 * expression.gaze_deg[0];
         for (eye, blink) in [expression.eye_blink_right, expression.eye_blink_left].into_iter().enumerate() {
-            let upper = (blink + lowered * (1.0 - blink)).clamp(-0.2, 1.0);
+            let upper = blink + (LID_REST + lowered)  .max(-0.5) * (1.0 - blink);
             close_eye(eye, upper, blink, vertices);
         }
     }

@@ -1,8 +1,10 @@
 //! Eyeballs: where the iris is, and what is seen between the lids.
 
+use mien_geometry::rotation_from_euler_deg;
+
 use crate::lens::Light;
 use crate::random::smoothstep;
-use crate::vector::{Rigid, Vector, add, cross, dot, lerp, normalize, rotation_from_euler_deg, scale, sub};
+use crate::vector::{Rigid, Vector, add, cross, dot, lerp, normalize, scale, sub};
 
 /// Centre of the person's right eyeball in the head's frame, cm; the left one mirrors it.
 const CENTER: Vector = [-3.15, 2.63, 2.42];
@@ -75,7 +77,7 @@ impl EyePainter<'_> {
             if across > 0.0 { (RADIUS * RADIUS - across * across).max(0.0).sqrt() } else { RADIUS };
 
         let soft = self.sample_cm.max(0.03);
-        let white = lerp([0.90, 0.87, 0.85], corner, 0.35 * smoothstep(0.75, 1.3, hit[0].abs()));
+        let white = lerp(scale([0.90, 0.87, 0.85], 0.72 + 0.28 * self.skin[0]), corner, 0.35 * smoothstep(0.75, 1.3, hit[0].abs()));
         let limbus = scale(self.iris, 0.45);
         let iris = lerp(self.iris, limbus, smoothstep(0.42, 0.56, from_axis));
         let pupil = smoothstep(PUPIL_RADIUS + soft, PUPIL_RADIUS - soft, from_axis);
@@ -86,7 +88,7 @@ impl EyePainter<'_> {
         // The upper lid and its lashes shade the ball.
         let lid = 1.0 - 0.45 * smoothstep(0.02, 0.36, hit[1]);
         let shade = (0.25 + 0.75 * self.light.shade(in_camera)) * lid;
-        let glint = 0.8 * smoothstep(0.965, 0.992, self.light.gloss(in_camera).powf(1.0 / 12.0));
+        let glint = 0.75 * smoothstep(0.988, 0.997, self.light.gloss(in_camera).powf(1.0 / 12.0));
         color = lerp(scale(color, shade), [1.0; 3], glint);
         bytes(color, 1.0)
     }

@@ -2,9 +2,10 @@
 
 use mien_face::topology::TRIANGLES;
 use mien_face::{CANONICAL_VERTICES_CM, HeadPose, LANDMARK_COUNT, MESH_LANDMARK_COUNT};
+use mien_geometry::rotation_to_euler_deg;
 
 use crate::appearance::Appearance;
-use crate::body::{JAW_LINE, Surface, surfaces, throat};
+use crate::body::{JAW_LINE, Surface, above_forehead, skull_normal, surfaces, throat};
 use crate::expression::{Deformer, open_jaw};
 use crate::eyes::{EyePainter, Eyeball, bytes};
 use crate::lens::{Lens, Light};
@@ -23,6 +24,10 @@ const EYE_GAPS: [[u16; 16]; 2] = [
 const MOUTH_GAP: [u16; 20] =
     [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191];
 
+/// Upper half of the face's outline.
+const FOREHEAD_EDGE: [usize; 15] =
+    [356, 389, 251, 284, 332, 297, 338, 10, 109, 67, 103, 54, 21, 162, 127];
+
 /// What is the same in every person.
 #[derive(Debug)]
 pub(crate) struct Anatomy {
@@ -30,13 +35,16 @@ pub(crate) struct Anatomy {
     texture_coordinates: [[f32; 2]; MESH_LANDMARK_COUNT],
     throat: [Vector; JAW_LINE.len()],
     skin: Vec<[u16; 3]>,
+    /// From the face's upper edge to the corners that follow the mesh's.
+    forehead: Vec<[u16; 3]>,
     eyes: [Vec<[u16; 3]>; 2],
     mouth: Vec<[u16; 3]>,
 }
 
 impl Anatomy {
     pub(crate) fn new() -> Self {
-        let (mut skin, mut eyes, mut mouth) = (Vec::new(), [Vec::new(), Vec::new()], Vec::new());
+        let (mut skin, mut forehead, mut mouth) = (Vec::new(), Vec::new(), Vec::new());
+        let mut eyes = [Vec::new(), Vec::new()];
         for triangle in TRIANGLES {
             let within = |outline: &[u16]| triangle.iter().all(|i| outline.contains(i));
             if within(&EYE_GAPS[0]) {
@@ -49,8 +57,15 @@ impl Anatomy {
                 skin.push(triangle);
             }
         }
+        for k in 1..FOREHEAD_EDGE.len() {
+            let (left, right) = (FOREHEAD_EDGE[k - 1] as u16, FOREHEAD_EDGE[k] as u16);
+            let above = (MESH_LANDMARK_COUNT + k) as u16;
+            forehead.push([left, above - 1, right]);
+            forehead.push([right, above - 1, above]);
+        }
         Self {
             deformer: Deformer::new(),
+            forehead,
             texture_coordinates: skin::texture_coordinates(),
             throat: throat(),
             skin,
@@ -91,7 +106,7 @@ impl Head {
             skin: skin::paint(&look),
             vertices: Box::new(CANONICAL_VERTICES_CM),
             landmarks: Box::new([[0.0; 3]; LANDMARK_COUNT]),
-            face_corners: Vec::with_capacity(MESH_LANDMARK_COUNT),
+            face_corners: Vec::with_capacity(MESH_LANDMARK_COUNT + FOREHEAD_EDGE.len()),
             gap_corners: Vec::with_capacity(MESH_LANDMARK_COUNT),
             body_corners: Vec::with_capacity(body.vertices.len()),
             normals: Box::new([[0.0; 3]; MESH_LANDMARK_COUNT]),
@@ -132,19 +147,29 @@ impl Head {
                 self.normals[i] = add(self.normals[i], normal);
             }
         }
+        // The forehead goes over into the skull without an edge.
+        for i in FOREHEAD_EDGE {
+            self.normals[i] = skull_normal(self.vertices[i]);
+        }
         self.face_corners.clear();
-        for i in 0..MESH_LANDMARK_COUNT {
-            let normal = rigid.direction(normalize(self.normals[i]));
-            let [x, y, inverse_depth] = scene.lens.project(self.landmarks[i]);
-            let [u, v] = scene.anatomy.texture_coordinates[i];
+        let corner = |position: Vector, normal: Vector, [u, v]: [f32; 2]| {
+            let normal = rigid.direction(normal);
+            let [x, y, inverse_depth] = scene.lens.project(position);
             let gloss = 26.0 * scene.light.gloss(normal);
-            let values = [u, v, scene.light.shade(normal), gloss];
-            self.face_corners.push(Corner { x, y, inverse_depth, values });
+            Corner { x, y, inverse_depth, values: [u, v, scene.light.shade(normal), gloss] }
+        };
+        let places = &scene.anatomy.texture_coordinates;
+        for i in 0..MESH_LANDMARK_COUNT {
+            self.face_corners.push(corner(self.landmarks[i], normalize(self.normals[i]), places[i]));
+        }
+        for i in FOREHEAD_EDGE {
+            let above = above_forehead(self.vertices[i]);
+            self.face_corners.push(corner(rigid.point(above), skull_normal(above), places[i]));
         }
         let samples_per_cm = scene.lens.focal / (-rigid.translation[2]).max(1.0);
         let level = self.skin.level(skin::TEXELS_PER_CM / samples_per_cm);
         let corners = &self.face_corners;
-        for triangle in &scene.anatomy.skin {
+        for triangle in scene.anatomy.skin.iter().chain(&scene.anatomy.forehead) {
             canvas.triangle(triangle.map(|i| &corners[usize::from(i)]), |&[u, v, shade, gloss]| {
                 level.color(u, v).map(|c| (c * shade + gloss) as u8)
             });
@@ -242,7 +267,7 @@ pub(crate) fn head_pose(state: &HeadState) -> HeadPose {
             r[2][0], r[2][1], r[2][2], t[2], //
             0.0, 0.0, 0.0, 1.0,
         ],
-        rotation_deg: state.rotation_deg,
+        rotation_deg: rotation_to_euler_deg(&r),
         translation_cm: state.translation_cm,
     }
 }

@@ -49,6 +49,7 @@ const CREASES: [[usize; 7]; 2] = [[247, 30, 29, 27, 28, 56, 190], [467, 260, 259
 const POUCHES: [[usize; 5]; 2] = [[110, 24, 23, 22, 26], [339, 254, 253, 252, 256]];
 const NOSTRILS: [[usize; 2]; 2] = [[75, 238], [305, 458]];
 const NOSE_WINGS: [[usize; 5]; 2] = [[49, 129, 64, 98, 97], [279, 358, 294, 327, 326]];
+const NOSE_BASES: [[usize; 7]; 2] = [[19, 238, 79, 59, 98, 97, 2], [19, 458, 309, 289, 327, 326, 2]];
 const SMILE_LINES: [[usize; 4]; 2] = [[129, 203, 206, 216], [358, 423, 426, 436]];
 
 /// Paints the skin of one person.
@@ -141,6 +142,7 @@ impl Skin {
             self.spot([side * 1.4, 3.3], [1.0, 1.5], dark, 0.50);
             self.spot([side * 0.95, 1.4], [0.7, 2.4], dark, 0.20);
             self.spot([side * 1.1, -1.6], [1.0, 0.7], dark, 0.5);
+            self.fill(&NOSE_BASES[i], [0.0, 0.12], dark, |_| 0.6);
             self.line(&NOSE_WINGS[i], 0.13, dark, 0.55);
             self.line(&SMILE_LINES[i], 0.28, dark, 0.22);
             self.line(&POUCHES[i], 0.2, dark, 0.22);
@@ -149,10 +151,10 @@ impl Skin {
         }
         self.spot([0.0, -0.8], [1.1, 1.1], red, 0.35);
         self.spot([0.0, 1.6], [0.45, 3.0], light, 0.35);
-        self.spot([0.0, 6.5], [4.0, 2.0], light, 0.2);
+        self.spot([0.0, 6.2], [5.0, 2.0], light, 0.15);
         self.spot([0.0, -2.75], [0.35, 0.8], dark, 0.25);
         self.spot([0.0, -6.0], [2.2, 0.7], dark, 0.45);
-        self.spot([0.0, -10.2], [6.5, 1.4], dark, 0.5);
+        self.spot([0.0, -10.4], [6.5, 1.2], dark, 0.3);
     }
 
     fn beard(&mut self, look: &Appearance) {
@@ -192,10 +194,10 @@ impl Skin {
         let lash = [0.06, 0.04, 0.035];
         for eye in 0..2 {
             self.line(&CREASES[eye], 0.06, dark, 0.6);
-            self.line(&LOWER_LIDS[eye], 0.05, dark, 0.7);
-            self.line(&UPPER_LIDS[eye], 0.085, lash, 0.95);
+            self.line(&LOWER_LIDS[eye], 0.06, dark, 0.8);
+            self.line(&UPPER_LIDS[eye], 0.1, lash, 0.95);
             for nostril in NOSTRILS[eye].windows(2) {
-                self.line(nostril, 0.16, [0.10, 0.05, 0.04], 0.9);
+                self.line(nostril, 0.19, [0.08, 0.04, 0.035], 0.95);
             }
         }
     }

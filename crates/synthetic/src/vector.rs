@@ -1,5 +1,7 @@
 //! Three-component vectors and 3×3 matrices, as plain arrays.
 
+use mien_geometry::rotation_from_euler_deg;
+
 pub(crate) type Vector = [f32; 3];
 
 pub(crate) fn add(a: Vector, b: Vector) -> Vector {
@@ -30,18 +32,6 @@ pub(crate) fn cross(a: Vector, b: Vector) -> Vector {
 pub(crate) fn normalize(a: Vector) -> Vector {
     let length = dot(a, a).sqrt();
     if length > 1e-12 { scale(a, 1.0 / length) } else { a }
-}
-
-/// `R_y(yaw) · R_x(pitch) · R_z(roll)`, angles in degrees: the convention of `mien_face::HeadPose`.
-pub(crate) fn rotation_from_euler_deg([pitch, yaw, roll]: Vector) -> [Vector; 3] {
-    let (sx, cx) = pitch.to_radians().sin_cos();
-    let (sy, cy) = yaw.to_radians().sin_cos();
-    let (sz, cz) = roll.to_radians().sin_cos();
-    [
-        [cy * cz + sy * sx * sz, -cy * sz + sy * sx * cz, sy * cx],
-        [cx * sz, cx * cz, -sx],
-        [-sy * cz + cy * sx * sz, sy * sz + cy * sx * cz, cy * cx],
-    ]
 }
 
 /// Matrix times vector.

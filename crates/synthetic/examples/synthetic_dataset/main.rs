@@ -6,14 +6,14 @@
 //! `[x1, y1, x2, y2]`, `landmarks` (478 × `[x, y, z]` in pixels), `camera_from_head` (16, row by row),
 //! `rotation_deg`, `translation_cm`, and the amounts of the expression.
 
-use std::fs::File;
-use std::io::BufWriter;
+mod record;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use mien_face::Frame;
-use mien_synthetic::{Expression, HeadState, Motion, SyntheticCamera, SyntheticFace, SyntheticSettings};
-use serde_json::{Value, json};
+use mien_synthetic::{Expression, HeadState, Motion, SyntheticCamera, SyntheticSettings};
+use serde_json::Value;
 
 const SIZES: [(u32, u32); 5] = [(640, 480), (640, 480), (640, 360), (960, 540), (1280, 720)];
 
@@ -32,12 +32,10 @@ fn main() -> Result<()> {
         let mut dice =
             Dice(seed.wrapping_mul(0x9E37_79B9).wrapping_add(index).wrapping_mul(0xD134_2543_DE82_EF95) | 1);
         let (record, frame) = picture(&mut dice, seed.wrapping_add(index), index);
-        write_png(&directory.join(format!("{index:06}.png")), &frame)?;
+        record::write_png(&directory.join(format!("{index:06}.png")), &frame)?;
         records.push(record);
     }
-    let path = directory.join("truth.json");
-    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    serde_json::to_writer(BufWriter::new(file), &records)?;
+    record::write_truth(directory, &records)?;
     println!("{count} pictures and truth.json in {}", directory.display());
     Ok(())
 }
@@ -80,38 +78,8 @@ fn picture(dice: &mut Dice, seed: u64, index: u64) -> (Value, Frame) {
     let mut camera = SyntheticCamera::new(settings);
     let mut frame = Frame::empty();
     camera.render_at(0.0, &mut frame);
-    let faces: Vec<Value> = camera.truth().iter().map(face_record).collect();
-    let record = json!({
-        "file": format!("{index:06}.png"), "width": width, "height": height,
-        "vertical_fov_deg": vertical_fov_deg, "seed": seed, "faces": faces,
-    });
+    let record = record::picture(&format!("{index:06}.png"), &camera);
     (record, frame)
-}
-
-fn face_record(face: &SyntheticFace) -> Value {
-    json!({
-        "person": face.person,
-        "visible": face.visible,
-        "box": [face.bounds.x1, face.bounds.y1, face.bounds.x2, face.bounds.y2],
-        "landmarks": face.landmarks.to_vec(),
-        "camera_from_head": face.pose.camera_from_head,
-        "rotation_deg": face.pose.rotation_deg,
-        "translation_cm": face.pose.translation_cm,
-        "jaw_open": face.expression.jaw_open,
-        "eye_blink_right": face.expression.eye_blink_right,
-        "eye_blink_left": face.expression.eye_blink_left,
-        "brow_raise": face.expression.brow_raise,
-        "gaze_deg": face.expression.gaze_deg,
-    })
-}
-
-fn write_png(path: &Path, frame: &Frame) -> Result<()> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    let mut encoder = png::Encoder::new(BufWriter::new(file), frame.width, frame.height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_compression(png::Compression::Fast);
-    encoder.write_header()?.write_image_data(&frame.pixels)?;
-    Ok(())
 }
 
 /// A xorshift generator (Marsaglia 2003).
