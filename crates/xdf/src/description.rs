@@ -109,9 +109,16 @@ impl StreamDescription {
             .with(Element::text("nominal_srate", self.nominal_rate_hz))
             .with(Element::text("version", "1.10"))
             .with(Element::text("created_at", created_at))
-            .with(Element::text("uid", ""))
+            .with(Element::text("uid", format_args!("{}@{created_at}", self.source_id)))
             .with(Element::text("session_id", "default"))
             .with(Element::text("hostname", ""))
+            // liblsl fills these in for an outlet, but refuses a document without them.
+            .with(Element::text("v4address", ""))
+            .with(Element::text("v4data_port", 0))
+            .with(Element::text("v4service_port", 0))
+            .with(Element::text("v6address", ""))
+            .with(Element::text("v6data_port", 0))
+            .with(Element::text("v6service_port", 0))
             .with(Element::new("desc").with(channels).with_all(self.details.iter().cloned()))
             .document()
     }

@@ -1,0 +1,96 @@
+//! What the descriptions of a camera's streams are made of.
+
+use mien_face::MAX_FACES;
+
+use crate::Synchronization;
+
+/// A model that took part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelNote {
+    /// What it does: `detector`, `landmarks`, `blendshapes`.
+    pub role: String,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Where a camera's data comes from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CameraDescription {
+    /// Name of the camera, unique in the session; part of its streams' names.
+    pub name: String,
+    /// What the camera is, as the configuration names its source.
+    pub source: String,
+    /// Width and height of its frames in pixels, where they are known already.
+    pub frame_size: Option<(u32, u32)>,
+    /// Frames a second; only of a camera that hardware triggers. Others are irregular streams, because
+    /// importers spread a regular stream's samples evenly and so hide dropped frames.
+    pub triggered_rate_hz: Option<f64>,
+    /// The engine that runs the networks, with device and precision.
+    pub engine: String,
+    /// The networks.
+    pub models: Vec<ModelNote>,
+    /// The temporal filter and its settings; `None` while it is off.
+    pub filter: Option<String>,
+    /// What was measured of the camera's timing, where it has been.
+    pub synchronization: Option<Synchronization>,
+}
+
+/// What a face slot sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StreamKind {
+    /// 478 × 3 coordinates.
+    Landmarks,
+    /// 52 coefficients.
+    Blendshapes,
+    /// Position, quaternion, Euler angles of the head.
+    Pose,
+    /// Score, presence, latency, dropped frames.
+    Quality,
+}
+
+/// Which streams there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// First part of every stream's name.
+    pub prefix: String,
+    /// What each slot sends.
+    pub kinds: Vec<StreamKind>,
+    /// Face slots of each camera, 1–[`MAX_FACES`].
+    pub slots: usize,
+    /// Names of the participants in the first slots; further slots are `face1`, `face2`, ….
+    pub participants: Vec<String>,
+    /// A row of NaN where a frame has no face in the slot. Without it such a frame has no row.
+    pub fill: bool,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        use StreamKind::{Blendshapes, Landmarks, Pose, Quality};
+        Self {
+            prefix: "mien".to_owned(),
+            kinds: vec![Landmarks, Blendshapes, Pose, Quality],
+            slots: 1,
+            participants: Vec::new(),
+            fill: true,
+        }
+    }
+}
+
+impl StreamSettings {
+    /// Number of slots, within bounds.
+    #[must_use]
+    pub fn slot_count(&self) -> usize {
+        self.slots.clamp(1, MAX_FACES)
+    }
+
+    /// Name of a slot, as it stands in stream names.
+    #[must_use]
+    pub fn slot_name(&self, slot: usize) -> String {
+        match self.participants.get(slot) {
+            Some(participant) => participant.clone(),
+            None => format!("face{}", slot + 1),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! From the faces of a frame to the rows of its camera's streams.
+
+use mien_clock::seconds;
+use mien_face::{Face, FaceState, FrameFaces};
+use mien_xdf::StreamDescription;
+
+use crate::rotation::quaternion;
+use crate::{CameraDescription, FrameRows, Slots, StreamKind, StreamSettings, TimingMonitor, camera_streams};
+
+/// Longest time between two frames that is no gap.
+const LONGEST_INTERVAL_SECONDS: f64 = 1.0;
+
+/// A time without frames.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gap {
+    /// Capture time of the last frame before it, in seconds.
+    pub from: f64,
+    /// Capture time of the first frame after it, in seconds.
+    pub to: f64,
+    /// Whether the source counted its frames anew: it was restarted.
+    pub restarted: bool,
+}
+
+/// Turns the faces of one camera into rows of its streams.
+#[derive(Debug)]
+pub struct CameraEncoder {
+    camera: CameraDescription,
+    settings: StreamSettings,
+    streams: Vec<StreamDescription>,
+    slots: Slots,
+    timing: TimingMonitor,
+    last_frame: Option<(u64, f64)>,
+    dropped_frames: u64,
+    out_of_order_frames: u64,
+    gap: Option<Gap>,
+}
+
+impl CameraEncoder {
+    /// An encoder for the streams that [`camera_streams`] describes.
+    #[must_use]
+    pub fn new(camera: CameraDescription, settings: StreamSettings) -> Self {
+        Self {
+            streams: camera_streams(&camera, &settings),
+            slots: Slots::new(settings.slot_count()),
+            camera,
+            settings,
+            timing: TimingMonitor::default(),
+            last_frame: None,
+            dropped_frames: 0,
+            out_of_order_frames: 0,
+            gap: None,
+        }
+    }
+
+    /// The camera.
+    #[must_use]
+    pub fn camera(&self) -> &CameraDescription {
+        &self.camera
+    }
+
+    /// The streams, in the order that rows count them.
+    #[must_use]
+    pub fn streams(&self) -> &[StreamDescription] {
+        &self.streams
+    }
+
+    /// The same streams, with what has been measured of the camera's timing so far: for a recording
+    /// that begins now.
+    #[must_use]
+    pub fn measured_streams(&self) -> Vec<StreamDescription> {
+        let synchronization = self.timing.measure().or(self.camera.synchronization);
+        camera_streams(&CameraDescription { synchronization, ..self.camera.clone() }, &self.settings)
+    }
+
+    /// Which face has which slot.
+    pub fn slots(&mut self) -> &mut Slots {
+        &mut self.slots
+    }
+
+    /// How the capture times scatter.
+    #[must_use]
+    pub fn timing(&self) -> &TimingMonitor {
+        &self.timing
+    }
+
+    /// Frames that the source numbered, but that never arrived here.
+    #[must_use]
+    pub fn dropped_frames(&self) -> u64 {
+        self.dropped_frames
+    }
+
+    /// Frames that were left out because they were not later than the one before.
+    #[must_use]
+    pub fn out_of_order_frames(&self) -> u64 {
+        self.out_of_order_frames
+    }
+
+    /// The gap that the last frame ended, once.
+    pub fn take_gap(&mut self) -> Option<Gap> {
+        self.gap.take()
+    }
+
+    /// The rows of a frame that is about to be pushed at `now_nanos` (monotonic); `None` when it is
+    /// not later than the frame before it.
+    pub fn encode(&mut self, frame: &FrameFaces, now_nanos: i64) -> Option<FrameRows> {
+        let timestamp = seconds(frame.capture_nanos);
+        self.count(frame.frame_index, timestamp)?;
+        let latency = seconds(now_nanos - frame.capture_nanos);
+        let faces = frame.faces();
+        let places = self.slots.place(faces, timestamp);
+        let mut rows = FrameRows::at(timestamp);
+        let mut stream = 0;
+        for place in places {
+            let face = place.map(|index| &faces[index]);
+            for &kind in &self.settings.kinds {
+                let filtered = self.camera.filter.is_some() && kind.is_filtered();
+                if face.is_some() || self.settings.fill {
+                    if kind == StreamKind::Quality {
+                        rows.push_floats(stream, quality(face, latency, self.dropped_frames));
+                    } else {
+                        push_state(&mut rows, stream, kind, face.map(|face| (face, &face.measured)));
+                    }
+                    if filtered {
+                        push_state(&mut rows, stream + 1, kind, face.map(|face| (face, &face.smoothed)));
+                    }
+                }
+                stream += 1 + usize::from(filtered);
+            }
+        }
+        rows.push_doubles(
+            stream,
+            [
+                frame.frame_index as f64,
+                timestamp,
+                self.dropped_frames as f64,
+                latency,
+                faces.len() as f64,
+                f64::from(frame.detector_ran),
+            ],
+        );
+        Some(rows)
+    }
+
+    /// Keeps count of what is missing; `None` for a frame out of order.
+    fn count(&mut self, frame_index: u64, timestamp: f64) -> Option<()> {
+        if let Some((last_index, last_timestamp)) = self.last_frame {
+            if timestamp <= last_timestamp {
+                self.out_of_order_frames += 1;
+                return None;
+            }
+            let restarted = frame_index <= last_index;
+            if !restarted {
+                self.dropped_frames += frame_index - last_index - 1;
+            }
+            if restarted || timestamp - last_timestamp > LONGEST_INTERVAL_SECONDS {
+                self.gap = Some(Gap { from: last_timestamp, to: timestamp, restarted });
+            }
+        }
+        self.last_frame = Some((frame_index, timestamp));
+        self.timing.observe(frame_index, timestamp);
+        Some(())
+    }
+}
+
+/// Adds a face's row, or one of NaN where there is no face.
+fn push_state(rows: &mut FrameRows, stream: usize, kind: StreamKind, face: Option<(&Face, &FaceState)>) {
+    let Some((face, state)) = face else {
+        rows.push_floats(stream, std::iter::repeat_n(f32::NAN, kind.channel_count()));
+        return;
+    };
+    match kind {
+        StreamKind::Landmarks => rows.push_floats(stream, state.landmarks.iter().flatten().copied()),
+        StreamKind::Blendshapes => rows.push_floats(stream, state.blendshapes),
+        StreamKind::Pose => {
+            let position = state.pose.translation_cm.map(|cm| cm / 100.0);
+            let orientation = quaternion(state.pose.rotation_deg);
+            let [pitch, yaw, roll] = state.pose.rotation_deg;
+            let rest = [pitch, yaw, roll, face.presence];
+            rows.push_floats(stream, position.into_iter().chain(orientation).chain(rest));
+        }
+        StreamKind::Quality => unreachable!("quality rows are not made of a face's state"),
+    }
+}
+
+/// NaN where it takes a face to know; latency and drops concern the frame.
+fn quality(face: Option<&Face>, latency: f64, dropped_frames: u64) -> [f32; 10] {
+    let of = |value: fn(&Face) -> f32| face.map_or(f32::NAN, value);
+    [
+        of(|face| face.score),
+        of(|face| face.presence),
+        latency as f32,
+        dropped_frames as f32,
+        of(|face| face.track_id as f32),
+        of(|face| face.detection_age_frames as f32),
+        of(|face| face.bounds.x1),
+        of(|face| face.bounds.y1),
+        of(|face| face.bounds.x2),
+        of(|face| face.bounds.y2),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Row;
+
+    fn frame(index: u64, capture_nanos: i64, track_ids: &[u32]) -> Box<FrameFaces> {
+        let mut frame = FrameFaces::boxed();
+        (frame.frame_index, frame.capture_nanos) = (index, capture_nanos);
+        frame.face_count = track_ids.len() as u32;
+        for (k, &track_id) in track_ids.iter().enumerate() {
+            let face = &mut frame.faces[k];
+            face.track_id = track_id;
+            face.presence = 0.9;
+            face.measured.landmarks[2] = [track_id as f32, 2.0, 3.0];
+            face.smoothed.landmarks[2] = [0.5, 2.5, 3.5];
+            face.measured.pose.translation_cm = [10.0, -5.0, -60.0];
+        }
+        frame
+    }
+
+    fn encoder(fill: bool) -> CameraEncoder {
+        let camera = CameraDescription {
+            name: "front".to_owned(),
+            filter: Some("One-Euro".to_owned()),
+            ..CameraDescription::default()
+        };
+        CameraEncoder::new(camera, StreamSettings { slots: 2, fill, ..StreamSettings::default() })
+    }
+
+    #[test]
+    fn every_stream_has_one_row_of_its_width_a_frame() {
+        let mut encoder = encoder(true);
+        let rows = encoder.encode(&frame(0, 1_000_000_000, &[5]), 1_020_000_000).unwrap();
+        assert_eq!(rows.timestamp, 1.0);
+        let mut seen: Vec<usize> = rows.iter().map(|(stream, _)| stream).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..encoder.streams().len()).collect::<Vec<_>>());
+        for (stream, row) in rows.iter() {
+            let width = match row {
+                Row::Float32(values) => values.len(),
+                Row::Double64(values) => values.len(),
+            };
+            assert_eq!(width, encoder.streams()[stream].channels.len(), "{}", encoder.streams()[stream].name);
+        }
+        let row = |wanted: &str| {
+            let found = rows.iter().find(|(stream, _)| encoder.streams()[*stream].name == wanted);
+            match found.unwrap().1 {
+                Row::Float32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+                Row::Double64(values) => values.to_vec(),
+            }
+        };
+        let raw: Vec<f64> = row("mien_front_face1_landmarks");
+        assert_eq!(raw[6..9], [5.0, 2.0, 3.0]);
+        assert_eq!(row("mien_front_face1_landmarks_filtered")[6..9], [0.5, 2.5, 3.5]);
+        assert!(row("mien_front_face2_landmarks").iter().all(|value| value.is_nan()));
+        let pose = row("mien_front_face1_pose");
+        assert!((pose[0] - 0.1).abs() < 1e-6 && (pose[2] + 0.6).abs() < 1e-6, "metres");
+        let quality = row("mien_front_face2_quality");
+        assert!(quality[0].is_nan() && (quality[2] - 0.02).abs() < 1e-6);
+        assert_eq!(row("mien_front_Frames")[..2], [0.0, 1.0]);
+    }
+
+    #[test]
+    fn without_fill_an_empty_slot_is_silent() {
+        let mut encoder = encoder(false);
+        let rows = encoder.encode(&frame(0, 1, &[]), 2).unwrap();
+        assert_eq!(rows.iter().count(), 1, "only the frame itself");
+    }
+
+    #[test]
+    fn drops_restarts_and_steps_back_are_counted_and_never_hidden() {
+        let mut encoder = encoder(true);
+        assert!(encoder.encode(&frame(10, 1_000_000_000, &[]), 0).is_some());
+        assert!(encoder.encode(&frame(13, 1_100_000_000, &[]), 0).is_some());
+        assert_eq!((encoder.dropped_frames(), encoder.take_gap()), (2, None));
+        assert!(encoder.encode(&frame(14, 1_100_000_000, &[]), 0).is_none());
+        assert_eq!(encoder.out_of_order_frames(), 1);
+        assert!(encoder.encode(&frame(0, 1_500_000_000, &[]), 0).is_some());
+        assert_eq!(encoder.take_gap(), Some(Gap { from: 1.1, to: 1.5, restarted: true }));
+        assert!(encoder.encode(&frame(1, 3_000_000_000, &[]), 0).is_some());
+        assert_eq!(encoder.take_gap(), Some(Gap { from: 1.5, to: 3.0, restarted: false }));
+        assert_eq!((encoder.dropped_frames(), encoder.take_gap()), (2, None));
+    }
+}

@@ -1,0 +1,205 @@
+//! A real consumer: pylsl receives what is published, in a network namespace that has only `lo`.
+//!
+//! liblsl's data sockets bind every address whatever its configuration says, so this test leaves the
+//! machine's networks out altogether: it starts itself again under `unshare --net`.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mien_clock::monotonic_nanos;
+use mien_face::FrameFaces;
+use mien_stream::{
+    CameraDescription, CameraEncoder, ModelNote, Publisher, StreamSettings, library, marker_stream,
+};
+
+/// Set in the process that runs inside the namespace; its value is how many seconds to publish.
+const INSIDE: &str = "MIEN_TEST_LSL_SECONDS";
+const CAMERAS: usize = 4;
+
+/// LSL that only this machine, and only this test, takes part in.
+const LSL_CONFIGURATION: &str = "[ports]\nIPv6 = disable\nAllowRandomPorts = 0\nPortRange = 128\n\
+     [multicast]\nResolveScope = machine\nAddressesOverride = {127.0.0.1}\nListenAddress = 127.0.0.1\n\
+     Interfaces = {127.0.0.1}\nTTLOverride = 0\n[lab]\nKnownPeers = {127.0.0.1}\n";
+
+#[test]
+fn pylsl_receives_every_sample_for_a_few_seconds() {
+    publish_in_namespace(5);
+}
+
+#[test]
+#[ignore = "takes more than a minute"]
+fn pylsl_receives_every_sample_for_a_minute() {
+    publish_in_namespace(60);
+}
+
+#[test]
+fn liblsls_clock_is_ours() {
+    if let Err(error) = library() {
+        println!("skipped: {error}");
+        return;
+    }
+    for _ in 0..100 {
+        let before = mien_clock::seconds(monotonic_nanos());
+        let theirs = lsl::local_clock();
+        let after = mien_clock::seconds(monotonic_nanos());
+        // A microsecond for the rounding of both.
+        assert!(before - 1e-6 <= theirs && theirs <= after + 1e-6, "{before} {theirs} {after}");
+    }
+}
+
+/// Runs [`inside_the_namespace`] in a namespace of its own; skips where that is not to be had.
+fn publish_in_namespace(seconds: u32) {
+    let Some(unshare) = namespace_command() else {
+        println!("skipped: no permission for a network namespace of its own");
+        return;
+    };
+    if let Err(error) = library() {
+        println!("skipped: {error}");
+        return;
+    }
+    if std::env::var_os("MIEN_TEST_PYTHON").is_none() {
+        println!("skipped: MIEN_TEST_PYTHON is unset (`./x test` sets it)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = folder.path().join("lsl_api.cfg");
+    let session = format!("{LSL_CONFIGURATION}SessionID = mien-test-{}\n", std::process::id());
+    std::fs::write(&configuration, session).unwrap();
+    let status = Command::new("unshare")
+        .args(unshare)
+        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "inside_the_namespace", "--nocapture", "--include-ignored"])
+        .env("LSLAPICFG", &configuration)
+        .env(INSIDE, seconds.to_string())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// Arguments with which `unshare` may make a network namespace here.
+fn namespace_command() -> Option<&'static [&'static str]> {
+    let ways: [&[&str]; 2] = [&["--net"], &["--net", "--map-root-user"]];
+    ways.into_iter().find(|arguments| {
+        Command::new("unshare")
+            .args(*arguments)
+            .args(["sh", "-c", "ip link set lo up"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
+}
+
+#[test]
+#[ignore = "is run by the tests above, in a namespace of its own"]
+fn inside_the_namespace() {
+    let Ok(seconds) = std::env::var(INSIDE) else {
+        println!("skipped: this is run by the other tests");
+        return;
+    };
+    let frames = seconds.parse::<u64>().unwrap() * 30;
+    let settings = StreamSettings { slots: 2, ..StreamSettings::default() };
+    let mut encoders: Vec<_> =
+        (0..CAMERAS).map(|k| CameraEncoder::new(camera(k), settings.clone())).collect();
+    let markers = marker_stream(&settings);
+    let streams: Vec<_> = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
+    let publisher = Publisher::start(markers.clone(), streams.clone()).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let expected = folder.path().join("expected.json");
+    write_expectation(&expected, streams.iter().flatten().chain([&markers]), frames);
+    let mut consumer = Command::new(std::env::var("MIEN_TEST_PYTHON").unwrap())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lsl/consume.py"))
+        .arg(&expected)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(consumer.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "ready", "the consumer has opened every stream");
+
+    let mut delay = Command::new(std::env::var("MIEN_TEST_PYTHON").unwrap())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lsl/delay.py"))
+        .arg((frames / 30 + 2).to_string())
+        .spawn()
+        .unwrap();
+    publish(&publisher, &mut encoders, frames);
+    assert!(delay.wait().unwrap().success());
+    for line in said {
+        println!("pylsl: {}", line.unwrap());
+    }
+    assert!(consumer.wait().unwrap().success());
+    let status = publisher.status();
+    assert_eq!((status.dropped_frames, status.failed_samples), (0, 0), "{status:?}");
+    assert_eq!(status.outlets, CAMERAS * (2 * 7 + 1) + 1);
+}
+
+/// Frames at 30 fps from every camera, a face in one slot, and a marker each second.
+fn publish(publisher: &Publisher, encoders: &mut [CameraEncoder], frames: u64) {
+    let start = Instant::now();
+    let mut faces = FrameFaces::boxed();
+    faces.face_count = 1;
+    faces.faces[0].track_id = 1;
+    for index in 0..frames {
+        std::thread::sleep(Duration::from_nanos(index * 1_000_000_000 / 30).saturating_sub(start.elapsed()));
+        for (camera, encoder) in encoders.iter_mut().enumerate() {
+            faces.frame_index = index;
+            faces.capture_nanos = monotonic_nanos();
+            for (k, point) in faces.faces[0].measured.landmarks.iter_mut().enumerate() {
+                *point = [k as f32 + 0.1, index as f32, camera as f32 / 3.0];
+            }
+            let rows = encoder.encode(&faces, monotonic_nanos()).unwrap();
+            publisher.push(camera, Arc::new(rows));
+        }
+        if index % 30 == 0 {
+            publisher.marker(mien_clock::seconds(monotonic_nanos()), format!("second {}", index / 30));
+        }
+    }
+}
+
+fn camera(number: usize) -> CameraDescription {
+    CameraDescription {
+        name: format!("cam{number}"),
+        source: "synthetic:faces=1".to_owned(),
+        frame_size: Some((640, 480)),
+        engine: "embedded".to_owned(),
+        models: vec![ModelNote {
+            role: "landmarks".to_owned(),
+            name: "test <&>".to_owned(),
+            sha256: "00".repeat(32),
+        }],
+        filter: Some("One-Euro".to_owned()),
+        ..CameraDescription::default()
+    }
+}
+
+/// What the consumer must find: names, channel labels and units, and how many samples.
+fn write_expectation<'a>(
+    path: &Path,
+    streams: impl Iterator<Item = &'a mien_stream::StreamDescription>,
+    frames: u64,
+) {
+    let streams: Vec<_> = streams
+        .map(|stream| {
+            let markers = stream.content_type == "Markers";
+            let channels: Vec<_> = stream
+                .channels
+                .iter()
+                .map(|channel| serde_json::json!([channel.label, channel.unit, channel.content_type]))
+                .collect();
+            serde_json::json!({
+                "name": stream.name,
+                "type": stream.content_type,
+                "source_id": stream.source_id,
+                "channels": channels,
+                "samples": if markers { frames.div_ceil(30) } else { frames },
+            })
+        })
+        .collect();
+    let mut text = String::new();
+    write!(text, "{}", serde_json::Value::from(streams)).unwrap();
+    std::fs::write(path, text).unwrap();
+}
