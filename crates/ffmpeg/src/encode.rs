@@ -5,62 +5,137 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Stdio};
 use std::time::Duration;
 
+use mien_face::PixelFormat;
+
 use crate::FfmpegError;
 use crate::matroska::{write_headers, write_picture};
 use crate::process::{Process, file_url};
 
+/// Bytes that the pipe to ffmpeg holds.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: usize = 1 << 20;
 /// How long a dropped encoder may take to finish its file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An H.264 video in Matroska that is readable up to its last fifth of a second at any moment, even
+/// How pictures are encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Codec {
+    /// H.264, visually lossless, as small as a fast preset gets it: for results to look at.
+    #[default]
+    H264,
+    /// H.264 for recording beside live tracking: every picture leaves the encoder at once, so that
+    /// hardly any is lost when the program is killed.
+    H264Live,
+    /// Lossless.
+    Ffv1,
+    /// A hardware encoder that [`hardware_codec`](crate::hardware_codec) found.
+    Hardware(&'static str),
+}
+
+impl Codec {
+    /// Its name, as ffmpeg has it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::H264 | Self::H264Live => "libx264",
+            Self::Ffv1 => "ffv1",
+            Self::Hardware(name) => name,
+        }
+    }
+
+    /// ffmpeg's arguments for pictures of this format.
+    pub(crate) fn arguments(&self, format: PixelFormat) -> String {
+        let even = "-vf pad=ceil(iw/2)*2:ceil(ih/2)*2 -pix_fmt yuv420p -g 60";
+        match self {
+            Self::H264 => format!("{even} -c:v libx264 -preset veryfast -crf 18"),
+            Self::H264Live => {
+                format!("{even} -c:v libx264 -preset veryfast -tune zerolatency -crf 20 -threads 1")
+            }
+            Self::Ffv1 => {
+                let pixels = match format {
+                    PixelFormat::Rgb8 | PixelFormat::Bgr8 => "bgr0",
+                    PixelFormat::Yuyv => "yuv422p",
+                    PixelFormat::Nv12 => "yuv420p",
+                };
+                format!("-c:v ffv1 -level 3 -g 1 -slices 4 -slicecrc 1 -threads 1 -pix_fmt {pixels}")
+            }
+            Self::Hardware(name) => format!("{even} -c:v {name} -b:v 0 -cq 20 -bf 0"),
+        }
+    }
+}
+
+/// What is encoded, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncoderSettings {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Format of the pictures.
+    pub format: PixelFormat,
+    /// Nominal frames per second; the pictures' own times count.
+    pub rate_hz: f64,
+    /// How they are encoded.
+    pub codec: Codec,
+}
+
+/// A video in Matroska that is readable up to its last fifth of a second at any moment, even
 /// when Mien is killed.
 pub struct Encoder {
     path: PathBuf,
     stdin: Option<ChildStdin>,
     ffmpeg: Process,
-    width: u32,
-    height: u32,
+    picture_bytes: usize,
     last_nanos: Option<u64>,
 }
 
 impl Encoder {
-    /// Starts a file of pictures of this size; `rate_hz` is nominal, the pictures' own times count.
-    /// An existing file is replaced.
+    /// Starts an H.264 file of RGB pictures of this size; `rate_hz` is nominal, the pictures' own times
+    /// count. An existing file is replaced.
     ///
     /// # Errors
     /// When ffmpeg is not installed.
     pub fn create(path: &Path, width: u32, height: u32, rate_hz: f64) -> Result<Self, FfmpegError> {
-        let mut ffmpeg = Process::start("ffmpeg", arguments(path), Stdio::piped(), path)?;
+        let format = PixelFormat::Rgb8;
+        Self::with_settings(path, &EncoderSettings { width, height, format, rate_hz, codec: Codec::H264 })
+    }
+
+    /// Starts a file; an existing one is replaced.
+    ///
+    /// # Errors
+    /// When ffmpeg is not installed.
+    pub fn with_settings(path: &Path, settings: &EncoderSettings) -> Result<Self, FfmpegError> {
+        let EncoderSettings { width, height, format, rate_hz, .. } = *settings;
+        let mut ffmpeg = Process::start("ffmpeg", arguments(path, settings), Stdio::piped(), path)?;
+        let stdin = ffmpeg.take_stdin();
+        // Larger pipes are a courtesy of the system, not a need.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::pipe::fcntl_setpipe_size(&stdin, PIPE_BYTES);
         let mut encoder = Self {
             path: path.to_owned(),
-            stdin: Some(ffmpeg.take_stdin()),
+            stdin: Some(stdin),
             ffmpeg,
-            width,
-            height,
+            picture_bytes: format.row_bytes(width) * format.rows(height),
             last_nanos: None,
         };
         let rate_hz = if rate_hz.is_finite() && rate_hz > 0.0 { rate_hz } else { 30.0 };
         let stdin = encoder.stdin.as_mut().expect("just put there");
-        match write_headers(stdin, width, height, rate_hz) {
+        match write_headers(stdin, width, height, format, rate_hz) {
             Ok(()) => Ok(encoder),
             Err(error) => Err(encoder.failure(&error.to_string())),
         }
     }
 
-    /// Adds a picture: `rgb` holds width × height × 3 bytes, shown at `nanos` from the start. Times
+    /// Adds a picture of tight rows in the format of the video, shown at `nanos` from the start. Times
     /// that do not rise are moved to a microsecond after the last one.
     ///
     /// # Errors
     /// When ffmpeg has ended (a full disk, an encoder that it lacks), with its last words.
     ///
     /// # Panics
-    /// When `rgb` has another length.
-    pub fn write(&mut self, rgb: &[u8], nanos: i64) -> Result<(), FfmpegError> {
-        assert_eq!(
-            rgb.len(),
-            self.width as usize * self.height as usize * 3,
-            "a picture of the video's size"
-        );
+    /// When `pixels` has another length.
+    pub fn write(&mut self, pixels: &[u8], nanos: i64) -> Result<(), FfmpegError> {
+        assert_eq!(pixels.len(), self.picture_bytes, "a picture of the video's size");
         let earliest = self.last_nanos.map_or(0, |last| last + 1000);
         let nanos = u64::try_from(nanos).unwrap_or(0).max(earliest);
         self.last_nanos = Some(nanos);
@@ -70,7 +145,13 @@ impl Encoder {
                 reason: "ffmpeg has ended".to_owned(),
             });
         };
-        write_picture(stdin, nanos, rgb).map_err(|error| self.failure(&error.to_string()))
+        write_picture(stdin, nanos, pixels).map_err(|error| self.failure(&error.to_string()))
+    }
+
+    /// The process that encodes.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.ffmpeg.id()
     }
 
     /// Completes the file.
@@ -108,11 +189,13 @@ impl Drop for Encoder {
     }
 }
 
-fn arguments(path: &Path) -> Vec<OsString> {
-    let words = "-nostdin -hide_banner -v error -protocol_whitelist pipe,file -f matroska -i pipe:0 \
-        -vf pad=ceil(iw/2)*2:ceil(ih/2)*2 -c:v libx264 -preset veryfast -crf 18 -pix_fmt yuv420p \
-        -g 60 -fps_mode passthrough -enc_time_base 1:90000 \
-        -f matroska -flush_packets 1 -cluster_time_limit 200 -y";
+fn arguments(path: &Path, settings: &EncoderSettings) -> Vec<OsString> {
+    let words = format!(
+        "-nostdin -hide_banner -v error -protocol_whitelist pipe,file -f matroska -i pipe:0 {} \
+         -fps_mode passthrough -enc_time_base 1:90000 \
+         -f matroska -flush_packets 1 -cluster_time_limit 200 -y",
+        settings.codec.arguments(settings.format)
+    );
     let mut arguments: Vec<OsString> = words.split_ascii_whitespace().map(OsString::from).collect();
     arguments.push(file_url(path));
     arguments

@@ -11,13 +11,15 @@
 mod decode;
 mod encode;
 mod error;
+mod hardware;
 mod matroska;
 mod nut;
 mod probe;
 mod process;
 
 pub use decode::Decoder;
-pub use encode::Encoder;
+pub use encode::{Codec, Encoder, EncoderSettings};
 pub use error::FfmpegError;
+pub use hardware::hardware_codec;
 pub use nut::NutError;
 pub use probe::VideoInfo;

@@ -5,6 +5,8 @@
 
 use std::io::{self, Write};
 
+use mien_face::PixelFormat;
+
 const EBML: u32 = 0x1A45_DFA3;
 const SEGMENT: u32 = 0x1853_8067;
 const INFO: u32 = 0x1549_A966;
@@ -48,8 +50,20 @@ fn put(out: &mut Vec<u8>, id: u32, content: &[u8]) {
     out.extend_from_slice(content);
 }
 
-/// Writes what precedes the first picture: tight RGB rows of this size.
-pub(crate) fn write_headers(out: &mut impl Write, width: u32, height: u32, rate_hz: f64) -> io::Result<()> {
+/// Writes what precedes the first picture: tight rows of this size and format.
+pub(crate) fn write_headers(
+    out: &mut impl Write,
+    width: u32,
+    height: u32,
+    format: PixelFormat,
+    rate_hz: f64,
+) -> io::Result<()> {
+    let four_cc = match format {
+        PixelFormat::Rgb8 => b"RGB\x18",
+        PixelFormat::Bgr8 => b"BGR\x18",
+        PixelFormat::Yuyv => b"YUY2",
+        PixelFormat::Nv12 => b"NV12",
+    };
     let mut stream = Vec::new();
     let ebml = Element::default()
         .uint(0x4286, 1) // EBMLVersion
@@ -70,7 +84,7 @@ pub(crate) fn write_headers(out: &mut impl Write, width: u32, height: u32, rate_
     let video = Element::default()
         .uint(0xB0, u64::from(width)) // PixelWidth
         .uint(0xBA, u64::from(height)) // PixelHeight
-        .bytes(0x2E_B524, b"RGB\x18"); // UncompressedFourCC
+        .bytes(0x2E_B524, four_cc); // UncompressedFourCC
     let track = Element::default()
         .uint(0xD7, 1) // TrackNumber
         .uint(0x73C5, 1) // TrackUID

@@ -59,6 +59,11 @@ impl Process {
         Ok(Self { child, messages })
     }
 
+    /// The child's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The child's standard output, once.
     pub(crate) fn take_stdout(&mut self) -> ChildStdout {
         self.child.stdout.take().expect("standard output is a pipe and is taken once")
