@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::{Engine, EngineError, EngineOptions, RtenEngine};
+use crate::{Engine, EngineError, EngineOptions, RtenEngine, read_model_file};
 
 /// The engine that the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,9 +66,28 @@ pub struct Loaded {
 /// Loads a model file into the engine that was asked for.
 ///
 /// # Errors
+/// As [`load_bytes`]; or the file cannot be read.
+pub fn load(
+    choice: EngineChoice,
+    path: &Path,
+    options: &EngineOptions,
+) -> Result<Loaded, EngineError> {
+    let bytes = read_model_file(path)?;
+    let file = path.file_name().unwrap_or(path.as_os_str());
+    load_bytes(choice, &file.to_string_lossy(), &bytes, options)
+}
+
+/// Loads a model file's content into the engine that was asked for; `file` is its name for messages.
+///
+/// # Errors
 /// [`EngineError::Unavailable`] when the engine asked for by name cannot run here, saying what is
-/// missing; otherwise what loading finds wrong with the file.
-pub fn load(choice: EngineChoice, path: &Path, options: &EngineOptions) -> Result<Loaded, EngineError> {
+/// missing; otherwise what loading finds wrong with the model.
+pub fn load_bytes(
+    choice: EngineChoice,
+    file: &str,
+    bytes: &[u8],
+    options: &EngineOptions,
+) -> Result<Loaded, EngineError> {
     let reason = match choice {
         EngineChoice::Cpu => "asked for by name",
         EngineChoice::Auto => "the only engine built into this program",
@@ -79,6 +98,6 @@ pub fn load(choice: EngineChoice, path: &Path, options: &EngineOptions) -> Resul
             });
         }
     };
-    let engine = Box::new(RtenEngine::load(path, options)?);
+    let engine = Box::new(RtenEngine::from_bytes(file, bytes, options)?);
     Ok(Loaded { engine, reason })
 }

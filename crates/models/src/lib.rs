@@ -1,1 +1,39 @@
 //! Model files: manifest, roles, hashes, import of foreign bundles.
+//!
+//! Mien runs three networks, its [`Role`]s: a detector (RetinaFace), 478 landmarks, 52 blendshapes. They
+//! lie in folders; [`ModelSet::find`] looks for each role in these, in this order:
+//!
+//! 1. the folder that the user names (`--models DIR`),
+//! 2. the folder in the environment variable `MIEN_MODELS`,
+//! 3. the user's folder, `$XDG_DATA_HOME/mien/models` (`~/.local/share/mien/models`), where [`import`]
+//!    puts files,
+//! 4. the models that came with the program: `models/` beside the executable, `../share/mien/models`
+//!    from there, or `models/` of the source tree that it was built from.
+//!
+//! A folder with a `manifest.toml` offers what is listed there, pinned by SHA-256. In a folder without
+//! one, ONNX files are recognised by their tensors' shapes. What a [`ModelFile`] says about itself
+//! (folder, hash, licence) belongs into logs and results.
+//!
+//! Nothing outside of a model's folder is ever read for it: only plain file names, no links that lead
+//! out, no ONNX external data.
+
+mod bundle;
+mod dry_run;
+mod error;
+mod folder;
+mod import;
+mod manifest;
+mod role;
+mod set;
+pub mod tflite;
+
+pub use bundle::{BundlePart, convert_tflite, read_bundle};
+pub use dry_run::dry_run;
+pub use error::ModelError;
+pub use folder::{Folder, Listing, Skipped};
+pub use import::{ImportReport, Imported, Unused, import};
+pub use manifest::{
+    MANIFEST_FILE, Manifest, ManifestEntry, Size, TensorSpec, tensor_specs,
+};
+pub use role::{DETECTOR_STRIDES, ParseRoleError, Role, detector_anchor_count};
+pub use set::{ModelFile, ModelSet, Origin, VerifyReport, builtin_folder, user_folder};

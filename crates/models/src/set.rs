@@ -1,0 +1,258 @@
+//! The models of a run: one per role, from the first folder that has it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use mien_engine::{EngineChoice, EngineOptions, Loaded};
+use mien_onnx::Model;
+
+use crate::manifest::{same_tensors, tensor_specs};
+use crate::{Folder, ManifestEntry, ModelError, Role, dry_run};
+
+/// Which folder a model comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The folder that the user named.
+    Named,
+    /// The folder in `MIEN_MODELS`.
+    Environment,
+    /// The user's own models.
+    User,
+    /// The models that came with the program.
+    BuiltIn,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Named => "--models",
+            Origin::Environment => "MIEN_MODELS",
+            Origin::User => "your models",
+            Origin::BuiltIn => "built in",
+        })
+    }
+}
+
+/// A model that was found.
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    /// What the manifest says, or what the file itself tells.
+    pub entry: ManifestEntry,
+    /// Which folder it is from.
+    pub origin: Origin,
+    folder: Folder,
+}
+
+impl ModelFile {
+    /// What it is for.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.entry.role
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(&self.entry.file)
+    }
+
+    /// Its content, checked against its hash.
+    ///
+    /// # Errors
+    /// [`ModelError`]: it cannot be read, or is not the file that was found.
+    pub fn read(&self) -> Result<Vec<u8>, ModelError> {
+        self.folder.read(&self.entry)
+    }
+
+    /// Loads it into an engine, after checking its hash.
+    ///
+    /// # Errors
+    /// [`ModelError`]: it cannot be read, is not the file that was found, or the engine refuses it.
+    pub fn load(&self, choice: EngineChoice, options: &EngineOptions) -> Result<Loaded, ModelError> {
+        let bytes = self.read()?;
+        Ok(mien_engine::load_bytes(choice, &self.entry.file, &bytes, options)?)
+    }
+
+    /// Checks hash, tensors and a run.
+    #[must_use]
+    pub fn verify(&self) -> VerifyReport {
+        let path = self.path();
+        let result = self.read().and_then(|bytes| {
+            let invalid = |reason: String| ModelError::Invalid {
+                path: path.clone(),
+                reason,
+            };
+            let unfit = |reason: String| ModelError::WrongTensors {
+                path: path.clone(),
+                role: self.entry.role,
+                reason,
+            };
+            let model = Model::read(&bytes).map_err(|error| invalid(error.to_string()))?;
+            let (inputs, outputs) = (&model.graph.inputs, &model.graph.outputs);
+            if !same_tensors(&self.entry.inputs, &tensor_specs(inputs))
+                || !same_tensors(&self.entry.outputs, &tensor_specs(outputs))
+            {
+                return Err(unfit("its tensors are not those that the manifest lists".to_owned()));
+            }
+            self.entry.role.check(&model).map_err(unfit)?;
+            dry_run(self.entry.role, &self.entry.file, &bytes).map_err(unfit)
+        });
+        VerifyReport {
+            role: self.entry.role,
+            path,
+            result,
+        }
+    }
+}
+
+/// What checking a model found.
+#[derive(Debug)]
+pub struct VerifyReport {
+    /// What the model is for.
+    pub role: Role,
+    /// The file.
+    pub path: PathBuf,
+    /// Sound, or what is wrong.
+    pub result: Result<(), ModelError>,
+}
+
+/// The models of a run, in the order of [`Role::ALL`].
+#[derive(Clone, Debug, Default)]
+pub struct ModelSet {
+    models: Vec<ModelFile>,
+    looked: Vec<String>,
+}
+
+impl ModelSet {
+    /// Finds the models in the folders that the crate's documentation lists, those of `named` first.
+    ///
+    /// A role that no folder has is left out; [`ModelSet::get`] then says where it was looked for.
+    ///
+    /// # Errors
+    /// [`ModelError`]: a folder that was named cannot be read, a manifest is invalid, a folder without a
+    /// manifest has two files of one role.
+    pub fn find(named: Option<&Path>) -> Result<Self, ModelError> {
+        let environment = std::env::var_os("MIEN_MODELS").filter(|path| !path.is_empty());
+        let mut folders = Vec::new();
+        if let Some(path) = named {
+            folders.push((Origin::Named, Folder::open(path)?));
+        }
+        if let Some(path) = environment {
+            folders.push((Origin::Environment, Folder::open(Path::new(&path))?));
+        }
+        let quiet = [
+            (Origin::User, user_folder()),
+            (Origin::BuiltIn, builtin_folder()),
+        ];
+        let mut set = Self::default();
+        for (origin, path) in quiet {
+            match path.map(|path| (Folder::open(&path), path)) {
+                Some((Ok(folder), _)) => folders.push((origin, folder)),
+                Some((Err(_), path)) => {
+                    set.looked.push(format!("{} (absent)", path.display()));
+                }
+                None => {}
+            }
+        }
+        for (origin, folder) in folders {
+            set.add(origin, &folder)?;
+        }
+        Ok(set)
+    }
+
+    /// The models of one folder alone.
+    ///
+    /// # Errors
+    /// As [`ModelSet::find`].
+    pub fn of_folder(path: &Path) -> Result<Self, ModelError> {
+        let mut set = Self::default();
+        set.add(Origin::Named, &Folder::open(path)?)?;
+        Ok(set)
+    }
+
+    fn add(&mut self, origin: Origin, folder: &Folder) -> Result<(), ModelError> {
+        let listing = folder.list()?;
+        let mut looked = folder.path().display().to_string();
+        if !listing.skipped.is_empty() {
+            let skipped: Vec<String> = listing
+                .skipped
+                .iter()
+                .map(|skipped| format!("{}: {}", skipped.file, skipped.reason))
+                .collect();
+            looked += &format!(" (not usable: {})", skipped.join("; "));
+        }
+        self.looked.push(looked);
+        for entry in listing.models {
+            if self.models.iter().all(|model| model.entry.role != entry.role) {
+                self.models.push(ModelFile {
+                    entry,
+                    origin,
+                    folder: folder.clone(),
+                });
+            }
+        }
+        self.models.sort_by_key(|model| model.entry.role);
+        Ok(())
+    }
+
+    /// The model of a role.
+    ///
+    /// # Errors
+    /// [`ModelError::Missing`], saying where it was looked for and what to do.
+    pub fn get(&self, role: Role) -> Result<&ModelFile, ModelError> {
+        self.models
+            .iter()
+            .find(|model| model.entry.role == role)
+            .ok_or_else(|| ModelError::Missing {
+                role,
+                looked: self.looked.join(", "),
+            })
+    }
+
+    /// Every model that was found, one per role.
+    #[must_use]
+    pub fn models(&self) -> &[ModelFile] {
+        &self.models
+    }
+
+    /// The folders that were looked into, with what in them was not usable.
+    #[must_use]
+    pub fn looked(&self) -> &[String] {
+        &self.looked
+    }
+
+    /// Checks every model: hash, tensors, a run.
+    #[must_use]
+    pub fn verify(&self) -> Vec<VerifyReport> {
+        self.models.iter().map(ModelFile::verify).collect()
+    }
+}
+
+/// The folder of the user's own models: `$XDG_DATA_HOME/mien/models`, `~/.local/share/mien/models`.
+#[must_use]
+pub fn user_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let data = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")));
+    Some(data?.join("mien/models"))
+}
+
+/// The folder of the models that came with the program: the first of `models/` beside the executable,
+/// `../share/mien/models` from there, and `models/` of the source tree, that has a manifest.
+#[must_use]
+pub fn builtin_folder() -> Option<PathBuf> {
+    let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
+    let beside = executable.as_deref().and_then(Path::parent);
+    let source_tree = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let candidates = beside
+        .into_iter()
+        .flat_map(|folder| [folder.join("models"), folder.join("../share/mien/models")])
+        .chain([source_tree.canonicalize().unwrap_or(source_tree)]);
+    let mut candidates = candidates.peekable();
+    let first = candidates.peek().cloned();
+    candidates
+        .find(|path| path.join(crate::MANIFEST_FILE).is_file())
+        .or(first)
+}
