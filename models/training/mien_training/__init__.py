@@ -1,0 +1,1 @@
+"""Training of Mien's built-in models by distillation: see ../README.md."""

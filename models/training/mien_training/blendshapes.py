@@ -1,0 +1,169 @@
+"""Distils the blendshape teacher into `BlendshapeStudent`; see ../README.md for the schedule.
+
+python -m mien_training.blendshapes --shared ../shared --sources .train/sources.npz --out run --steps 20000
+"""
+
+import argparse
+import glob
+import json
+import os
+
+import numpy as np
+import torch
+
+from . import warp
+from .atlas import SURE_PRESENCE, Faces, unpose
+from .sources import name_of
+from .students import BlendshapeStudent, parameters
+from .teacher import BlendshapeTeacher
+
+SEED = 21
+
+
+def point_indices(shared):
+    """The 146 landmarks that the model reads, in order."""
+    return np.loadtxt(os.path.join(shared, "reference", "blendshape_input_indices.txt"), dtype=int).reshape(-1)
+
+
+def coefficient_names(shared):
+    with open(os.path.join(shared, "reference", "blendshape_names.txt")) as file:
+        return file.read().split()
+
+
+def sequences(shared, sources):
+    """Per clip, landmarks [n, 478, 3] in pixels of its frames, as the landmark teacher gives them."""
+    table = dict(np.load(sources))
+    clips = [name_of(path) for path in sorted(glob.glob(os.path.join(shared, "clips", "*.m*")))]
+    sure = table["presence"] >= SURE_PRESENCE
+    found = {clip: table["landmarks"][sure & (table["name"] == clip)] for clip in clips}
+    others = ~np.isin(table["name"], clips) & sure
+    tests = np.array([name_of(p) for p in glob.glob(os.path.join(shared, "faces", "test", "*"))])
+    found["faces/test"] = table["landmarks"][others & np.isin(table["name"], tests)]
+    found["faces/train"] = table["landmarks"][others & ~np.isin(table["name"], tests)]
+    return found
+
+
+def known_faces(found, held_out, device):
+    """Faces to vary, from every sequence but the held-out ones and the test people."""
+    landmarks = np.concatenate([v for k, v in found.items() if k not in held_out and k != "faces/test"]).astype(np.float64)
+    shape, rotation, scale, centre = unpose(landmarks)
+    to = lambda values: torch.as_tensor(values, dtype=torch.float32, device=device)
+    weight = torch.ones(len(landmarks), device=device)
+    picture = torch.arange(len(landmarks), device=device)
+    return Faces(picture, to(landmarks), to(shape), to(rotation), to(scale), to(centre), weight)
+
+
+def draw_points(faces, indices, n):
+    """Points [n, 146, 2]: known faces as they are or moved, tilted, mirrored nowhere, with jitter."""
+    device = faces.picture.device
+    chosen = torch.randint(len(faces.picture), (n,), device=device)
+    old = faces.landmarks[chosen]
+    amount = warp.sometimes(n, 0.65, device) * torch.rand(n, device=device).sqrt()
+    points = torch.lerp(old, warp.new_landmarks(faces, chosen), amount.view(-1, 1, 1))[:, indices, :2]
+    centre, scale = points.mean(1, keepdim=True), faces.scale[chosen].view(-1, 1, 1)
+    angle = torch.randn(n, device=device) * 0.2 * warp.sometimes(n, 0.5, device)
+    cos, sin = angle.cos().view(-1, 1), angle.sin().view(-1, 1)
+    free = (points - centre) / scale
+    free = torch.stack([cos * free[..., 0] - sin * free[..., 1], sin * free[..., 0] + cos * free[..., 1]], -1)
+    stretch = 1 + 0.04 * torch.randn(n, 1, 2, device=device) * warp.sometimes(n, 0.5, device).view(-1, 1, 1)
+    jitter = torch.randn_like(free) * (0.012 * torch.rand(n, 1, 1, device=device) ** 2)
+    return (free * stretch + jitter) * 100
+
+
+def judge(student, teacher, found, indices, names):
+    """Mean absolute differences per set, and per coefficient over all clips."""
+    results, all_clips = {}, []
+    for name, landmarks in found.items():
+        points = torch.from_numpy(np.ascontiguousarray(landmarks[:, indices, :2])).float()
+        difference = np.abs(student(points) - teacher(points))
+        results[name] = {"faces": len(points), "mean": float(difference.mean()),
+                         "worst coefficient": float(difference.mean(0).max()), "p99": float(np.percentile(difference, 99))}
+        if not name.startswith("faces/"):
+            all_clips.append(difference)
+    each = np.concatenate(all_clips).mean(0)
+    results["all clips"] = {"faces": sum(map(len, all_clips)), "mean": float(each.mean()), "worst coefficient": float(each.max()),
+                            "p99": float(np.percentile(np.concatenate(all_clips), 99)),
+                            "coefficients": {n: float(v) for n, v in zip(names, each)}}
+    return results
+
+
+def summary(results):
+    lines = [f"{'set':28}{'faces':>7}{'mean':>9}{'worst':>9}{'p99':>9}"]
+    for name, r in results.items():
+        lines.append(f"{name:28}{r['faces']:7d}{r['mean']:9.4f}{r['worst coefficient']:9.4f}{r['p99']:9.4f}")
+    worst = sorted(results["all clips"]["coefficients"].items(), key=lambda pair: -pair[1])[:8]
+    return "\n".join([*lines, "largest: " + ", ".join(f"{n} {v:.4f}" for n, v in worst)])
+
+
+def as_function(model, device):
+    def run(points):
+        with torch.no_grad():
+            return torch.cat([model(part.to(device)).cpu() for part in points.split(512)]).numpy()
+
+    return run
+
+
+def teacher_of(shared, device):
+    return BlendshapeTeacher(os.path.join(shared, "models", "mediapipe_face_blendshapes.onnx")).to(device)
+
+
+def evaluate_file(path, shared, sources):
+    """Judges an ONNX file with onnxruntime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    student = lambda points: session.run(None, {"points": points.numpy()})[0]
+    results = judge(student, as_function(teacher_of(shared, "cpu"), "cpu"), sequences(shared, sources),
+                    point_indices(shared), coefficient_names(shared))
+    print(summary(results))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", default="../shared")
+    parser.add_argument("--sources", default=".train/sources.npz")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--hold-out", nargs="*", default=[])
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args()
+    os.makedirs(options.out, exist_ok=True)
+    torch.manual_seed(options.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("high")
+    found, indices = sequences(options.shared, options.sources), point_indices(options.shared)
+    faces, teacher = known_faces(found, options.hold_out, device), teacher_of(options.shared, device)
+    student = BlendshapeStudent().to(device)
+    print(f"{len(faces.picture)} faces, student of {parameters(student)} weights", flush=True)
+    index = torch.as_tensor(indices, device=device)
+    optimiser = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.01, fused=device == "cuda")
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=options.steps, pct_start=0.05)
+    make = torch.compile(lambda: draw_points(faces, index, options.batch), dynamic=False) if device == "cuda" else (
+        lambda: draw_points(faces, index, options.batch))
+    label = torch.compile(teacher.forward, dynamic=False) if device == "cuda" else teacher.forward
+    for step in range(options.steps):
+        with torch.no_grad():
+            points = make()
+            target = label(points)
+        difference = student(points) - target
+        loss = difference.abs().mean() + 2 * difference.square().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if (step + 1) % 2000 == 0:
+            print(f"step {step + 1} mean difference {difference.abs().mean().item():.4f}", flush=True)
+    torch.save({"model": student.state_dict(), "step": options.steps}, os.path.join(options.out, "blendshapes.pt"))
+    results = judge(as_function(student.eval(), device), as_function(teacher, device), found, indices,
+                    coefficient_names(options.shared))
+    print(summary(results), flush=True)
+    with open(os.path.join(options.out, "blendshapes.json"), "w") as file:
+        json.dump({"options": vars(options), "results": results}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""Distils the landmark teacher into `LandmarkStudent`; see ../README.md for the schedules.
+
+python -m mien_training.landmarks --shared ../shared --sources .train/sources.npz --out run \
+    --minutes 10 [--hold-out asl_book …] [--start checkpoint.pt]
+"""
+
+import argparse
+import json
+import os
+import time
+
+import torch
+import torch._inductor.config
+
+from . import atlas as atlas_module
+from . import photometric, warp
+from .evaluate import LandmarkEvaluation, summary
+from .groups import landmark_weights
+from .students import LandmarkStudent, parameters
+from .teacher import LandmarkTeacher
+
+SIZE = 256  # pixels of the teacher's crop
+BACKGROUND_SHARE = 1 / 12
+SEED = 20
+
+
+class Batches:
+    """Draws training pictures; everything happens on the GPU."""
+
+    def __init__(self, atlas, faces, dtype):
+        self.atlas, self.faces, self.dtype = atlas, faces, dtype
+        self.chance = torch.cumsum(faces.weight / faces.weight.sum(), 0)
+
+    def draw_regions(self, n):
+        """Pictures [n], their source positions [n, SIZE, SIZE] and landmarks in crop units."""
+        faces, device = self.faces, self.chance.device
+        chosen = torch.searchsorted(self.chance, torch.rand(n, device=device)).clamp(max=len(self.chance) - 1)
+        old = faces.landmarks[chosen]
+        moved = warp.new_landmarks(faces, chosen)
+        still = warp.sometimes(n, 0.2, device).view(-1, 1, 1)
+        moved = torch.lerp(moved, old, still)
+        centre, side, angle = warp.jitter_regions(*warp.regions_around(moved))
+        picture = faces.picture[chosen]
+        empty = int(n * BACKGROUND_SHARE)
+        centre[:empty], side[:empty], angle[:empty] = warp.without_face(self.atlas, picture[:empty])
+        linear = warp.crop_frames(side, angle, warp.sometimes(n, 0.5, device))
+        field = warp.displacement(old, moved, linear, centre, side)
+        x, y = warp.source_positions(linear, centre, field, SIZE)
+        places = (moved[..., :2] - centre[:, None]) @ torch.linalg.inv(linear).transpose(1, 2)
+        return picture, x, y, places
+
+    def render(self, n):
+        """Pictures [n, 3, SIZE, SIZE], their numbers in the atlas and landmarks in crop units."""
+        picture, x, y, places = self.draw_regions(n)
+        pictures = self.atlas.sample(picture, x, y, warp.sometimes(n, 0.5, x.device), self.dtype)
+        return pictures, picture, places
+
+    def occlude(self, pictures, picture, places):
+        """Hands, patches and glasses in front of a third of the faces, with real textures."""
+        n, device = len(pictures), pictures.device
+        atlas = self.atlas
+        third = n // 3
+        part, shown = pictures[-third:], picture[-third:]
+        other = torch.randint(len(atlas.offset), (third,), device=device)
+        skin = warp.sometimes(third, 0.5, device)
+        texture = torch.where(skin > 0, shown, other)
+        centre, side, angle = warp.without_face(atlas, texture)
+        # Skin: a small patch of the cheek, enlarged.
+        face = self.cheeks(texture)
+        centre = torch.where(skin[:, None] > 0, face[0], centre)
+        side = torch.where(skin > 0, face[1], side)
+        linear = warp.crop_frames(side, angle, torch.zeros_like(side))
+        x, y = warp.source_positions(linear, centre, torch.zeros(third, 2, 2, 2, device=device), SIZE)
+        cover = atlas.sample(texture, x, y, torch.zeros_like(side), torch.float32)
+        hand, shade = photometric.capsules(third, SIZE, device)
+        is_hand = photometric.column(warp.sometimes(third, 0.65, device))
+        mask = torch.where(is_hand > 0, hand, photometric.blobs(third, SIZE, device))
+        cover = cover * torch.where(is_hand > 0, shade, torch.ones_like(shade))
+        cover = cover * torch.exp(torch.randn(third, 1, 1, 1, device=device) * 0.2)
+        part = torch.lerp(part.float(), cover.clamp(0, 1), mask)
+        sixth = n // 8
+        framed = photometric.glasses(pictures[:sixth].float(), places[:sixth])
+        return torch.cat([framed.to(self.dtype), pictures[sixth:-third], part.to(self.dtype)])
+
+    def cheeks(self, pictures):
+        """A face known in each of the `pictures`: centre and side of a patch on its cheek."""
+        points = self.first_landmarks[pictures]
+        side = (points[:, 454] - points[:, 234]).norm(dim=1)
+        which = torch.randint(2, (len(points),), device=points.device)[:, None]
+        centre = torch.where(which > 0, points[:, 50], points[:, 280])
+        return centre, side * 0.2
+
+    def index_pictures(self):
+        """Remembers for each picture of the atlas a face in it (any face's where none is known)."""
+        faces = self.faces
+        first = torch.full((len(self.atlas.offset),), 0, device=faces.picture.device, dtype=torch.long)
+        first[faces.picture] = torch.arange(len(faces.picture), device=first.device)
+        self.first_landmarks = faces.landmarks[first][..., :2].contiguous()
+
+    def shuffled(self, *tensors):
+        order = torch.randperm(len(tensors[0]), device=tensors[0].device)
+        return [t[order] for t in tensors]
+
+    def coloured(self, pictures):
+        strength = torch.rand(len(pictures), device=pictures.device) ** 2
+        return photometric.recolour(pictures, strength).to(self.dtype)
+
+    def draw(self, n):
+        """Pictures [n, 3, SIZE, SIZE] as the teacher shall see them."""
+        pictures = self.occlude(*self.shuffled(*self.render(n)))
+        return self.coloured(photometric.degrade(*self.shuffled(pictures)))
+
+
+class Fast:
+    """A compiled function that says so and goes on uncompiled where compilation fails."""
+
+    def __init__(self, function, wanted):
+        self.plain, self.function = function, torch.compile(function, dynamic=False) if wanted else function
+        self.proven = not wanted
+
+    def __call__(self, *arguments):
+        if self.proven:
+            return self.function(*arguments)
+        try:
+            result = self.function(*arguments)
+        except torch._dynamo.exc.TorchDynamoException as error:
+            print(f"not compiled: {self.plain}: {str(error)[:300]}", flush=True)
+            self.function, result = self.plain, self.plain(*arguments)
+        self.proven = True
+        return result
+
+
+def for_student(pictures, size):
+    """The same pictures at the student's size with the student's own noise."""
+    n, device = len(pictures), pictures.device
+    pictures = photometric.to_student_size(pictures, size)
+    pictures = photometric.recolour(pictures, torch.rand(n, device=device) ** 2 * 0.7).to(pictures.dtype)
+    return photometric.sensor_noise(pictures, torch.rand(n, device=device) ** 2)
+
+
+def loss_of(landmarks, presence, target, target_presence, weights, size):
+    """Mean distance in units of the interocular distance, and the presence terms."""
+    landmarks = landmarks.float().view(-1, 478, 3) / size
+    target = target / SIZE
+    eyes = (target[:, 468] - target[:, 473]).norm(dim=1).clamp(min=0.15)
+    difference = (landmarks - target) / eyes[:, None, None]
+    flat = (difference[..., :2].square().sum(-1) + 1e-7).sqrt()
+    deep = (difference[..., 2].square() + 1e-6).sqrt()
+    sure = torch.sigmoid(target_presence - 2)
+    distance = ((flat + 0.2 * deep) * weights).mean(1)
+    logit, aim = presence.float()[:, 0], target_presence.clamp(-12, 12)
+    decided = torch.nn.functional.binary_cross_entropy_with_logits(logit, torch.sigmoid(aim))
+    close = torch.nn.functional.smooth_l1_loss(logit, aim, beta=2.0)
+    fit = (distance * sure).sum() / sure.sum().clamp(min=1)
+    return fit + 0.02 * decided + 0.002 * close, (flat.mean(1) * sure).sum() / sure.sum().clamp(min=1)
+
+
+class Average:
+    """Moving average of weights and batch statistics; quick at first, then 1 − `rate`."""
+
+    def __init__(self, model, rate=0.002):
+        self.rate, self.count = rate, 0
+        self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def update(self, model):
+        self.count += 1
+        share = max(self.rate, 1 / (1 + self.count / 10))
+        floats = [(a, b) for a, b in zip(self.state.values(), model.state_dict().values()) if a.is_floating_point()]
+        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], share)
+
+
+class Clock:
+    """Prints how long the parts of one step take."""
+
+    def __init__(self, device):
+        self.cuda, self.on = device == "cuda", False
+
+    def now(self):
+        if self.cuda:
+            torch.cuda.synchronize()
+        return time.time()
+
+    def start(self, on):
+        self.on = on
+        if on:
+            self.last = self.now()
+
+    def lap(self, name):
+        if self.on:
+            now = self.now()
+            print(f"{name}: {1000 * (now - self.last):.1f} ms", flush=True)
+            self.last = now
+
+
+def learning_rate(progress, peak, warm=0.02, decay=0.35):
+    """Warm-up, a plateau, then a linear way down over the last `decay` of the run."""
+    if progress < warm:
+        return peak * progress / warm
+    return peak * min(1.0, (1 - progress) / decay + 0.003)
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", default="../shared")
+    parser.add_argument("--sources", default=".train/sources.npz")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--hold-out", nargs="*", default=[])
+    parser.add_argument("--minutes", type=float, default=1e9, help="length by the clock, compilation excluded")
+    parser.add_argument("--steps", type=int, default=10**9, help="length in steps")
+    parser.add_argument("--batch", type=int, default=768)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--decay", type=float, default=0.35, help="share of the run in which the rate falls to 0")
+    parser.add_argument("--start", help="checkpoint (its plain weights) to go on from")
+    parser.add_argument("--clip-share", type=float, default=0.5)
+    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--report-every", type=float, default=60, help="seconds between evaluations")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    os.makedirs(options.out, exist_ok=True)
+    torch.manual_seed(options.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    half = torch.float16 if device == "cuda" else torch.float32
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    torch._inductor.config.pattern_matcher = False  # torch 2.11 stumbles over slices of a concatenation
+    started = time.time()
+    atlas, faces = atlas_module.load(options.shared, options.sources, options.hold_out, device, options.clip_share)
+    teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
+    teacher = LandmarkTeacher(teacher_file, half).to(device).to(memory_format=torch.channels_last)
+    model = LandmarkStudent(options.size).to(device).to(memory_format=torch.channels_last)
+    print(f"{len(faces.picture)} faces, {len(atlas.offset)} pictures, student of {parameters(model)} weights, "
+          f"loaded in {time.time() - started:.0f} s on {device}", flush=True)
+    evaluation = LandmarkEvaluation(options.shared, options.sources, teacher_file, device)
+    print(f"evaluation ready after {time.time() - started:.0f} s", flush=True)
+
+    batches = Batches(atlas, faces, half)
+    batches.index_pictures()
+    weights = landmark_weights().to(device)
+    compiled = lambda function: Fast(function, not options.no_compile)
+    for part in ("render", "occlude", "coloured"):
+        setattr(batches, part, compiled(getattr(batches, part)))
+    photometric.degrade = compiled(photometric.degrade)
+    label, shrink, forward = compiled(teacher.forward), compiled(for_student), compiled(model.forward)
+    clock = Clock(device)
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    plain = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=device == "cuda")
+    if options.start:
+        model.load_state_dict(torch.load(options.start, map_location=device)["model"])
+    else:
+        with torch.no_grad():
+            target, logit = label(batches.draw(options.batch))
+            model.start_at((target * torch.sigmoid(logit - 2)[:, None, None]).sum(0) / torch.sigmoid(logit - 2).sum() / SIZE)
+    average = Average(model)
+
+    def save(name):
+        for key, state in (("model", model.state_dict()), ("average", average.state)):
+            torch.save({key: {k: v.clone() for k, v in state.items()}, "step": step}, os.path.join(options.out, f"{name}.{key}.pt"))
+
+    def report():
+        judged = LandmarkStudent(options.size).to(device)
+        judged.load_state_dict(average.state)
+        results = evaluation.run(judged.eval())
+        print(summary(results), flush=True)
+        return results
+
+    step, progress, total, begun, reported = 0, 0.0, 0.0, None, time.time()
+    plateau_saved = False
+    while progress < 1:
+        rate = learning_rate(progress, options.rate, decay=options.decay)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        with torch.no_grad():
+            clock.start(step == 30)
+            pictures = batches.draw(options.batch)
+            clock.lap("draw")
+            target, logit = label(pictures)
+            clock.lap("teacher")
+            pictures = shrink(pictures, options.size)
+            clock.lap("noise")
+        model.train()
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            landmarks, presence = forward(pictures)
+        loss, error = loss_of(landmarks, presence, target, logit, weights, options.size)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+        average.update(model)
+        clock.lap("student")
+        step += 1
+        if step == 10:
+            if device == "cuda":
+                torch.cuda.synchronize()
+            begun = time.time()
+            print(f"first 10 steps done after {begun - started:.0f} s", flush=True)
+        elapsed = time.time() - begun if begun else 0.0
+        progress = max(step / options.steps, elapsed / 60 / options.minutes)
+        if not plateau_saved and progress >= 1 - options.decay:
+            plateau_saved = True
+            save("plateau")
+        if step % 100 == 0:
+            total = error.item()
+            print(f"step {step} {progress:.3f} rate {rate:.2e} error {100 * total:.2f} % "
+                  f"{options.batch * (step - 10) / max(elapsed, 1e-9):.0f} pictures/s", flush=True)
+        if time.time() - reported > options.report_every:
+            report()
+            save("last")
+            reported = time.time()
+    save("final")
+    results = report()
+    with open(os.path.join(options.out, "results.json"), "w") as file:
+        json.dump({"options": vars(options), "steps": step, "seconds": elapsed, "results": results}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
