@@ -193,6 +193,8 @@ pub struct Detection {
     pub max_faces: usize,
     /// The detector runs on every Nth frame.
     pub detect_every: u32,
+    /// Longest side in pixels of the picture that the detector reads.
+    pub detector_size: u32,
     /// Least confidence of a detection, 0–1.
     pub score_threshold: f32,
     /// Overlap (IoU) above which the weaker of two detections goes, 0–1.
@@ -210,10 +212,11 @@ impl Default for Detection {
         Self {
             max_faces: 4,
             detect_every: 5,
+            detector_size: 640,
             score_threshold: 0.5,
             nms_iou: 0.4,
             presence_threshold: 0.5,
-            max_absence_seconds: 1.0,
+            max_absence_seconds: 2.0,
             vertical_fov_deg: 63.0,
         }
     }
@@ -235,7 +238,7 @@ pub struct Smoothing {
 
 impl Default for Smoothing {
     fn default() -> Self {
-        Self { enabled: true, min_cutoff_hz: 1.5, beta: 8.0, speed_cutoff_hz: 1.0 }
+        Self { enabled: true, min_cutoff_hz: 1.5, beta: 30.0, speed_cutoff_hz: 1.0 }
     }
 }
 

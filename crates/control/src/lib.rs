@@ -1,0 +1,212 @@
+//! What the supervising process and its workers say to each other: JSON, one object a line.
+//!
+//! [`Command`]s go to a worker's standard input, [`Report`]s come from its standard output; its log goes
+//! to standard error. Frames and results never take this way: they lie in rings, whose paths a report
+//! tells. A worker whose input ends has lost its supervisor and quits.
+
+use std::io::{self, BufRead, Read, Write};
+use std::path::PathBuf;
+
+use mien_config::{Camera, Detection, EngineSection, Models, Preview, Rings, Smoothing};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Everything that a worker needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerSettings {
+    /// Name of the session, part of the rings' names.
+    pub session: String,
+    /// Counts the lives of this camera's worker, from 0.
+    pub epoch: u64,
+    /// Folder of the rings.
+    pub ring_dir: PathBuf,
+    /// The camera.
+    pub camera: Camera,
+    /// The engine; a camera's own choice is in it already.
+    pub engine: EngineSection,
+    /// Where models come from.
+    pub models: Models,
+    /// Finding and following faces.
+    pub detection: Detection,
+    /// The temporal filter.
+    pub smoothing: Smoothing,
+    /// Pictures for people.
+    pub preview: Preview,
+    /// Sizes of the rings.
+    pub rings: Rings,
+}
+
+/// What a worker is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Open the source and begin.
+    Start {
+        /// With these settings.
+        settings: Box<WorkerSettings>,
+    },
+    /// Close the source and the rings, and wait.
+    Stop,
+    /// Go on with other settings, on the same source.
+    Settings {
+        /// Finding and following faces.
+        detection: Detection,
+        /// The temporal filter.
+        smoothing: Smoothing,
+    },
+    /// End the process.
+    Quit,
+}
+
+/// How a camera is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CameraState {
+    /// The process or the source is starting; no result yet.
+    Starting,
+    /// Results come.
+    Live,
+    /// The process lives, but no result has come for a while.
+    Stalled,
+    /// The source or the process was lost and is being brought back.
+    Reconnecting,
+    /// Given up; a person has to act.
+    Failed,
+    /// Stopped on request.
+    Stopped,
+}
+
+impl CameraState {
+    /// The word that people read.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Live => "live",
+            Self::Stalled => "stalled",
+            Self::Reconnecting => "reconnecting",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What a worker tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// The rings are there.
+    Rings {
+        /// Life of the worker that they belong to.
+        epoch: u64,
+        /// Path of the ring of results.
+        faces: PathBuf,
+        /// Path of the ring of pictures.
+        preview: PathBuf,
+    },
+    /// The source is open.
+    Source {
+        /// Width and height in pixels of its first frame.
+        size: [u32; 2],
+        /// Nominal frames per second, when known.
+        rate_hz: Option<f64>,
+    },
+    /// The networks are loaded.
+    Engine {
+        /// The engine, as it names itself.
+        name: String,
+        /// Why this one.
+        reason: String,
+        /// Names of the stages whose times go with each result.
+        stages: Vec<String>,
+    },
+    /// The state has changed.
+    State {
+        /// The new state.
+        state: CameraState,
+        /// Why, in words for a person; empty when live.
+        reason: String,
+    },
+    /// The process cannot go on and ends.
+    Fatal {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Longest line that is read: a lost newline must not fill the memory.
+const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// Writes one message as a line.
+///
+/// # Errors
+/// When the other side is gone.
+pub fn write_line(output: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    output.write_all(&line)?;
+    output.flush()
+}
+
+/// A line that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line<T> {
+    /// A message.
+    Message(T),
+    /// Something else (a library that prints, a newer program).
+    Other(String),
+}
+
+/// Reads the next line; nothing at the end of the input.
+///
+/// # Errors
+/// When the input fails.
+pub fn read_line<T: DeserializeOwned>(input: &mut impl BufRead) -> io::Result<Option<Line<T>>> {
+    let mut bytes = Vec::new();
+    if input.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    let message = serde_json::from_slice(&bytes).map(Line::Message);
+    Ok(Some(message.unwrap_or_else(|_| Line::Other(String::from_utf8_lossy(&bytes).trim_end().to_owned()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_back_as_they_went_in_and_noise_between_them_is_told_apart() {
+        let settings = WorkerSettings {
+            session: "s".into(),
+            epoch: 3,
+            ring_dir: "/dev/shm".into(),
+            camera: Camera::new("a", "synthetic"),
+            engine: EngineSection::default(),
+            models: Models::default(),
+            detection: Detection::default(),
+            smoothing: Smoothing::default(),
+            preview: Preview::default(),
+            rings: Rings::default(),
+        };
+        let start = Command::Start { settings: Box::new(settings) };
+        let mut bytes = Vec::new();
+        write_line(&mut bytes, &start).unwrap();
+        bytes.extend_from_slice(b"running 1 test\n\xFF\n{\"command\":\"dance\"}\n");
+        write_line(&mut bytes, &Command::Quit).unwrap();
+        let mut input = &bytes[..];
+        let mut lines = std::iter::from_fn(|| read_line::<Command>(&mut input).unwrap());
+        assert_eq!(lines.next(), Some(Line::Message(start)));
+        assert_eq!(lines.next(), Some(Line::Other("running 1 test".into())));
+        assert!(matches!(lines.next(), Some(Line::Other(_))));
+        assert!(matches!(lines.next(), Some(Line::Other(_))));
+        assert_eq!(lines.next(), Some(Line::Message(Command::Quit)));
+        assert_eq!(lines.next(), None);
+    }
+
+    #[test]
+    fn an_endless_line_takes_bounded_memory() {
+        let mut input = io::BufReader::new(io::repeat(b'x'));
+        let Some(Line::Other(text)) = read_line::<Command>(&mut input).unwrap() else { panic!() };
+        assert_eq!(text.len() as u64, MAX_LINE_BYTES);
+    }
+}

@@ -1,0 +1,101 @@
+//! The thread that owns the source.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use mien_capture::{Source, SourceError, Step};
+use mien_config::Camera;
+use mien_control::{CameraState, Report};
+use mien_face::Frame;
+
+use crate::handover::Handover;
+use crate::report::Reporter;
+use crate::session::OpenSource;
+
+/// First pause before a source is opened again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause: how long a camera that was plugged in again may go unnoticed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A source that gave frames for this long counts as sound: the pauses begin anew.
+const SOUND: Duration = Duration::from_secs(5);
+/// So many damaged frames in a row, and the source is opened anew.
+const MOST_DAMAGED: u32 = 30;
+/// Pause after a damaged frame, so that a source that only fails takes no processor.
+const DAMAGED_PAUSE: Duration = Duration::from_millis(10);
+
+pub(crate) struct Capture {
+    pub camera: Camera,
+    pub open: Arc<OpenSource>,
+    pub handover: Arc<Handover>,
+    pub reporter: Arc<Reporter>,
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Capture {
+    /// Keeps the source open until told to stop.
+    pub fn run(&self) {
+        let mut pause = FIRST_PAUSE;
+        self.reporter.state(CameraState::Starting, "opening the source");
+        while !self.stopped() {
+            let (began, reason) = (Instant::now(), self.open_and_read());
+            let Some(reason) = reason else { return };
+            if began.elapsed() >= SOUND {
+                pause = FIRST_PAUSE;
+            }
+            self.reporter.state(CameraState::Reconnecting, reason);
+            self.rest(pause);
+            pause = (2 * pause).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Reads one opened source to its end, and says why it ended; nothing when there is no use in
+    /// another try.
+    fn open_and_read(&self) -> Option<String> {
+        let mut source = match (self.open)(&self.camera) {
+            Ok(source) => source,
+            Err(error @ SourceError::Spec { .. }) => {
+                self.reporter.state(CameraState::Failed, error.to_string());
+                return None;
+            }
+            Err(error) => return Some(error.to_string()),
+        };
+        let info = source.info();
+        let size = [info.size.0, info.size.1];
+        self.reporter.send(&Report::Source { size, rate_hz: info.rate_hz });
+        self.read(&mut *source)
+    }
+
+    fn read(&self, source: &mut dyn Source) -> Option<String> {
+        let mut frame = Frame::empty();
+        let mut damaged = 0;
+        while !self.stopped() {
+            match source.next_frame(&mut frame) {
+                Ok(Step::Frame) => {
+                    damaged = 0;
+                    self.reporter.connected();
+                    frame = self.handover.put(frame, mien_clock::monotonic_nanos());
+                }
+                Ok(Step::End) => return Some("the source has ended".into()),
+                Err(error) if error.is_recoverable() && damaged < MOST_DAMAGED => {
+                    damaged += 1;
+                    tracing::warn!("a frame was skipped: {error}");
+                    std::thread::sleep(DAMAGED_PAUSE);
+                }
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        None
+    }
+
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !self.stopped() && Instant::now() < until {
+            std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,128 @@
+//! From the first command to the last.
+
+use std::io::{BufReader, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use mien_control::{CameraState, Command, Line, Report, read_line};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use crate::report::Reporter;
+use crate::session::{Parts, Session};
+use crate::track::TrackEnd;
+
+/// How often the worker looks at what does not announce itself.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Why a worker ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The rings cannot be made.
+    #[error(transparent)]
+    Ring(#[from] mien_ring::RingError),
+    /// Tracking broke.
+    #[error("tracking broke: {reason}")]
+    Broken {
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Makes the system send SIGTERM to this process when its parent dies. To be called at the very start.
+///
+/// The system watches the *thread* that started this process. The parent may have died before the call:
+/// `parent` is who it should be (nothing: whoever it is), and `false` says that it is gone.
+///
+/// # Errors
+/// When the system cannot do it.
+pub fn die_with_parent(parent: Option<u32>) -> std::io::Result<bool> {
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    Ok(parent.is_none() || parent == now)
+}
+
+/// The whole worker: does what `input` says and tells `output` about it, until it is told to quit, the
+/// input ends, or `stop_requested` (a signal) says so.
+///
+/// # Errors
+/// When the process cannot go on; the supervising process was told.
+pub fn run(
+    parts: &Parts,
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    stop_requested: impl Fn() -> bool,
+) -> Result<(), WorkerError> {
+    let reporter = Arc::new(Reporter::new(Box::new(output)));
+    let commands = listen(input);
+    let mut session: Option<Session> = None;
+    let result = serve(parts, &reporter, &commands, &mut session, stop_requested);
+    if let Some(session) = session {
+        session.stop();
+    }
+    if let Err(error) = &result {
+        reporter.send(&Report::Fatal { reason: error.to_string() });
+    }
+    result
+}
+
+fn serve(
+    parts: &Parts,
+    reporter: &Arc<Reporter>,
+    commands: &Receiver<Command>,
+    session: &mut Option<Session>,
+    stop_requested: impl Fn() -> bool,
+) -> Result<(), WorkerError> {
+    loop {
+        match commands.recv_timeout(LOOK) {
+            Ok(Command::Start { settings }) => {
+                if let Some(old) = session.take() {
+                    old.stop();
+                }
+                *session = Some(Session::start(*settings, parts, reporter)?);
+            }
+            Ok(Command::Stop) => {
+                if let Some(old) = session.take() {
+                    old.stop();
+                }
+                reporter.state(CameraState::Stopped, "stopped on request");
+            }
+            Ok(Command::Settings { detection, smoothing }) => {
+                if let Some(session) = session {
+                    session.change(detection, smoothing);
+                }
+            }
+            Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if stop_requested() || reporter.is_gone() {
+            return Ok(());
+        }
+        if session.as_ref().is_some_and(Session::has_ended)
+            && let Some(ended) = session.take()
+            && let TrackEnd::Broken(reason) = ended.stop()
+        {
+            return Err(WorkerError::Broken { reason });
+        }
+    }
+}
+
+/// Reads commands on a thread of its own; the channel closes when the input does.
+fn listen(input: impl Read + Send + 'static) -> Receiver<Command> {
+    let (sender, receiver): (Sender<Command>, _) = bounded(16);
+    let read = move || {
+        let mut input = BufReader::new(input);
+        while let Ok(Some(line)) = read_line(&mut input) {
+            match line {
+                Line::Message(command) => {
+                    if sender.send(command).is_err() {
+                        return;
+                    }
+                }
+                Line::Other(text) => tracing::warn!("not a command: {text}"),
+            }
+        }
+    };
+    std::thread::Builder::new().name("commands".into()).spawn(read).expect("the system starts threads");
+    receiver
+}

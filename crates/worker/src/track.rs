@@ -1,0 +1,218 @@
+//! The thread that owns the networks and writes the rings.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mien_config::{Detection, Smoothing};
+use mien_control::{CameraState, Report, WorkerSettings};
+use mien_face::{Frame, FrameFaces, FrameView};
+use mien_pipeline::{OneEuroParameters, Pipeline, PipelineSettings, RegionSource};
+use mien_ring::{FacesWriter, MAX_STAGES, PreviewHeader, PreviewWriter, ResultTimings};
+
+use crate::handover::{Captured, Handover};
+use crate::preview::PreviewScaler;
+use crate::report::Reporter;
+use crate::session::MakeTracker;
+
+/// Longest wait for a frame before looking whether to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What turns frames into faces.
+pub trait Tracker {
+    /// Tracks the faces into the next frame.
+    ///
+    /// # Errors
+    /// When it cannot go on; the text is for a person.
+    fn track(&mut self, frame: FrameView<'_>, frame_index: u64, capture_nanos: i64) -> Result<(), String>;
+
+    /// Result of the last frame.
+    fn result(&self) -> &FrameFaces;
+
+    /// Names of the stages.
+    fn stages(&self) -> &'static [&'static str];
+
+    /// Nanoseconds that the stages of the last frame took; 0 for one that did not run.
+    fn stage_nanos(&self) -> [u64; MAX_STAGES];
+}
+
+impl Tracker for Pipeline {
+    fn track(&mut self, frame: FrameView<'_>, frame_index: u64, capture_nanos: i64) -> Result<(), String> {
+        self.process(frame, frame_index, capture_nanos).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn result(&self) -> &FrameFaces {
+        self.last()
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["preprocess", "detect", "decode", "crop", "landmarks", "blendshapes", "pose"]
+    }
+
+    fn stage_nanos(&self) -> [u64; MAX_STAGES] {
+        let timings = self.timings();
+        let mut nanos = [0; MAX_STAGES];
+        nanos[..7].copy_from_slice(&[
+            timings.preprocess_nanos,
+            timings.detect_nanos,
+            timings.decode_nanos,
+            timings.crop_nanos,
+            timings.landmarks_nanos,
+            timings.blendshapes_nanos,
+            timings.pose_nanos,
+        ]);
+        nanos
+    }
+}
+
+/// The pipeline's settings that a configuration asks for.
+#[must_use]
+pub fn pipeline_settings(detection: &Detection, smoothing: &Smoothing) -> PipelineSettings {
+    PipelineSettings {
+        max_faces: detection.max_faces,
+        detect_every: detection.detect_every,
+        region_source: RegionSource::Landmarks,
+        score_threshold: detection.score_threshold,
+        nms_iou: detection.nms_iou,
+        presence_threshold: detection.presence_threshold,
+        smoothing: smoothing.enabled.then_some(OneEuroParameters {
+            min_cutoff_hz: smoothing.min_cutoff_hz,
+            beta: smoothing.beta,
+            speed_cutoff_hz: smoothing.speed_cutoff_hz,
+        }),
+        vertical_fov_deg: detection.vertical_fov_deg,
+        max_absence_nanos: (detection.max_absence_seconds * 1e9) as i64,
+    }
+}
+
+/// A tracker that is ready.
+pub struct Made {
+    /// The tracker.
+    pub tracker: Box<dyn Tracker>,
+    /// The engine, as it names itself.
+    pub engine: String,
+    /// Why this one.
+    pub reason: String,
+}
+
+/// Why the thread ended.
+pub(crate) enum TrackEnd {
+    Stopped,
+    /// No tracker can be made; another process would not mend it.
+    Failed,
+    /// The tracker broke; another process may mend it.
+    Broken(String),
+}
+
+pub(crate) struct Track {
+    pub settings: WorkerSettings,
+    pub changed: Arc<Mutex<Option<(Detection, Smoothing)>>>,
+    pub make: Arc<Mutex<MakeTracker>>,
+    pub handover: Arc<Handover>,
+    pub reporter: Arc<Reporter>,
+    pub stop: Arc<AtomicBool>,
+    pub faces: FacesWriter,
+    pub preview: PreviewWriter,
+}
+
+impl Track {
+    /// Tracks until told to stop.
+    pub fn run(mut self) -> TrackEnd {
+        let mut tracker: Option<Box<dyn Tracker>> = None;
+        let mut scaler = PreviewScaler::default();
+        let mut header: Box<PreviewHeader> = bytemuck::allocation::zeroed_box();
+        let mut next_preview_nanos = i64::MIN;
+        let mut used: Option<Frame> = None;
+        while !self.stop.load(Ordering::Relaxed) {
+            let Some(captured) = self.handover.take(used.take(), LOOK) else { continue };
+            if self.take_changes() {
+                tracker = None;
+            }
+            let frame = match captured.frame.view() {
+                Ok(frame) => frame,
+                Err(error) => {
+                    tracing::warn!("frame {} was skipped: {error}", captured.frame.frame_index);
+                    used = Some(captured.frame);
+                    continue;
+                }
+            };
+            let tracker = match &mut tracker {
+                Some(tracker) => tracker,
+                none => match self.make_tracker([frame.width(), frame.height()]) {
+                    Some(made) => none.insert(made),
+                    None => return TrackEnd::Failed,
+                },
+            };
+            if let Err(reason) = self.publish(&mut **tracker, &captured, frame) {
+                return TrackEnd::Broken(reason);
+            }
+            // Half a frame early is on time: a rate equal to the camera's must not halve it.
+            let interval_nanos = (1e9 / self.settings.preview.rate_hz) as i64;
+            if captured.frame.capture_nanos >= next_preview_nanos - interval_nanos / 2 {
+                next_preview_nanos =
+                    (next_preview_nanos.max(captured.frame.capture_nanos - interval_nanos)) + interval_nanos;
+                self.show(&mut scaler, &mut header, tracker.result(), &frame);
+            }
+            used = Some(captured.frame);
+        }
+        TrackEnd::Stopped
+    }
+
+    fn take_changes(&mut self) -> bool {
+        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((detection, smoothing)) = changed else { return false };
+        self.settings.detection = detection;
+        self.settings.smoothing = smoothing;
+        true
+    }
+
+    /// Loads the networks; the size of the first frame tells what the detector is to read.
+    fn make_tracker(&self, frame_size: [u32; 2]) -> Option<Box<dyn Tracker>> {
+        let made = (self.make.lock().unwrap_or_else(PoisonError::into_inner))(&self.settings, frame_size);
+        match made {
+            Ok(Made { tracker, engine, reason }) => {
+                let stages = tracker.stages().iter().map(|stage| (*stage).to_owned()).collect();
+                self.reporter.send(&Report::Engine { name: engine, reason, stages });
+                Some(tracker)
+            }
+            Err(reason) => {
+                self.reporter.state(CameraState::Failed, reason);
+                None
+            }
+        }
+    }
+
+    fn publish(
+        &mut self,
+        tracker: &mut dyn Tracker,
+        captured: &Captured,
+        frame: FrameView<'_>,
+    ) -> Result<(), String> {
+        let started_nanos = mien_clock::monotonic_nanos();
+        let Frame { frame_index, capture_nanos, .. } = captured.frame;
+        tracker.track(frame, frame_index, capture_nanos)?;
+        let timings = ResultTimings {
+            received_nanos: captured.received_nanos,
+            started_nanos,
+            finished_nanos: mien_clock::monotonic_nanos(),
+            dropped_frames: self.handover.dropped(),
+            stage_nanos: tracker.stage_nanos(),
+        };
+        self.faces.publish(tracker.result(), &timings);
+        self.reporter.result();
+        Ok(())
+    }
+
+    fn show(
+        &mut self,
+        scaler: &mut PreviewScaler,
+        header: &mut PreviewHeader,
+        result: &FrameFaces,
+        frame: &FrameView<'_>,
+    ) {
+        let ([width, height], rgb) = scaler.scale(frame, self.preview.size());
+        header.set_faces(result);
+        (header.width, header.height) = (width, height);
+        self.preview.publish(header, rgb);
+    }
+}
