@@ -1,0 +1,191 @@
+"""Distils the RetinaFace teacher into the student on composites made on the same device.
+
+    python -m mien_training.detector_train --data .traindet --out out --minutes 9
+
+Stops by the clock, with the learning rate's cosine laid over the given minutes, and writes
+`detector.pt`: the averaged weights, ready for `detector_export`.
+"""
+
+import argparse
+import copy
+import math
+import time
+
+import torch
+import torch.nn.functional as F
+
+from . import detector_model as model
+from .detector_compose import Composer
+from .detector_prepare import SPLIT_TRAIN, load
+
+# height, width, pictures, share of the steps
+SHAPES = ((480, 640, 64, 0.35), (640, 640, 48, 0.25), (256, 320, 192, 0.4))
+VISIBLE_ENOUGH = 0.6
+SMALLEST_FACE = 13.0
+
+
+def network_input(bgr):
+    mean = torch.tensor(model.BGR_MEAN, device=bgr.device).view(1, 3, 1, 1)
+    return (bgr - mean).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def targets(teacher_out, composites, priors):
+    """Per anchor: face probability, its weight, box and landmark values, their weight.
+
+    The teacher's outputs on the clean picture are the target, corrected by what the composer
+    knows: no face away from every pasted face; a face where the teacher misses a visible one.
+    """
+    loc, prob, landms = (t.float() for t in teacher_out)
+    box, visible = composites.box, composites.visible
+    corners = torch.cat((priors[:, :2] - priors[:, 2:] / 2, priors[:, :2] + priors[:, 2:] / 2), 1)
+    iou = model.box_iou(corners[None], box)  # [B,A,K]
+    iou = iou * (visible > 0.02)[:, None]
+    near, which = iou.max(2)
+    size = (box[..., 2:] - box[..., :2]).mean(-1)
+    findable = (
+        (visible > VISIBLE_ENOUGH) & composites.upright & composites.sharp & (size > SMALLEST_FACE)
+    )
+    # best teacher score over each face's own anchors
+    close = torch.where(iou > 0.35, prob[..., None], 0.0)
+    missed = findable & (close.amax(1) < 0.5)
+    best_anchor = iou.amax(1, keepdim=True).clamp(min=0.3)
+    matched = (iou >= 0.5) | (iou >= best_anchor - 1e-4)
+    lifted = (matched & missed[:, None]).any(2)
+    around_missed = ((iou > 0.2) & missed[:, None]).any(2) & ~lifted
+    target = torch.where(near < 0.15, prob.clamp(max=0.02), prob)
+    target = torch.where(lifted, target.clamp(min=0.85), target)
+    weight = torch.where(around_missed, 0.0, 1.0)
+
+    def of_face(values):
+        shape = which.shape + values.shape[2:]
+        index = which.reshape(*which.shape, *[1] * (values.dim() - 2)).expand(shape)
+        return values.gather(1, index)
+
+    true_loc = model.encode_boxes(of_face(box), priors)
+    true_landms = model.encode_points(of_face(composites.points), priors)
+    teach = (prob > 0.3) & (near >= 0.15)
+    shape_weight = torch.where(teach, prob, torch.where(lifted, 0.5, 0.0))
+    loc = torch.where(teach[..., None], loc, true_loc)
+    landms = torch.where(teach[..., None], landms, true_landms)
+    return target, weight, loc, landms, shape_weight
+
+
+def losses(out, wanted):
+    loc, logit, landms = (t.float() for t in out)
+    target, weight, want_loc, want_landms, shape_weight = wanted
+    bce = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
+    gap = (torch.sigmoid(logit) - target).abs()
+    count = target.sum().clamp(min=1)
+    face = (weight * gap**1.5 * bce).sum() / count
+    shape_count = shape_weight.sum().clamp(min=1)
+    box = F.smooth_l1_loss(loc, want_loc, reduction="none", beta=0.2).sum(-1)
+    points = F.smooth_l1_loss(landms, want_landms, reduction="none", beta=0.2).sum(-1)
+    return face, (box * shape_weight).sum() / shape_count, (points * shape_weight).sum() / shape_count
+
+
+class Average:
+    """Exponential average of weights and statistics, quicker at the start."""
+
+    def __init__(self, net, decay=0.998):
+        self.net, self.decay, self.steps = copy.deepcopy(net).eval(), decay, 0
+
+    @torch.no_grad()
+    def update(self, net):
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        new = [t for t in net.state_dict().values() if t.is_floating_point()]
+        old = [t for t in self.net.state_dict().values() if t.is_floating_point()]
+        torch._foreach_lerp_(old, new, 1 - decay)
+
+    def save(self, path):
+        torch.save({k: v.float().cpu() for k, v in self.net.state_dict().items()}, path)
+
+
+def train(args):
+    torch.manual_seed(args.seed)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    device = torch.device(args.device)
+    half = torch.bfloat16 if device.type == "cuda" else torch.float32
+    start = time.time()
+    composer = Composer(load(f"{args.data}/detector_data.npz"),
+                        None if args.all_clips else SPLIT_TRAIN, device, args.seed, compiled=args.compile)  # fmt: skip
+    teacher_type = torch.float16 if device.type == "cuda" else torch.float32
+    teacher = model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx").eval()
+    teacher = teacher.to(device, teacher_type, memory_format=torch.channels_last)
+    net = model.Student().to(device, memory_format=torch.channels_last)
+    if args.resume:
+        net.load_state_dict(torch.load(args.resume, map_location=device, weights_only=True))
+    average = Average(net)
+    decayed = [p for p in net.parameters() if p.dim() > 1]
+    others = [p for p in net.parameters() if p.dim() <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=args.rate
+    )
+    priors = {s[:2]: model.anchors(s[0], s[1], device) for s in SHAPES}
+    shape_rng = torch.Generator().manual_seed(args.seed)
+    shares = torch.tensor([s[3] for s in SHAPES])
+    print(f"ready after {time.time() - start:.1f} s: {len(composer.faces)} faces, "
+          f"{len(composer.frames)} frames, {len(composer.headless)} without heads")  # fmt: skip
+    if args.compile:
+        for height, width, batch, _ in SHAPES:
+            composer.make(max(1, batch // args.shrink), height, width, faces=1)
+            print(f"compiled for {width}×{height} after {time.time() - start:.1f} s")
+    # the schedule is a function of the clock
+    end, start = start + 60 * args.minutes, time.time()
+    step, pictures, logged = 0, 0, torch.zeros(3, device=device)
+    while True:
+        done = (time.time() - start) / (end - start)
+        if done >= 1 or step == args.steps:
+            break
+        warm = min(1.0, (step + 1) / 200)
+        for group in optimizer.param_groups:
+            group["lr"] = args.rate * warm * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
+        height, width, batch, _ = SHAPES[int(torch.multinomial(shares, 1, generator=shape_rng))]
+        batch = max(1, batch // args.shrink)
+        composites = composer.make(batch, height, width)
+        with torch.no_grad():
+            taught = teacher(network_input(composites.clean).to(teacher_type))
+        wanted = targets(taught, composites, priors[height, width])
+        with torch.autocast(device.type, half, enabled=half != torch.float32):
+            out = net(network_input(composites.degraded))
+        parts = losses(out, wanted)
+        loss = 2 * parts[0] + parts[1] + 0.5 * parts[2]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        average.update(net)
+        step, pictures = step + 1, pictures + batch
+        logged += torch.stack([p.detach() for p in parts])
+        if step % args.log == 0:
+            seconds = time.time() - start
+            face, box, points = (logged / args.log).tolist()
+            logged.zero_()
+            average.save(f"{args.out}/detector.pt")
+            print(f"{seconds:6.1f} s step {step:6} {pictures / seconds:7.0f} pictures/s  "
+                  f"face {face:.4f}  box {box:.4f}  points {points:.4f}")  # fmt: skip
+    average.save(f"{args.out}/detector.pt")
+    print(f"{step} steps, {pictures} pictures in {time.time() - start:.0f} s")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="folder of detector_data.npz and the teacher's ONNX")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--minutes", type=float, default=9.0, help="in all, preparation included")
+    parser.add_argument("--steps", type=int, default=-1, help="stop after so many steps")
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--resume", help="start from these weights")
+    parser.add_argument("--all-clips", action="store_true", help="train on the held-out pictures, too")
+    parser.add_argument("--compile", action="store_true", help="fuse the composer's pixel work")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--shrink", type=int, default=1, help="divide the batches by this (for a CPU try)")
+    parser.add_argument("--log", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=20)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
