@@ -63,15 +63,27 @@ pub struct Loaded {
     pub reason: &'static str,
 }
 
+/// Whether an engine can run here, and why it would be taken.
+///
+/// # Errors
+/// [`EngineError::Unavailable`], saying what is missing.
+pub fn check_available(choice: EngineChoice) -> Result<&'static str, EngineError> {
+    match choice {
+        EngineChoice::Cpu => Ok("asked for by name"),
+        EngineChoice::Auto => Ok("the only engine built into this program"),
+        EngineChoice::TensorRt => Err(EngineError::Unavailable {
+            engine: "TensorRT",
+            missing: "this program was built without TensorRT".to_owned(),
+        }),
+    }
+}
+
 /// Loads a model file into the engine that was asked for.
 ///
 /// # Errors
 /// As [`load_bytes`]; or the file cannot be read.
-pub fn load(
-    choice: EngineChoice,
-    path: &Path,
-    options: &EngineOptions,
-) -> Result<Loaded, EngineError> {
+pub fn load(choice: EngineChoice, path: &Path, options: &EngineOptions) -> Result<Loaded, EngineError> {
+    check_available(choice)?;
     let bytes = read_model_file(path)?;
     let file = path.file_name().unwrap_or(path.as_os_str());
     load_bytes(choice, &file.to_string_lossy(), &bytes, options)
@@ -80,24 +92,14 @@ pub fn load(
 /// Loads a model file's content into the engine that was asked for; `file` is its name for messages.
 ///
 /// # Errors
-/// [`EngineError::Unavailable`] when the engine asked for by name cannot run here, saying what is
-/// missing; otherwise what loading finds wrong with the model.
+/// As [`check_available`]; otherwise what loading finds wrong with the model.
 pub fn load_bytes(
     choice: EngineChoice,
     file: &str,
     bytes: &[u8],
     options: &EngineOptions,
 ) -> Result<Loaded, EngineError> {
-    let reason = match choice {
-        EngineChoice::Cpu => "asked for by name",
-        EngineChoice::Auto => "the only engine built into this program",
-        EngineChoice::TensorRt => {
-            return Err(EngineError::Unavailable {
-                engine: "TensorRT",
-                missing: "this program was built without TensorRT".to_owned(),
-            });
-        }
-    };
+    let reason = check_available(choice)?;
     let engine = Box::new(RtenEngine::from_bytes(file, bytes, options)?);
     Ok(Loaded { engine, reason })
 }

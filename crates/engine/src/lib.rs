@@ -15,7 +15,7 @@ mod error;
 mod rten_engine;
 mod source;
 
-pub use choice::{EngineChoice, Loaded, ParseEngineChoiceError, load, load_bytes};
+pub use choice::{EngineChoice, Loaded, ParseEngineChoiceError, check_available, load, load_bytes};
 pub use engine::{Engine, EngineInfo, EngineOptions, Precision, TensorInfo};
 pub use error::EngineError;
 pub use rten_engine::RtenEngine;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
-use rten_tensor::Layout;
 
 use crate::source::{Prepared, prepare};
 use crate::{
@@ -52,35 +51,14 @@ impl RtenEngine {
     /// [`EngineError`]: the content cannot be loaded, or does not run at the size asked for.
     pub fn from_bytes(file: &str, bytes: &[u8], options: &EngineOptions) -> Result<Self, EngineError> {
         let max_batch = options.max_batch.max(1);
-        let Prepared { onnx, inputs, outputs, any_batch } = prepare(file, bytes, options)?;
-        let network = Network::new(file, onnx, options.threads, &inputs, &outputs)?;
-        let inputs: Vec<TensorInfo> =
-            inputs.into_iter().map(|(name, shape)| TensorInfo { name, shape }).collect();
-        let input_buffers: Vec<Vec<f32>> =
-            inputs.iter().map(|input| vec![0.0; max_batch * input.elements()]).collect();
-        let shapes = network.dry_run(&input_buffers, 1).map_err(|reason| match options.input_size {
-            None => network.error(reason),
-            Some([height, width]) => EngineError::Size {
-                file: file.to_owned(),
-                width,
-                height,
-                reason,
-                declared: declared_input(bytes),
-            },
-        })?;
-        // A file may declare any batch and yet fix it inside, in a reshape for instance.
-        let batched = any_batch
-            && (max_batch == 1
-                || network
-                    .dry_run(&input_buffers, 2)
-                    .is_ok_and(|two| shapes.iter().zip(&two).all(|(one, two)| doubles(one, two))));
-        let outputs: Vec<TensorInfo> = outputs
-            .into_iter()
-            .zip(shapes)
-            .map(|(name, shape)| TensorInfo { name, shape: item_shape(shape) })
-            .collect();
+        let prepared = prepare(file, bytes, options)?;
+        let network = Network::new(file, &prepared, options.threads)?;
+        let Prepared { inputs, outputs, batched, declared, .. } = prepared;
+        let zeros = |tensors: &[TensorInfo]| -> Vec<Vec<f32>> {
+            tensors.iter().map(|tensor| vec![0.0; max_batch * tensor.elements()]).collect()
+        };
         let threads = network.threads();
-        Ok(Self {
+        let mut engine = Self {
             info: EngineInfo {
                 engine: format!(
                     "rten {RTEN_VERSION} (CPU, {threads} thread{})",
@@ -91,15 +69,28 @@ impl RtenEngine {
                 model_file: file.to_owned(),
                 model_sha256: sha256_hex(bytes),
             },
-            output_buffers: outputs.iter().map(|output| vec![0.0; max_batch * output.elements()]).collect(),
+            input_buffers: zeros(&inputs),
+            output_buffers: zeros(&outputs),
             buckets: (1..=max_batch).collect(),
             inputs,
             outputs,
             network,
-            input_buffers,
             filled: 0,
             batched,
-        })
+        };
+        // A trial, so that what the engine cannot do shows now and not in the middle of a recording.
+        let trial = engine.run_items(0, 1);
+        trial.map_err(|error| match options.input_size {
+            None => error,
+            Some([height, width]) => EngineError::Size {
+                file: file.to_owned(),
+                width,
+                height,
+                reason: error.to_string(),
+                declared,
+            },
+        })?;
+        Ok(engine)
     }
 
     /// One run of the network on `count` items from item `first` on.
@@ -185,23 +176,21 @@ struct Network {
 }
 
 impl Network {
-    fn new(
-        file: &str,
-        onnx: Vec<u8>,
-        threads: Option<usize>,
-        inputs: &[(String, Vec<usize>)],
-        outputs: &[String],
-    ) -> Result<Self, EngineError> {
+    fn new(file: &str, prepared: &Prepared, threads: Option<usize>) -> Result<Self, EngineError> {
         let load_error = |reason: String| EngineError::Load { file: file.to_owned(), reason };
+        let onnx = prepared.onnx.clone();
         let model =
             guarded(|| ModelOptions::with_all_ops().prepack_weights(true).load(onnx)).map_err(load_error)?;
-        let id = |name: &str| model.node_id(name).map_err(|e| load_error(e.to_string()));
+        let ids = |tensors: &[TensorInfo]| -> Result<Vec<NodeId>, EngineError> {
+            let ids: Result<_, _> = tensors.iter().map(|tensor| model.node_id(&tensor.name)).collect();
+            ids.map_err(|error| load_error(error.to_string()))
+        };
         Ok(Self {
             file: file.to_owned(),
             options: RunOptions::default().with_thread_pool(threads.map(shared_threads)),
-            input_ids: inputs.iter().map(|(name, _)| id(name)).collect::<Result<_, _>>()?,
-            input_shapes: inputs.iter().map(|(_, shape)| [&[1], &shape[..]].concat()).collect(),
-            output_ids: outputs.iter().map(|name| id(name)).collect::<Result<_, _>>()?,
+            input_ids: ids(&prepared.inputs)?,
+            input_shapes: prepared.inputs.iter().map(|input| [&[1], &input.shape[..]].concat()).collect(),
+            output_ids: ids(&prepared.outputs)?,
             model,
         })
     }
@@ -220,21 +209,6 @@ impl Network {
             inputs.push((*id, view.into()));
         }
         guarded(|| self.model.run(inputs, &self.output_ids, Some(self.options.clone())))
-    }
-
-    /// The shapes of the outputs of a run on zeros.
-    fn dry_run(&self, buffers: &[Vec<f32>], batch: usize) -> Result<Vec<Vec<usize>>, String> {
-        let values = self.run(buffers, 0, batch)?;
-        let shape = |value: Value| {
-            let tensor = value.into_tensor::<f32>();
-            let shape = tensor.map(|tensor| tensor.shape().to_vec());
-            shape.filter(|shape| !shape.contains(&0))
-        };
-        values
-            .into_iter()
-            .map(shape)
-            .collect::<Option<_>>()
-            .ok_or_else(|| "an output is empty or no f32 tensor".to_owned())
     }
 
     fn error(&self, reason: String) -> EngineError {
@@ -269,27 +243,4 @@ fn shared_threads(count: usize) -> Arc<ThreadPool> {
     let pool = Arc::new(ThreadPool::with_num_threads(count.max(1)));
     pools.push((count, Arc::downgrade(&pool)));
     pool
-}
-
-/// Whether `two` is the shape of twice as many items as `one`.
-fn doubles(one: &[usize], two: &[usize]) -> bool {
-    match (one, two) {
-        ([one, one_item @ ..], [two, two_item @ ..]) => 2 * one == *two && one_item == two_item,
-        _ => false,
-    }
-}
-
-/// The dimensions of one item in the shape of a run's output on one item.
-fn item_shape(shape: Vec<usize>) -> Vec<usize> {
-    match shape.as_slice() {
-        [1, item @ ..] if !item.is_empty() => item.to_vec(),
-        _ => shape,
-    }
-}
-
-/// The input that the file declares, for messages.
-fn declared_input(bytes: &[u8]) -> String {
-    let model = mien_onnx::Model::read(bytes).ok();
-    let input = model.as_ref().and_then(|model| model.graph.inputs.first());
-    input.map_or_else(String::new, crate::source::declared_shape)
 }

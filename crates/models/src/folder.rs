@@ -46,13 +46,8 @@ impl Folder {
     /// # Errors
     /// [`ModelError::Read`] when it is absent, no folder, or not readable.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        fs::read_dir(path).map_err(|source| ModelError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        fs::read_dir(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned() })
     }
 
     /// Where it is.
@@ -67,11 +62,9 @@ impl Folder {
     /// [`ModelError`]: an invalid manifest, or two files of one role.
     pub fn list(&self) -> Result<Listing, ModelError> {
         match self.manifest()? {
-            Some(manifest) => Ok(Listing {
-                models: manifest.models,
-                has_manifest: true,
-                skipped: Vec::new(),
-            }),
+            Some(manifest) => {
+                Ok(Listing { models: manifest.models, has_manifest: true, skipped: Vec::new() })
+            }
             None => self.recognise(),
         }
     }
@@ -82,10 +75,7 @@ impl Folder {
     /// [`ModelError::Read`], [`ModelError::Manifest`].
     pub fn manifest(&self) -> Result<Option<Manifest>, ModelError> {
         let path = self.path.join(MANIFEST_FILE);
-        let read = |source| ModelError::Read {
-            path: path.clone(),
-            source,
-        };
+        let read = |source| ModelError::Read { path: path.clone(), source };
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(read(error)),
@@ -94,10 +84,7 @@ impl Folder {
         let inside = self.inside(MANIFEST_FILE)?;
         let bytes = fs::metadata(&inside).map_err(read)?.len();
         if bytes > MOST_MANIFEST_BYTES {
-            return Err(ModelError::Manifest {
-                path,
-                reason: format!("it has {bytes} bytes"),
-            });
+            return Err(ModelError::Manifest { path, reason: format!("it has {bytes} bytes") });
         }
         let text = fs::read_to_string(&inside).map_err(read)?;
         Manifest::parse(&path, &text).map(Some)
@@ -109,20 +96,14 @@ impl Folder {
     /// [`ModelError::Escapes`] when the name is no plain file name or a link leads out of the folder,
     /// [`ModelError::Read`] when there is no such file.
     pub fn inside(&self, file: &str) -> Result<PathBuf, ModelError> {
-        let escapes = || ModelError::Escapes {
-            folder: self.path.clone(),
-            file: file.to_owned(),
-        };
+        let escapes = || ModelError::Escapes { folder: self.path.clone(), file: file.to_owned() };
         let plain = Path::new(file).file_name().is_some_and(|name| name == file);
         if !plain || file.contains(['\\', '\0', ':']) {
             return Err(escapes());
         }
         let path = self.path.join(file);
         let canonical = |path: &Path| {
-            fs::canonicalize(path).map_err(|source| ModelError::Read {
-                path: path.to_owned(),
-                source,
-            })
+            fs::canonicalize(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })
         };
         let target = canonical(&path)?;
         if target.parent() != Some(&canonical(&self.path)?) {
@@ -140,11 +121,7 @@ impl Folder {
         let bytes = read_model_file(&path)?;
         let found = sha256_hex(&bytes);
         if !found.eq_ignore_ascii_case(&entry.sha256) {
-            return Err(ModelError::Hash {
-                path,
-                expected: entry.sha256.clone(),
-                found,
-            });
+            return Err(ModelError::Hash { path, expected: entry.sha256.clone(), found });
         }
         Ok(bytes)
     }
@@ -173,10 +150,7 @@ impl Folder {
 
     /// The names of the ONNX files, sorted.
     fn onnx_files(&self) -> Result<Vec<String>, ModelError> {
-        let read = |source| ModelError::Read {
-            path: self.path.clone(),
-            source,
-        };
+        let read = |source| ModelError::Read { path: self.path.clone(), source };
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(read)? {
             let name = entry.map_err(read)?.file_name();

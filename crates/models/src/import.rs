@@ -57,37 +57,27 @@ struct Candidate {
 /// # Errors
 /// [`ModelError`]: the file is damaged or holds nothing of use (the message says why), or the folder
 /// cannot be written.
-pub fn import(
-    file: &Path,
-    role: Option<Role>,
-    user_folder: &Path,
-) -> Result<ImportReport, ModelError> {
+pub fn import(file: &Path, role: Option<Role>, user_folder: &Path) -> Result<ImportReport, ModelError> {
     let bytes = read_model_file(file)?;
     let mut report = ImportReport::default();
-    let candidates = match bytes.as_slice() {
-        [b'P', b'K', 3, 4, ..] => bundle_candidates(file, &bytes, role, &mut report)?,
-        [_, _, _, _, b'T', b'F', b'L', b'3', ..] => vec![tflite_candidate(file, &bytes, role)?],
-        _ => vec![onnx_candidate(file, bytes.clone(), role)?],
+    // MediaPipe puts up to three bytes before an archive, to align what is inside.
+    let is_bundle = (0..4).any(|skip| bytes[skip.min(bytes.len())..].starts_with(b"PK\x03\x04"));
+    let candidates = if is_bundle {
+        bundle_candidates(file, &bytes, role, &mut report)?
+    } else if bytes.get(4..8) == Some(b"TFL3") {
+        vec![tflite_candidate(file, &bytes, role)?]
+    } else {
+        vec![onnx_candidate(file, bytes.clone(), role)?]
     };
     for candidate in &candidates {
         dry_run(candidate.role, &candidate.stem, &candidate.onnx).map_err(|reason| {
-            ModelError::WrongTensors {
-                path: file.to_owned(),
-                role: candidate.role,
-                reason,
-            }
+            ModelError::WrongTensors { path: file.to_owned(), role: candidate.role, reason }
         })?;
     }
     if candidates.is_empty() {
-        let reasons: Vec<String> = report
-            .unused
-            .iter()
-            .map(|unused| format!("{}: {}", unused.part, unused.reason))
-            .collect();
-        return Err(ModelError::UnknownRole {
-            path: file.to_owned(),
-            reason: reasons.join("; "),
-        });
+        let reasons: Vec<String> =
+            report.unused.iter().map(|unused| format!("{}: {}", unused.part, unused.reason)).collect();
+        return Err(ModelError::UnknownRole { path: file.to_owned(), reason: reasons.join("; ") });
     }
     let source = format!("imported from {} (SHA-256 {})", file_name(file), sha256_hex(&bytes));
     report.imported = install(user_folder, candidates, &source)?;
@@ -105,17 +95,10 @@ fn stem(path: &Path) -> String {
 }
 
 fn invalid(path: &Path, reason: impl ToString) -> ModelError {
-    ModelError::Invalid {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    }
+    ModelError::Invalid { path: path.to_owned(), reason: reason.to_string() }
 }
 
-fn onnx_candidate(
-    path: &Path,
-    onnx: Vec<u8>,
-    role: Option<Role>,
-) -> Result<Candidate, ModelError> {
+fn onnx_candidate(path: &Path, onnx: Vec<u8>, role: Option<Role>) -> Result<Candidate, ModelError> {
     let model = Model::read(&onnx).map_err(|error| invalid(path, error))?;
     let role = match role {
         Some(role) => {
@@ -126,16 +109,10 @@ fn onnx_candidate(
             })?;
             role
         }
-        None => Role::recognise(&model).ok_or_else(|| ModelError::UnknownRole {
-            path: path.to_owned(),
-            reason: misfits(&model),
-        })?,
+        None => Role::recognise(&model)
+            .ok_or_else(|| ModelError::UnknownRole { path: path.to_owned(), reason: misfits(&model) })?,
     };
-    Ok(Candidate {
-        stem: stem(path),
-        role,
-        onnx,
-    })
+    Ok(Candidate { stem: stem(path), role, onnx })
 }
 
 /// Why a network fits no role, role by role.
@@ -147,11 +124,7 @@ fn misfits(model: &Model) -> String {
     reasons.collect::<Vec<_>>().join("; ")
 }
 
-fn tflite_candidate(
-    path: &Path,
-    bytes: &[u8],
-    role: Option<Role>,
-) -> Result<Candidate, ModelError> {
+fn tflite_candidate(path: &Path, bytes: &[u8], role: Option<Role>) -> Result<Candidate, ModelError> {
     let model = convert_tflite(bytes).map_err(|error| invalid(path, error))?;
     onnx_candidate(path, model.write(), role)
 }
@@ -165,10 +138,7 @@ fn bundle_candidates(
     let mut candidates: Vec<Candidate> = Vec::new();
     for part in read_bundle(bytes).map_err(|reason| invalid(path, reason))? {
         let mut unused = |reason: String| {
-            report.unused.push(Unused {
-                part: part.name.clone(),
-                reason,
-            });
+            report.unused.push(Unused { part: part.name.clone(), reason });
         };
         if !part.name.ends_with(".tflite") {
             unused("no network; Mien has its own geometry".to_owned());
@@ -198,23 +168,15 @@ fn bundle_candidates(
 fn foreign_network(model: &Model) -> String {
     let outputs: Vec<&str> = model.graph.outputs.iter().map(|end| &*end.name).collect();
     if outputs == ["regressors", "scores"] {
-        "BlazeFace, a detector for near faces; Mien uses RetinaFace, which also finds small ones"
-            .to_owned()
+        "BlazeFace, a detector for near faces; Mien uses RetinaFace, which also finds small ones".to_owned()
     } else {
         misfits(model)
     }
 }
 
 /// Writes the files, then the manifest, each whole or not at all.
-fn install(
-    path: &Path,
-    candidates: Vec<Candidate>,
-    source: &str,
-) -> Result<Vec<Imported>, ModelError> {
-    fs::create_dir_all(path).map_err(|source| ModelError::Write {
-        path: path.to_owned(),
-        source,
-    })?;
+fn install(path: &Path, candidates: Vec<Candidate>, source: &str) -> Result<Vec<Imported>, ModelError> {
+    fs::create_dir_all(path).map_err(|source| ModelError::Write { path: path.to_owned(), source })?;
     let folder = Folder::open(path)?;
     let mut manifest = Manifest::empty();
     // Files that lie there without a manifest stay in use.
@@ -227,11 +189,7 @@ fn install(
         let before = manifest.models.iter().position(|m| m.role == entry.role);
         let before = before.map(|index| manifest.models.remove(index).file);
         manifest.models.push(entry.clone());
-        imported.push(Imported {
-            replaced: before.filter(|file| *file != entry.file),
-            path: target,
-            entry,
-        });
+        imported.push(Imported { replaced: before.filter(|file| *file != entry.file), path: target, entry });
     }
     manifest.models.sort_by_key(|entry| entry.role);
     let target = path.join(MANIFEST_FILE);
@@ -258,10 +216,7 @@ fn entry(candidate: &Candidate, source: &str) -> Result<ManifestEntry, ModelErro
 
 /// Writes a file under another name, then gives it its own: a crash leaves the old one or the new one.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
-    let write = |source| ModelError::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let write = |source| ModelError::Write { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(write)?;
     file.write_all(bytes).map_err(write)?;

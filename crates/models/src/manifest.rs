@@ -123,10 +123,7 @@ impl Manifest {
     /// A manifest without models.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            version: VERSION,
-            models: Vec::new(),
-        }
+        Self { version: VERSION, models: Vec::new() }
     }
 
     /// Reads a manifest's text; `path` is for messages.
@@ -135,10 +132,7 @@ impl Manifest {
     /// [`ModelError::Manifest`]: no TOML, missing or unknown fields, another version, two models of one
     /// role, a hash that is none.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ModelError> {
-        let wrong = |reason: String| ModelError::Manifest {
-            path: path.to_owned(),
-            reason,
-        };
+        let wrong = |reason: String| ModelError::Manifest { path: path.to_owned(), reason };
         let manifest: Manifest = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         if manifest.version != VERSION {
             return Err(wrong(format!(
@@ -166,9 +160,7 @@ impl Manifest {
     /// # Errors
     /// [`ModelError::Manifest`] when it holds something that TOML cannot say.
     pub fn to_toml(&self, path: &Path) -> Result<String, ModelError> {
-        toml::to_string_pretty(self).map_err(|error| ModelError::Manifest {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
+        toml::to_string_pretty(self)
+            .map_err(|error| ModelError::Manifest { path: path.to_owned(), reason: error.to_string() })
     }
 }

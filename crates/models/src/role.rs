@@ -43,9 +43,7 @@ impl Role {
     /// The role that a network's declared tensors fit, if any.
     #[must_use]
     pub fn recognise(model: &Model) -> Option<Role> {
-        Role::ALL
-            .into_iter()
-            .find(|role| role.check(model).is_ok())
+        Role::ALL.into_iter().find(|role| role.check(model).is_ok())
     }
 
     /// Whether a network's declared tensors fit this role.
@@ -77,9 +75,7 @@ impl Role {
                 let faces = sizes.clone().filter(|&size| size == Some(3 * LANDMARK_COUNT));
                 faces.count() == 1 && sizes.clone().any(|size| size == Some(1))
             }
-            Role::Blendshapes => {
-                outputs.len() == 1 && elements(&outputs[0]) == Some(BLENDSHAPE_COUNT)
-            }
+            Role::Blendshapes => outputs.len() == 1 && elements(&outputs[0]) == Some(BLENDSHAPE_COUNT),
         };
         if found {
             return Ok(());
@@ -142,10 +138,7 @@ impl Role {
 /// How many anchors a detector has for a picture of this size in pixels: two per cell of each grid.
 #[must_use]
 pub fn detector_anchor_count(height: usize, width: usize) -> usize {
-    DETECTOR_STRIDES
-        .iter()
-        .map(|&stride| 2 * height.div_ceil(stride) * width.div_ceil(stride))
-        .sum()
+    DETECTOR_STRIDES.iter().map(|&stride| 2 * height.div_ceil(stride) * width.div_ceil(stride)).sum()
 }
 
 /// The declared sizes; `None` for any.
@@ -198,9 +191,6 @@ impl FromStr for Role {
     type Err = ParseRoleError;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Role::ALL
-            .into_iter()
-            .find(|role| role.name() == word)
-            .ok_or_else(|| ParseRoleError(word.to_owned()))
+        Role::ALL.into_iter().find(|role| role.name() == word).ok_or_else(|| ParseRoleError(word.to_owned()))
     }
 }

@@ -78,10 +78,7 @@ impl ModelFile {
     pub fn verify(&self) -> VerifyReport {
         let path = self.path();
         let result = self.read().and_then(|bytes| {
-            let invalid = |reason: String| ModelError::Invalid {
-                path: path.clone(),
-                reason,
-            };
+            let invalid = |reason: String| ModelError::Invalid { path: path.clone(), reason };
             let unfit = |reason: String| ModelError::WrongTensors {
                 path: path.clone(),
                 role: self.entry.role,
@@ -97,11 +94,7 @@ impl ModelFile {
             self.entry.role.check(&model).map_err(unfit)?;
             dry_run(self.entry.role, &self.entry.file, &bytes).map_err(unfit)
         });
-        VerifyReport {
-            role: self.entry.role,
-            path,
-            result,
-        }
+        VerifyReport { role: self.entry.role, path, result }
     }
 }
 
@@ -140,10 +133,7 @@ impl ModelSet {
         if let Some(path) = environment {
             folders.push((Origin::Environment, Folder::open(Path::new(&path))?));
         }
-        let quiet = [
-            (Origin::User, user_folder()),
-            (Origin::BuiltIn, builtin_folder()),
-        ];
+        let quiet = [(Origin::User, user_folder()), (Origin::BuiltIn, builtin_folder())];
         let mut set = Self::default();
         for (origin, path) in quiet {
             match path.map(|path| (Folder::open(&path), path)) {
@@ -184,11 +174,7 @@ impl ModelSet {
         self.looked.push(looked);
         for entry in listing.models {
             if self.models.iter().all(|model| model.entry.role != entry.role) {
-                self.models.push(ModelFile {
-                    entry,
-                    origin,
-                    folder: folder.clone(),
-                });
+                self.models.push(ModelFile { entry, origin, folder: folder.clone() });
             }
         }
         self.models.sort_by_key(|model| model.entry.role);
@@ -203,10 +189,7 @@ impl ModelSet {
         self.models
             .iter()
             .find(|model| model.entry.role == role)
-            .ok_or_else(|| ModelError::Missing {
-                role,
-                looked: self.looked.join(", "),
-            })
+            .ok_or_else(|| ModelError::Missing { role, looked: self.looked.join(", ") })
     }
 
     /// Every model that was found, one per role.
@@ -252,7 +235,5 @@ pub fn builtin_folder() -> Option<PathBuf> {
         .chain([source_tree.canonicalize().unwrap_or(source_tree)]);
     let mut candidates = candidates.peekable();
     let first = candidates.peek().cloned();
-    candidates
-        .find(|path| path.join(crate::MANIFEST_FILE).is_file())
-        .or(first)
+    candidates.find(|path| path.join(crate::MANIFEST_FILE).is_file()).or(first)
 }

@@ -57,9 +57,7 @@ fn the_bundle_reproduces_the_reference_networks() {
             // Noise, and noise made smooth by repetition, which is nearer to a picture.
             let coarse: Vec<f32> = (0..elements).map(|_| random(&mut seed)).collect();
             let step = 1 << picture;
-            let input: Vec<f32> = (0..elements)
-                .map(|at| offset + scale * coarse[at / step * step])
-                .collect();
+            let input: Vec<f32> = (0..elements).map(|at| offset + scale * coarse[at / step * step]).collect();
             let difference = largest_difference(&mut ours, &mut theirs, &input);
             assert!(difference <= 1e-3, "{}: {difference}", part.name);
             println!("{} input {picture}: largest difference {difference:.1e}", part.name);
@@ -75,10 +73,7 @@ fn the_converted_landmark_network_takes_any_batch() {
     let parts = read_bundle(&std::fs::read(bundle).unwrap()).unwrap();
     let part = parts.iter().find(|p| p.name == "face_landmarks_detector.tflite").unwrap();
     let model = convert_tflite(&part.bytes).unwrap();
-    let options = EngineOptions {
-        max_batch: 3,
-        ..EngineOptions::default()
-    };
+    let options = EngineOptions { max_batch: 3, ..EngineOptions::default() };
     let mut engine = RtenEngine::from_bytes("landmarks", &model.write(), &options).unwrap();
     mien_engine::conformance::conformance(&mut engine).unwrap();
 }

@@ -50,4 +50,24 @@ pub enum OnnxError {
         /// What.
         what: String,
     },
+    /// An operator whose inputs do not fit together.
+    #[error("the {op} that makes {output:?} cannot run: {reason}")]
+    Shape {
+        /// The operator.
+        op: String,
+        /// Its first output.
+        output: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A network that would take more memory or time than any face network.
+    #[error("the network needs {needed} {what} for one run, above the limit of {limit}")]
+    TooLarge {
+        /// Of what.
+        what: &'static str,
+        /// How many it needs at least.
+        needed: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
 }

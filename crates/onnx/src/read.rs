@@ -123,6 +123,10 @@ impl Reader {
             let what = format!("the operator {} of the set {domain:?}", node.op);
             return Err(unsupported(what));
         }
+        let mut names = HashSet::new();
+        if let Some((name, _)) = node.attributes.iter().find(|(name, _)| !names.insert(name)) {
+            return Err(unsupported(format!("the attribute {name:?} twice in one {}", node.op)));
+        }
         Ok(node)
     }
 
@@ -310,9 +314,19 @@ fn check_data(name: &str, element: ElementType, dims: &[usize], bytes: usize) ->
 
 /// Every value is made once, so that no node can feed itself.
 fn check_names(graph: &Graph) -> Result<(), OnnxError> {
-    let constants = graph.initializers.iter().map(|tensor| tensor.name.as_str());
-    let mut known: HashSet<&str> = constants.collect();
+    let twice = |name: &str| Err(unsupported(format!("the name {name:?} twice")));
+    let mut known: HashSet<&str> = HashSet::new();
+    for tensor in &graph.initializers {
+        if !known.insert(&tensor.name) {
+            return twice(&tensor.name);
+        }
+    }
+    // Old files list constants among the inputs, too.
     known.extend(graph.inputs.iter().map(|input| input.name.as_str()));
+    let mut inputs = HashSet::new();
+    if let Some(input) = graph.inputs.iter().find(|input| !inputs.insert(&input.name)) {
+        return twice(&input.name);
+    }
     for node in &graph.nodes {
         if let Some(missing) =
             node.inputs.iter().find(|name| !name.is_empty() && !known.contains(name.as_str()))
@@ -324,7 +338,7 @@ fn check_names(graph: &Graph) -> Result<(), OnnxError> {
         }
         for output in node.outputs.iter().filter(|name| !name.is_empty()) {
             if !known.insert(output) {
-                return Err(unsupported(format!("the name {output:?} twice")));
+                return twice(output);
             }
         }
     }

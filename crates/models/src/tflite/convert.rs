@@ -33,12 +33,7 @@ pub fn to_onnx(bytes: &[u8], name: EndNames) -> Result<Model<'static>> {
     }
     let mut graph = converter.finish()?;
     name_ends(&network, &mut graph, name)?;
-    Ok(Model {
-        ir_version: 8,
-        opset: 17,
-        producer: "mien-models (from TFLite)".to_owned(),
-        graph,
-    })
+    Ok(Model { ir_version: 8, opset: 17, producer: "mien-models (from TFLite)".to_owned(), graph })
 }
 
 /// Gives an input or output of a shape its name.
@@ -70,14 +65,9 @@ impl<'a> Converter<'a> {
         Self {
             network,
             values: vec![None; network.tensors.len()],
-            constants: constants
-                .map(|(index, tensor)| tensor.data.is_some().then_some(index))
-                .collect(),
+            constants: constants.map(|(index, tensor)| tensor.data.is_some().then_some(index)).collect(),
             reordered: HashMap::new(),
-            graph: Graph {
-                name: "network".to_owned(),
-                ..Graph::default()
-            },
+            graph: Graph { name: "network".to_owned(), ..Graph::default() },
             any_batch: true,
         }
     }
@@ -90,11 +80,7 @@ impl<'a> Converter<'a> {
             }
             let value = Value {
                 name: format!("t{tensor}"),
-                order: if shape.len() == 4 {
-                    CHANNELS_FIRST.to_vec()
-                } else {
-                    plain(shape.len())
-                },
+                order: if shape.len() == 4 { CHANNELS_FIRST.to_vec() } else { plain(shape.len()) },
             };
             self.values[tensor] = Some(value);
         }
@@ -137,11 +123,7 @@ impl<'a> Converter<'a> {
             0 if shape[axis] == 1 && shape.len() > 1 => Dimension::Dynamic("N".to_owned()),
             _ => Dimension::Fixed(shape[axis]),
         });
-        ValueInfo {
-            name: value.name.clone(),
-            element: ElementType::Float,
-            dims: Some(dims.collect()),
-        }
+        ValueInfo { name: value.name.clone(), element: ElementType::Float, dims: Some(dims.collect()) }
     }
 
     pub fn shape(&self, tensor: usize) -> &'a [usize] {
@@ -219,10 +201,7 @@ impl<'a> Converter<'a> {
             name: output.to_owned(),
             inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
             outputs: vec![output.to_owned()],
-            attributes: attributes
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            attributes: attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         });
     }
 

@@ -14,9 +14,7 @@ pub struct Buffer<'a>(pub &'a [u8]);
 impl<'a> Buffer<'a> {
     fn bytes<const N: usize>(self, at: usize) -> Result<[u8; N]> {
         let bytes = at.checked_add(N).and_then(|end| self.0.get(at..end));
-        bytes
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or(TfliteError::OutOfFile { offset: at })
+        bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(TfliteError::OutOfFile { offset: at })
     }
 
     fn u16(self, at: usize) -> Result<usize> {
@@ -29,8 +27,7 @@ impl<'a> Buffer<'a> {
 
     /// The place that the reference at `at` points to.
     fn target(self, at: usize) -> Result<usize> {
-        at.checked_add(self.u32(at)?)
-            .ok_or(TfliteError::OutOfFile { offset: at })
+        at.checked_add(self.u32(at)?).ok_or(TfliteError::OutOfFile { offset: at })
     }
 
     /// The table that the file's first reference points to.
@@ -53,12 +50,7 @@ impl<'a> Table<'a> {
         let back = i64::from(i32::from_le_bytes(buffer.bytes(position)?));
         let offsets = usize::try_from(position as i64 - back)
             .map_err(|_| TfliteError::OutOfFile { offset: position })?;
-        Ok(Self {
-            buffer,
-            position,
-            offsets,
-            offsets_bytes: buffer.u16(offsets)?,
-        })
+        Ok(Self { buffer, position, offsets, offsets_bytes: buffer.u16(offsets)? })
     }
 
     /// Where the field's value lies; `None` when it is left out.
@@ -72,9 +64,7 @@ impl<'a> Table<'a> {
     }
 
     fn number<const N: usize>(self, number: usize) -> Result<Option<[u8; N]>> {
-        self.field(number)?
-            .map(|at| self.buffer.bytes(at))
-            .transpose()
+        self.field(number)?.map(|at| self.buffer.bytes(at)).transpose()
     }
 
     /// A 32-bit number.
@@ -90,8 +80,7 @@ impl<'a> Table<'a> {
     /// A table inside.
     pub fn table(self, number: usize) -> Result<Option<Table<'a>>> {
         let at = self.field(number)?;
-        at.map(|at| Table::at(self.buffer, self.buffer.target(at)?))
-            .transpose()
+        at.map(|at| Table::at(self.buffer, self.buffer.target(at)?)).transpose()
     }
 
     /// The bytes of a list whose elements take `size` bytes each; empty when it is left out.
@@ -119,9 +108,7 @@ impl<'a> Table<'a> {
         let (_, bytes) = self.list(number, 4)?;
         check_count(bytes.len() / 4, most)?;
         let numbers = bytes.chunks_exact(4);
-        Ok(numbers
-            .map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect())
+        Ok(numbers.map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     }
 
     /// A list of tables, at most `most`.
@@ -135,9 +122,5 @@ impl<'a> Table<'a> {
 }
 
 fn check_count(count: usize, most: usize) -> Result<()> {
-    if count <= most {
-        Ok(())
-    } else {
-        Err(TfliteError::TooMany { count, most })
-    }
+    if count <= most { Ok(()) } else { Err(TfliteError::TooMany { count, most }) }
 }

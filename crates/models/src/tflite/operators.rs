@@ -103,15 +103,11 @@ impl Converter<'_> {
     fn operands(&mut self, call: &Call) -> Result<(Vec<usize>, [String; 2])> {
         let rank = self.shape(call.output).len();
         let both = [call.input(0)?, call.input(1)?];
-        let values: Vec<usize> = both
-            .into_iter()
-            .filter(|&tensor| self.constants[tensor].is_none())
-            .collect();
+        let values: Vec<usize> =
+            both.into_iter().filter(|&tensor| self.constants[tensor].is_none()).collect();
         let order = match values[..] {
             [] => return Err(TfliteError::unsupported("arithmetic on constants alone")),
-            [first, ..] if values.iter().all(|&v| self.shape(v).len() == rank) => {
-                self.value(first)?.order
-            }
+            [first, ..] if values.iter().all(|&v| self.shape(v).len() == rank) => self.value(first)?.order,
             _ => plain(rank),
         };
         let mut names = [const { String::new() }; 2];
@@ -175,8 +171,7 @@ impl Converter<'_> {
         depthwise: bool,
     ) -> Result<()> {
         let (input, weights) = (call.input(0)?, call.input(1)?);
-        let (&[_, _, _, channels], &[first, height, width, last]) =
-            (self.shape(input), self.shape(weights))
+        let (&[_, _, _, channels], &[first, height, width, last]) = (self.shape(input), self.shape(weights))
         else {
             return Err(TfliteError::damaged("a convolution of no picture"));
         };
@@ -360,10 +355,7 @@ impl Converter<'_> {
         let input = call.input(0)?;
         let rank = self.shape(input).len();
         let axes = self.ints(call.input(1)?)?;
-        let axes: Vec<usize> = axes
-            .into_iter()
-            .map(|a| axis(a, rank))
-            .collect::<Result<_>>()?;
+        let axes: Vec<usize> = axes.into_iter().map(|a| axis(a, rank)).collect::<Result<_>>()?;
         self.any_batch &= !axes.contains(&0);
         let keep = call.operator.byte(0)? != 0;
         let order = if keep { self.value(input)?.order } else { plain(rank) };
@@ -453,11 +445,7 @@ impl Converter<'_> {
         }
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         self.node("Slice", &inputs, &cut, vec![]);
-        if shrink == 0 {
-            self.made(call, order, 0)
-        } else {
-            self.reshape_to(call, input, &cut)
-        }
+        if shrink == 0 { self.made(call, order, 0) } else { self.reshape_to(call, input, &cut) }
     }
 }
 

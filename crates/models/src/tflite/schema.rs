@@ -50,14 +50,12 @@ impl Tensor<'_> {
     pub fn floats(&self) -> Result<Vec<f32>> {
         let data = self.constant()?;
         Ok(match self.element {
-            Element::F32 => data
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-            Element::F16 => data
-                .chunks_exact(2)
-                .map(|b| f32_from_half(u16::from_le_bytes([b[0], b[1]])))
-                .collect(),
+            Element::F32 => {
+                data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+            }
+            Element::F16 => {
+                data.chunks_exact(2).map(|b| f32_from_half(u16::from_le_bytes([b[0], b[1]]))).collect()
+            }
             _ => return Err(self.wrong("is no floating-point constant")),
         })
     }
@@ -69,10 +67,7 @@ impl Tensor<'_> {
         if self.element != Element::I32 || data.len() > 4 * MOST_INTS {
             return Err(self.wrong("is no short list of whole numbers"));
         }
-        Ok(data
-            .chunks_exact(4)
-            .map(|b| i64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]])))
-            .collect())
+        Ok(data.chunks_exact(4).map(|b| i64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect())
     }
 
     fn constant(&self) -> Result<&[u8]> {
@@ -161,11 +156,7 @@ pub fn read(bytes: &[u8]) -> Result<Network<'_>> {
     })
 }
 
-fn tensor<'a>(
-    table: Table<'a>,
-    buffers: &[Table<'a>],
-    constant_bytes: &mut usize,
-) -> Result<Tensor<'a>> {
+fn tensor<'a>(table: Table<'a>, buffers: &[Table<'a>], constant_bytes: &mut usize) -> Result<Tensor<'a>> {
     const LONGEST_NAME_BYTES: usize = 1024;
     let name = table.bytes(3)?;
     let name = String::from_utf8_lossy(&name[..name.len().min(LONGEST_NAME_BYTES)]).into_owned();
@@ -206,10 +197,5 @@ fn tensor<'a>(
             return Err(TfliteError::damaged("its constants are absurdly large"));
         }
     }
-    Ok(Tensor {
-        name,
-        shape,
-        element,
-        data: data.map(Cow::Borrowed),
-    })
+    Ok(Tensor { name, shape, element, data: data.map(Cow::Borrowed) })
 }
