@@ -1,1 +1,15 @@
 //! Mien as a library: what the program's commands are made of.
+//!
+//! [`run`] is the whole program. [`offline`] tracks a recorded or synthetic source from its first frame
+//! to its last; the commands dress it up for the command line.
+
+mod build_info;
+mod cli;
+mod commands;
+mod interrupt;
+mod logging;
+mod networks;
+pub mod offline;
+
+pub use cli::run;
+pub use networks::{NetworkOptions, Networks};

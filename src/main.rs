@@ -1,3 +1,5 @@
 //! The `mien` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    mien::run()
+}

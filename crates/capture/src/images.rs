@@ -24,7 +24,6 @@ const MAX_DECODE_BYTES: u64 = 1 << 30;
 /// An orientation that a camera left in the file is applied.
 pub struct ImageSource {
     info: SourceInfo,
-    files: Vec<PathBuf>,
     next: usize,
 }
 
@@ -81,15 +80,10 @@ impl ImageSource {
             size,
             rate_hz: None,
             frame_count: Some(files.len() as u64),
+            files,
             live: false,
         };
-        Ok(Self { info, files, next: 0 })
-    }
-
-    /// The file of the frame with this number.
-    #[must_use]
-    pub fn file(&self, frame_index: u64) -> Option<&Path> {
-        self.files.get(usize::try_from(frame_index).ok()?).map(PathBuf::as_path)
+        Ok(Self { info, next: 0 })
     }
 }
 
@@ -99,7 +93,7 @@ impl Source for ImageSource {
     }
 
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError> {
-        let Some(file) = self.files.get(self.next) else { return Ok(Step::End) };
+        let Some(file) = self.info.files.get(self.next) else { return Ok(Step::End) };
         let index = self.next;
         self.next += 1;
         read_image(file, frame)?;

@@ -1,5 +1,7 @@
 //! What every source can do.
 
+use std::path::PathBuf;
+
 use mien_face::Frame;
 
 use crate::SourceError;
@@ -56,6 +58,8 @@ pub struct SourceInfo {
     pub rate_hz: Option<f64>,
     /// Frames that are to be expected; `None` when unknown or endless. Videos often only estimate it.
     pub frame_count: Option<u64>,
+    /// Files of the frames, by frame number; empty unless each frame is a file.
+    pub files: Vec<PathBuf>,
     /// Whether frames come in real time and are lost when nobody takes them.
     pub live: bool,
 }

@@ -43,6 +43,7 @@ impl SyntheticSource {
             size: (settings.width, settings.height),
             rate_hz: Some(settings.rate_hz),
             frame_count,
+            files: Vec::new(),
             live: false,
         };
         Self { info, camera, next_index: 0, end_index: frame_count.unwrap_or(u64::MAX), truth: None }

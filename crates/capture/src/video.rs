@@ -28,6 +28,7 @@ impl VideoSource {
             size: (video.width, video.height),
             rate_hz: video.rate_hz,
             frame_count: video.frame_count,
+            files: Vec::new(),
             live: false,
         };
         Ok(Self { info, decoder })

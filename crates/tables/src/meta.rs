@@ -39,6 +39,9 @@ pub struct InputRecord {
     pub height: u32,
     /// Nominal frames per second, when known.
     pub rate_hz: Option<f64>,
+    /// Names of the frames' files, by frame number, where each frame is a file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 /// What computed.
@@ -61,8 +64,27 @@ pub struct ModelRecord {
     pub file: String,
     /// SHA-256 of the file.
     pub sha256: String,
+    /// Whose model it is: `built in`, `your models`, `--models`, …
+    pub origin: String,
     /// The engine and precision that ran it.
     pub engine: String,
+}
+
+/// How long a stage took in the frames in which it ran.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StageRecord {
+    /// The stage.
+    pub stage: &'static str,
+    /// Frames in which it ran.
+    pub frames: u64,
+    /// Mean in milliseconds.
+    pub mean_ms: f64,
+    /// Median in milliseconds.
+    pub p50_ms: f64,
+    /// 95th percentile in milliseconds.
+    pub p95_ms: f64,
+    /// 99th percentile in milliseconds.
+    pub p99_ms: f64,
 }
 
 /// How a run ended.
@@ -76,6 +98,10 @@ pub struct Outcome {
     pub frames_with_a_face: u64,
     /// What went wrong, if anything did.
     pub problem: Option<String>,
+    /// From the first frame's start to the last file's end.
+    pub elapsed_seconds: f64,
+    /// How long the stages took.
+    pub stages: Vec<StageRecord>,
 }
 
 #[derive(Serialize)]

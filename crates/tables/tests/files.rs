@@ -39,12 +39,14 @@ fn provenance() -> Provenance {
             width: 640,
             height: 480,
             rate_hz: Some(30.0),
+            files: Vec::new(),
         },
         engine: EngineRecord { asked: "auto".into(), used: "rten".into(), reason: "no GPU".into() },
         models: vec![ModelRecord {
             role: "detector".into(),
             file: "d.onnx".into(),
             sha256: "ab".repeat(32),
+            origin: "built in".into(),
             engine: "rten, FP32".into(),
         }],
         settings: serde_json::json!({"detect_every": 5}),
@@ -133,7 +135,8 @@ fn the_meta_file_tells_whether_the_run_ended() {
     let read = || serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(read()["complete"], false);
     assert!(MetaFile::create(&table, TableFormat::Jsonl, provenance(), false).is_err());
-    meta.finish(&Outcome { complete: true, frames: 7, frames_with_a_face: 6, problem: None }).unwrap();
+    let outcome = Outcome { complete: true, frames: 7, frames_with_a_face: 6, ..Outcome::default() };
+    meta.finish(&outcome).unwrap();
     let content = read();
     assert_eq!((&content["complete"], &content["frames"]), (&Value::Bool(true), &Value::from(7)));
     assert_eq!(content["models"][0]["sha256"], "ab".repeat(32));

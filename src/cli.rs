@@ -1,0 +1,71 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::build_info::VERSION;
+use crate::commands::demo::DemoArguments;
+use crate::commands::models::ModelsCommand;
+use crate::commands::track::TrackArguments;
+use crate::{commands, interrupt, logging};
+
+/// Tracks faces: 478 landmarks, 52 blendshapes and head pose, from files or the synthetic camera.
+#[derive(Parser)]
+#[command(name = "mien", version = VERSION, propagate_version = true)]
+struct Cli {
+    /// Say more on standard error (twice: everything); RUST_LOG overrides it
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Track the faces in videos or images and write them as rows
+    Track(TrackArguments),
+    /// Track the synthetic camera for ten seconds and show what Mien does
+    Demo(DemoArguments),
+    /// List, check or import model files
+    #[command(subcommand)]
+    Models(ModelsCommand),
+}
+
+/// The whole program: reads the command line, does what it says, and tells how it went. Exit codes: 0
+/// done, 1 failed (with one line on standard error), 2 a command line that makes no sense.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.verbose);
+    interrupt::listen();
+    let result = match cli.command {
+        Command::Track(arguments) => commands::track::run(&arguments),
+        Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Models(command) => commands::models::run(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mien: {}", one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

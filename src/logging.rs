@@ -1,0 +1,21 @@
+//! The log: to standard error, so that standard output stays for results.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts the log. `RUST_LOG` decides what is shown; without it, `verbose` does.
+pub(crate) fn start(verbose: u8) {
+    let default = match verbose {
+        0 => "warn,mien=info",
+        1 => "info,mien=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(verbose > 0);
+    if verbose == 0 { log.without_time().init() } else { log.init() }
+}

@@ -1,0 +1,162 @@
+//! Draws and saves pictures on a thread of its own.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use mien_annotate::{Annotator, Overlays, write_png};
+use mien_capture::{SourceInfo, SourceKind};
+use mien_face::{Frame, FrameFaces};
+use mien_ffmpeg::Encoder;
+
+/// Pictures that may wait to be drawn.
+const WAITING: usize = 2;
+
+/// A video (or PNGs, for images) with everything drawn that was tracked.
+pub struct AnnotatedOutput {
+    path: PathBuf,
+    pictures: Sender<Picture>,
+    spare_results: Receiver<Box<FrameFaces>>,
+    thread: JoinHandle<Result<()>>,
+}
+
+struct Picture {
+    frame: Frame,
+    faces: Box<FrameFaces>,
+}
+
+/// Where pictures go.
+enum Destination {
+    /// A video; started with the first picture, which gives the size.
+    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder> },
+    /// A PNG for each image, by the image's name.
+    Images { folder: PathBuf, names: Vec<PathBuf> },
+    /// The one PNG of a single image.
+    Image { path: PathBuf },
+}
+
+impl AnnotatedOutput {
+    /// `DIR/NAME.annotated.mkv` for a video, `DIR/NAME.annotated.png` for an image, the folder
+    /// `DIR/NAME.annotated` for a folder of images. Frames are handed on to `recycler` when drawn.
+    ///
+    /// # Errors
+    /// When there is such a file already and `overwrite` is off, or the folder cannot be made.
+    pub fn create(
+        folder: &Path,
+        name: &str,
+        info: &SourceInfo,
+        vertical_fov_deg: f32,
+        overwrite: bool,
+        recycler: Sender<Frame>,
+    ) -> Result<Self> {
+        let (path, destination) = destination(folder, name, info);
+        if path.exists() && !overwrite {
+            let path = path.display();
+            bail!("{path} exists already; choose another --out folder, or replace it with --overwrite");
+        }
+        if let Destination::Images { folder, .. } = &destination {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let (pictures, waiting) = bounded::<Picture>(WAITING);
+        let (spare, spare_results) = bounded(WAITING + 1);
+        for _ in 0..=WAITING {
+            spare.send(FrameFaces::boxed()).expect("there is room for all of them");
+        }
+        let annotator = Annotator::new(Overlays::default(), vertical_fov_deg);
+        let thread = std::thread::spawn(move || draw_all(&waiting, &spare, &recycler, annotator, destination));
+        Ok(Self { path, pictures, spare_results, thread })
+    }
+
+    /// The video, the picture or the folder of pictures.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Hands a frame and its faces over to be drawn; waits while too many are waiting. False when
+    /// drawing has failed; [`AnnotatedOutput::finish`] tells why.
+    pub fn add(&self, frame: Frame, faces: &FrameFaces) -> bool {
+        let Ok(mut own) = self.spare_results.recv() else { return false };
+        *own = *faces;
+        self.pictures.send(Picture { frame, faces: own }).is_ok()
+    }
+
+    /// Draws what is waiting and completes the file.
+    ///
+    /// # Errors
+    /// When something could not be written.
+    pub fn finish(self) -> Result<()> {
+        drop(self.pictures);
+        self.thread.join().unwrap_or_else(|_| bail!("drawing {} failed", self.path.display()))
+    }
+}
+
+fn destination(folder: &Path, name: &str, info: &SourceInfo) -> (PathBuf, Destination) {
+    let at = |ending: &str| folder.join(format!("{name}.annotated{ending}"));
+    match (info.kind, info.files.len()) {
+        (SourceKind::Images, 1) => (at(".png"), Destination::Image { path: at(".png") }),
+        (SourceKind::Images, _) => {
+            let name_of = |file: &PathBuf| PathBuf::from(file.file_name().unwrap_or_default());
+            let names = info.files.iter().map(name_of).collect();
+            (at(""), Destination::Images { folder: at(""), names })
+        }
+        _ => {
+            let rate_hz = info.rate_hz.unwrap_or(30.0);
+            (at(".mkv"), Destination::Video { path: at(".mkv"), rate_hz, encoder: None })
+        }
+    }
+}
+
+fn draw_all(
+    waiting: &Receiver<Picture>,
+    spare: &Sender<Box<FrameFaces>>,
+    recycler: &Sender<Frame>,
+    mut annotator: Annotator,
+    mut destination: Destination,
+) -> Result<()> {
+    for Picture { mut frame, faces } in waiting {
+        let seconds = frame.capture_nanos as f64 / 1e9;
+        let caption = format!("{}   {seconds:.3} s", frame.frame_index);
+        annotator.draw(&mut frame.pixels, frame.width, frame.height, &faces, &caption);
+        destination.write(&frame)?;
+        // Whoever is gone needs nothing back.
+        let _ = spare.try_send(faces);
+        let _ = recycler.try_send(frame);
+    }
+    destination.finish()
+}
+
+impl Destination {
+    fn write(&mut self, frame: &Frame) -> Result<()> {
+        let png = |path: &Path| write_png(path, &frame.pixels, frame.width, frame.height);
+        match self {
+            Self::Video { path, rate_hz, encoder } => {
+                let encoder = match encoder {
+                    Some(encoder) => encoder,
+                    None => encoder.insert(Encoder::create(path, frame.width, frame.height, *rate_hz)?),
+                };
+                encoder.write(&frame.pixels, frame.capture_nanos)?;
+            }
+            Self::Images { folder, names } => {
+                let index = usize::try_from(frame.frame_index).unwrap_or(usize::MAX);
+                let name = names.get(index).cloned().unwrap_or_else(|| PathBuf::from(index.to_string()));
+                // `a.png` and `a.jpg` may lie side by side, so the ending stays.
+                let mut name = name.into_os_string();
+                if !name.to_string_lossy().to_ascii_lowercase().ends_with(".png") {
+                    name.push(".png");
+                }
+                png(&folder.join(name))?;
+            }
+            Self::Image { path } => png(path)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Video { encoder: Some(encoder), .. } => Ok(encoder.finish()?),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What goes wrong, and what the program says then: one line that names the file and the remedy, exit
+//! code 1, and everything already written still readable.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{fail, have_ffmpeg, json, mien, mien_without_models, refusal, rows, succeed};
+
+/// `mien track INPUT --out FOLDER/out`.
+fn track(input: &Path, folder: &Path) -> Option<Command> {
+    let mut command = mien()?;
+    command.arg("track").arg(input).arg("--out").arg(folder.join("out"));
+    Some(command)
+}
+
+#[test]
+fn missing_empty_and_garbled_videos() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("zero.mp4"), b"").unwrap();
+    std::fs::write(at("garbled.mkv"), vec![0x55; 100_000]).unwrap();
+    std::fs::write(at("sound.txt"), b"these are words").unwrap();
+    for (name, words) in [
+        ("missing.mp4", "does not exist; check the path"),
+        ("zero.mp4", "is empty (0 bytes)"),
+        ("garbled.mkv", "cannot be read as a video"),
+        ("sound.txt", "cannot be read as a video"),
+    ] {
+        let Some(mut command) = track(&at(name), folder.path()) else { return };
+        let line = fail(&mut command);
+        assert!(line.contains(name) && line.contains(words), "{line}");
+    }
+    assert_eq!(std::fs::read_dir(at("out")).unwrap().count(), 0, "no result of nothing");
+}
+
+#[test]
+fn a_video_cut_short_keeps_what_was_read() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = mien() else { return };
+    command.args(["track", "synthetic?seconds=1", "--annotate", "--out"]);
+    succeed(command.arg(folder.path()));
+    let whole = std::fs::read(folder.path().join("synthetic.annotated.mkv")).unwrap();
+    let cut = folder.path().join("cut.mkv");
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let Some(mut command) = track(&cut, folder.path()) else { return };
+    let line = fail(&mut command);
+    assert!(line.contains("cut.mkv is damaged") && line.contains("frames could be read"), "{line}");
+    let rows = rows(&folder.path().join("out/cut.jsonl"));
+    assert!((3..30).contains(&rows.len()), "{}", rows.len());
+    let meta = json(&folder.path().join("out/cut.meta.json"));
+    assert_eq!((&meta["complete"], meta["frames"].as_u64()), (&false.into(), Some(rows.len() as u64)));
+    assert!(meta["problem"].as_str().unwrap().contains("damaged"));
+}
+
+#[test]
+fn a_bad_image_among_good_ones_is_named_and_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    for name in ["a.png", "c.png"] {
+        mien_annotate::write_png(&images.join(name), &[90; 64 * 48 * 3], 64, 48).unwrap();
+    }
+    std::fs::write(images.join("b.png"), b"\x89PNG\r\n\x1a\nand then nothing").unwrap();
+    let Some(mut command) = track(&images, folder.path()) else { return };
+    let line = fail(&mut command);
+    assert!(line.contains("b.png") && line.contains("cannot be read as an image"), "{line}");
+    let frames: Vec<u64> =
+        rows(&folder.path().join("out/images.jsonl")).iter().map(|row| row["frame"].as_u64().unwrap()).collect();
+    assert_eq!(frames, [0, 2], "the gap is the bad image's");
+}
+
+#[test]
+fn one_bad_input_does_not_stop_the_others() {
+    let Some(mut command) = mien() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    command.args(["track", "/nonexistent/one.mp4", "synthetic?seconds=0.1", "--out"]);
+    let output = command.arg(folder.path()).output().unwrap();
+    let errors = support::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("mien: /nonexistent/one.mp4 does not exist"), "{errors}");
+    assert!(errors.ends_with("mien: 1 of 2 inputs failed; the others are complete\n"), "{errors}");
+    assert_eq!(rows(&folder.path().join("synthetic.jsonl")).len(), 3);
+}
+
+#[test]
+fn a_folder_that_may_not_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let locked = folder.path().join("locked");
+    std::fs::create_dir(&locked).unwrap();
+    std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o000)).unwrap();
+    let reopen = || std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o700)).unwrap();
+    let mut command = mien_without_models();
+    if std::fs::read_dir(&locked).is_ok() {
+        // Permissions do not bind this user (root), so the program runs as one whom they bind.
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        let mut other = Command::new("setpriv");
+        other.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(command.get_program());
+        let runs = other.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !runs.is_ok_and(|status| status.success()) {
+            reopen();
+            return eprintln!("skipped: permissions do not bind root, and the program cannot run as another");
+        }
+        let program = command.get_program().to_owned();
+        command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+    }
+    let output = command.arg("track").arg(&locked).arg("--out").arg(folder.path().join("out")).output().unwrap();
+    reopen();
+    let line = refusal(&output);
+    assert!(line.contains("locked cannot be read") && line.contains("check its permissions"), "{line}");
+}
+
+#[test]
+fn video_without_ffmpeg() {
+    let folder = tempfile::tempdir().unwrap();
+    let video = folder.path().join("clip.mp4");
+    std::fs::write(&video, b"anything").unwrap();
+    let mut command = mien_without_models();
+    command.env("PATH", folder.path()).arg("track").arg(&video).arg("--out").arg(folder.path());
+    let line = fail(&mut command);
+    assert!(line.contains("clip.mp4") && line.contains("apt-get install ffmpeg"), "{line}");
+}
+
+#[test]
+fn damaged_and_unfit_models() {
+    let Some(mut command) = mien() else { return };
+    let listed = succeed(command.args(["models", "list"]));
+    let path_of = |role: &str| {
+        let line = listed.lines().find(|line| line.starts_with(role)).expect("listed");
+        line[role.len()..].rsplit_once("  (").unwrap().0.trim().to_owned()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    // Cut short, in a folder without a manifest: there the file's own tensors tell its role.
+    let detector = std::fs::read(path_of("detector")).unwrap();
+    std::fs::write(folder.path().join("cut.onnx"), &detector[..detector.len() / 2]).unwrap();
+    let mut command = mien_without_models();
+    command.args(["models", "import"]).arg(folder.path().join("cut.onnx"));
+    let line = fail(&mut command);
+    assert!(line.contains("cut.onnx"), "{line}");
+
+    // The wrong tensors for the role.
+    let mut command = mien_without_models();
+    command.args(["models", "import", "--role", "detector"]).arg(path_of("blendshapes"));
+    let line = fail(&mut command);
+    assert!(line.contains("blendshapes") && line.contains("detector"), "{line}");
+
+    // A folder that is not there.
+    let mut command = mien_without_models();
+    command.args(["track", "synthetic?seconds=0.1", "--models", "/nonexistent/models", "--out"]);
+    let line = fail(command.arg(folder.path().join("out")));
+    assert!(line.contains("/nonexistent/models"), "{line}");
+}
+
+#[test]
+fn a_changed_model_is_refused() {
+    let Some(mut command) = mien() else { return };
+    let listed = succeed(command.args(["models", "list"]));
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = "version = 1\n".to_owned();
+    for (role, file) in [("blendshapes", "b.onnx")] {
+        let line = listed.lines().find(|line| line.starts_with(role)).expect("listed");
+        let path = line[role.len()..].rsplit_once("  (").unwrap().0.trim().to_owned();
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(folder.path().join(file), bytes).unwrap();
+        let sha256 = listed.lines().filter_map(|line| line.trim().strip_prefix("sha256 ")).last().unwrap();
+        manifest += &format!("[[model]]\nfile = \"{file}\"\nrole = \"{role}\"\nsha256 = \"{sha256}\"\ninputs = []\noutputs = []\n");
+    }
+    std::fs::write(folder.path().join("manifest.toml"), manifest).unwrap();
+    let Some(mut command) = mien() else { return };
+    command.args(["track", "synthetic?seconds=0.1", "--models"]).arg(folder.path());
+    let line = fail(command.arg("--out").arg(folder.path().join("out")));
+    assert!(line.contains("b.onnx") || line.contains("manifest.toml"), "{line}");
+}
+
+#[test]
+fn a_full_disk_keeps_whole_rows() {
+    let Some(command) = mien() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // A device that is always full.
+    if Path::new("/dev/full").exists() {
+        std::fs::create_dir(folder.path().join("full")).unwrap();
+        symlink("/dev/full", folder.path().join("full/synthetic.jsonl")).unwrap();
+        let Some(mut command) = mien() else { return };
+        command.args(["track", "synthetic?heads=2&seconds=1", "--overwrite", "--out"]);
+        let line = fail(command.arg(folder.path().join("full")));
+        assert!(line.contains("synthetic.jsonl") && line.contains("free some space"), "{line}");
+        let meta = json(&folder.path().join("full/synthetic.meta.json"));
+        assert_eq!(meta["complete"], false);
+    }
+    // A file that may grow to 100 KiB: a disk with that much room. (Without the trap, the system would
+    // end the program with SIGXFSZ instead of telling it.)
+    let mut shell = Command::new("bash");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(command.get_program());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.args(["track", "synthetic?heads=2&seconds=1", "--out"]).arg(folder.path().join("small"));
+    let line = fail(shell.stdin(Stdio::null()));
+    assert!(line.contains("synthetic.jsonl") && line.contains("free some space"), "{line}");
+    let rows = rows(&folder.path().join("small/synthetic.jsonl"));
+    assert!((1..30).contains(&rows.len()), "{}", rows.len());
+}
+
+/// Starts a run without an end, and waits until rows are on disk.
+fn endless(folder: &Path) -> Option<std::process::Child> {
+    let mut command = mien()?;
+    command.args(["track", "synthetic?seconds=100000", "--out"]).arg(folder);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(300);
+    let table = folder.join("synthetic.jsonl");
+    while std::fs::metadata(&table).map_or(0, |file| file.len()) == 0 {
+        assert!(Instant::now() < deadline, "no rows appear");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(child)
+}
+
+fn signal(child: &std::process::Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn control_c_finishes_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(child) = endless(folder.path()) else { return };
+    signal(&child, "INT");
+    let line = refusal(&child.wait_with_output().unwrap());
+    assert!(line.contains("interrupted after"), "{line}");
+    let rows = rows(&folder.path().join("synthetic.jsonl"));
+    let meta = json(&folder.path().join("synthetic.meta.json"));
+    assert_eq!(meta["frames"].as_u64(), Some(rows.len() as u64), "every tracked frame has its row");
+    assert!(meta["problem"].as_str().unwrap().contains("interrupted"));
+}
+
+#[test]
+fn a_killed_run_leaves_whole_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(child) = endless(folder.path()) else { return };
+    signal(&child, "KILL");
+    child.wait_with_output().unwrap();
+    assert!(!rows(&folder.path().join("synthetic.jsonl")).is_empty());
+    assert_eq!(json(&folder.path().join("synthetic.meta.json"))["complete"], false);
+}
