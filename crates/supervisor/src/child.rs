@@ -1,0 +1,159 @@
+//! One worker process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+use mien_control::{Command, Line, Report, read_line, write_line};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+
+use crate::options::SupervisorOptions;
+
+/// How long a worker may take to obey the word, and then SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pause between two looks at an ending worker.
+const LOOK: Duration = Duration::from_millis(10);
+/// Longest line of a worker's log that is passed on whole.
+const MAX_LOG_LINE_BYTES: u64 = 16 * 1024;
+
+/// A worker that was started. It is ended, reaped, and its process group swept, before this is gone.
+pub(crate) struct Worker {
+    child: Child,
+    input: Option<ChildStdin>,
+    pub reports: Receiver<Report>,
+}
+
+impl Worker {
+    pub fn spawn(options: &SupervisorOptions, camera: &str) -> std::io::Result<Self> {
+        let mut child = std::process::Command::new(&options.program)
+            .args(&options.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C on the terminal is for the supervising process, which then ends its workers in order.
+            .process_group(0)
+            .spawn()?;
+        let input = child.stdin.take();
+        let (sender, reports) = bounded(256);
+        let (output, errors) = (child.stdout.take(), child.stderr.take());
+        let worker = Self { child, input, reports };
+        let log = options.log.clone();
+        let name = camera.to_owned();
+        read_thread(move || {
+            let mut output = BufReader::new(output.expect("standard output is a pipe"));
+            while let Ok(Some(line)) = read_line(&mut output) {
+                match line {
+                    Line::Message(report) => {
+                        if sender.send(report).is_err() {
+                            return;
+                        }
+                    }
+                    Line::Other(text) => log(&name, &text),
+                }
+            }
+        })?;
+        let (log, name) = (options.log.clone(), camera.to_owned());
+        read_thread(move || {
+            let mut errors = BufReader::new(errors.expect("standard error is a pipe"));
+            let mut bytes = Vec::new();
+            while matches!(
+                errors.by_ref().take(MAX_LOG_LINE_BYTES).read_until(b'\n', &mut bytes),
+                Ok(count) if count > 0
+            ) {
+                log(&name, String::from_utf8_lossy(&bytes).trim_end());
+                bytes.clear();
+            }
+        })?;
+        Ok(worker)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells the worker something. One that is gone hears nothing, and its end is noticed elsewhere.
+    pub fn send(&mut self, command: &Command) {
+        if let Some(input) = &mut self.input
+            && write_line(input, command).is_err()
+        {
+            self.input = None;
+        }
+    }
+
+    /// Whether the process has ended. It stays a zombie, so its number and its group stay its own.
+    pub fn has_ended(&self) -> bool {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.raw_pid()), look), Ok(None))
+    }
+
+    /// Stops the worker in steps: the word, SIGTERM, SIGKILL.
+    pub fn stop(&mut self) {
+        self.send(&Command::Quit);
+        self.input = None;
+        if !self.ends_within(PATIENCE) {
+            self.signal(Signal::TERM);
+            if !self.ends_within(PATIENCE) {
+                tracing::warn!("worker {} obeys neither word nor SIGTERM: killed", self.pid());
+            }
+        }
+    }
+
+    /// Makes sure that nothing is left of the worker, and says how it ended.
+    pub fn finish(mut self) -> Option<ExitStatus> {
+        self.sweep()
+    }
+
+    fn sweep(&mut self) -> Option<ExitStatus> {
+        // Before reaping: while the leader is at least a zombie, nobody else can have its group.
+        let _gone = kill_process_group(self.raw_pid(), Signal::KILL);
+        self.child.wait().ok()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _gone = kill_process(self.raw_pid(), signal);
+    }
+
+    fn ends_within(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while !self.has_ended() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    fn raw_pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+/// Ends with the pipe that it reads.
+fn read_thread(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name("worker-output".into()).spawn(work).map(drop)
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Reaped already: `wait` has kept the status, and there is nothing to sweep.
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            self.sweep();
+        }
+    }
+}
+
+/// How a process ended, in words.
+pub(crate) fn in_words(status: Option<ExitStatus>) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status {
+        None => "the worker ended".into(),
+        Some(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("the worker ended with exit code {code}"),
+            (None, Some(signal)) => format!("the worker was killed by signal {signal}"),
+            (None, None) => "the worker ended".into(),
+        },
+    }
+}

@@ -1,0 +1,398 @@
+//! Keeps one camera alive.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use mien_config::{Camera, Detection, Smoothing};
+use mien_control::{CameraState, Command, Report, WorkerSettings};
+use mien_metrics::TraceWriter;
+use mien_ring::{FacesEntry, FacesReader, open_faces, remove_segment, remove_stale};
+
+use crate::child::{Worker, in_words};
+use crate::options::{RestartLog, SupervisorOptions};
+use crate::status::{CameraEvent, RingPaths, Shared, lock};
+
+/// Longest sleep: how late an order or the end of a worker may be noticed.
+const TICK: Duration = Duration::from_millis(40);
+/// How often the use of the machine is looked at.
+const LOOK_NANOS: i64 = 1_000_000_000;
+/// A worker whose heartbeat is older than this is frozen.
+const HEARTBEAT_LIMIT: Duration = Duration::from_millis(1500);
+/// A live camera without a result for this long is shown as stalled …
+const STALL: Duration = Duration::from_millis(1000);
+/// … and is restarted after this long, or after four frames of a slow source.
+const PROGRESS_LIMIT: Duration = Duration::from_secs(2);
+const PROGRESS_LIMIT_FRAMES: f64 = 4.0;
+/// A worker that has not made its rings after this long hangs.
+const START_LIMIT: Duration = Duration::from_secs(15);
+
+/// What the rest of the program asks of a keeper.
+pub(crate) enum Order {
+    Start,
+    Stop,
+    Restart,
+    Settings { detection: Detection, smoothing: Smoothing },
+    Quit,
+}
+
+/// Why a worker is no more.
+enum Ending {
+    Quit,
+    Stopped,
+    /// A person wants a fresh one.
+    Restart,
+    /// It died or had to be killed.
+    Lost(String),
+}
+
+/// How a worker that still runs is ended.
+#[derive(PartialEq)]
+enum Means {
+    Steps,
+    Kill,
+}
+
+pub(crate) struct Keeper {
+    pub camera: Camera,
+    pub options: Arc<SupervisorOptions>,
+    pub shared: Arc<Shared>,
+    pub orders: Receiver<Order>,
+    pub events: Sender<CameraEvent>,
+    pub trace: Arc<Mutex<Option<TraceWriter>>>,
+    pub epoch: u64,
+    pub restarts: RestartLog,
+    pub detection: Detection,
+    pub smoothing: Smoothing,
+}
+
+/// What is known of the present worker.
+struct Life {
+    worker: Worker,
+    started: Instant,
+    ring: Option<FacesReader>,
+    result: Box<FacesEntry>,
+    /// As the worker reports it.
+    state: CameraState,
+    rate_hz: Option<f64>,
+    last_progress: Instant,
+    next_look_nanos: i64,
+    fatal: Option<String>,
+}
+
+impl Keeper {
+    /// Runs until ordered to quit.
+    pub fn run(mut self) {
+        loop {
+            let ending = self.live();
+            let proceed = match ending {
+                Ending::Quit => false,
+                Ending::Restart => true,
+                Ending::Stopped => {
+                    self.set_state(CameraState::Stopped, "stopped on request");
+                    self.wait_for_start()
+                }
+                Ending::Lost(reason) => self.pause_after(&reason),
+            };
+            if !proceed {
+                self.set_state(CameraState::Stopped, "the program ends");
+                return;
+            }
+            self.epoch += 1;
+        }
+    }
+
+    /// After a loss: waits as long as it takes before the next try; `false` to quit.
+    fn pause_after(&mut self, reason: &str) -> bool {
+        self.shared.status().restarts += 1;
+        let Some(pause) = self.restarts.next_pause(&self.options.policy, Instant::now()) else {
+            let most = self.options.policy.most_per_minute;
+            self.set_state(CameraState::Failed, format!("lost more than {most} times in a minute: {reason}"));
+            return self.wait_for_start();
+        };
+        self.set_state(CameraState::Reconnecting, reason);
+        let until = Instant::now() + pause;
+        loop {
+            match self.orders.recv_deadline(until) {
+                Ok(Order::Quit) | Err(RecvTimeoutError::Disconnected) => return false,
+                Ok(Order::Stop) => {
+                    self.set_state(CameraState::Stopped, "stopped on request");
+                    return self.wait_for_start();
+                }
+                Ok(Order::Start | Order::Restart) | Err(RecvTimeoutError::Timeout) => return true,
+                Ok(Order::Settings { detection, smoothing }) => self.change(detection, smoothing),
+            }
+        }
+    }
+
+    /// Waits until a person wants the camera; `false` to quit.
+    fn wait_for_start(&mut self) -> bool {
+        loop {
+            match self.orders.recv() {
+                Ok(Order::Start | Order::Restart) => {
+                    self.restarts.clear();
+                    return true;
+                }
+                Ok(Order::Quit) | Err(_) => return false,
+                Ok(Order::Settings { detection, smoothing }) => self.change(detection, smoothing),
+                Ok(Order::Stop) => {}
+            }
+        }
+    }
+
+    fn change(&mut self, detection: Detection, smoothing: Smoothing) {
+        (self.detection, self.smoothing) = (detection, smoothing);
+    }
+
+    /// One worker, from its start until nothing is left of it.
+    fn live(&mut self) -> Ending {
+        if self.epoch == 0 {
+            self.set_state(CameraState::Starting, "starting the worker");
+        }
+        let worker = match Worker::spawn(&self.options, &self.camera.name) {
+            Ok(worker) => worker,
+            Err(error) => {
+                let program = self.options.program.display();
+                return Ending::Lost(format!("{program} cannot be started: {error}"));
+            }
+        };
+        self.shared.status().pid = Some(worker.pid());
+        let mut life = Life {
+            worker,
+            started: Instant::now(),
+            ring: None,
+            result: FacesEntry::boxed(),
+            state: CameraState::Starting,
+            rate_hz: None,
+            last_progress: Instant::now(),
+            next_look_nanos: 0,
+            fatal: None,
+        };
+        life.worker.send(&Command::Start { settings: Box::new(self.settings()) });
+        let (mut ending, means) = self.watch(&mut life);
+        self.read_results(&mut life);
+        if means == Means::Steps && !life.worker.has_ended() {
+            life.worker.stop();
+            self.read_results(&mut life);
+        }
+        while let Ok(report) = life.worker.reports.try_recv() {
+            self.hear(&mut life, report);
+        }
+        let has_ended = life.worker.has_ended();
+        let status = life.worker.finish();
+        if let Ending::Lost(reason) = &mut ending
+            && reason.is_empty()
+        {
+            *reason = life.fatal.take().unwrap_or_else(|| in_words(status.filter(|_| has_ended)));
+        }
+        self.forget_rings();
+        ending
+    }
+
+    fn settings(&self) -> WorkerSettings {
+        let config = &self.options.config;
+        let mut engine = config.engine.clone();
+        engine.kind = self.camera.engine.unwrap_or(engine.kind);
+        WorkerSettings {
+            session: self.options.session.clone(),
+            epoch: self.epoch,
+            ring_dir: self.options.ring_dir.clone(),
+            camera: self.camera.clone(),
+            engine,
+            models: config.models.clone(),
+            detection: self.detection.clone(),
+            smoothing: self.smoothing.clone(),
+            preview: config.preview.clone(),
+            rings: config.rings.clone(),
+        }
+    }
+
+    /// Reads reports and results until the worker is to end or has ended.
+    fn watch(&mut self, life: &mut Life) -> (Ending, Means) {
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Quit) | Err(TryRecvError::Disconnected) => return (Ending::Quit, Means::Steps),
+                Ok(Order::Stop) => return (Ending::Stopped, Means::Steps),
+                Ok(Order::Restart) => {
+                    self.restarts.clear();
+                    return (Ending::Restart, Means::Steps);
+                }
+                Ok(Order::Settings { detection, smoothing }) => {
+                    self.change(detection.clone(), smoothing.clone());
+                    life.worker.send(&Command::Settings { detection, smoothing });
+                }
+                Ok(Order::Start) | Err(TryRecvError::Empty) => {}
+            }
+            match &life.ring {
+                Some(ring) => drop(ring.wait(TICK)),
+                None => {
+                    if let Ok(report) = life.worker.reports.recv_timeout(TICK) {
+                        self.hear(life, report);
+                    }
+                }
+            }
+            while let Ok(report) = life.worker.reports.try_recv() {
+                self.hear(life, report);
+            }
+            self.read_results(life);
+            if life.worker.has_ended() {
+                return (Ending::Lost(String::new()), Means::Steps);
+            }
+            if let Some((reason, means)) = self.judge(life) {
+                return (Ending::Lost(reason), means);
+            }
+            self.look(life);
+        }
+    }
+
+    fn hear(&mut self, life: &mut Life, report: Report) {
+        match report {
+            Report::Rings { epoch, faces, preview } => match open_faces(&faces) {
+                Ok(ring) => {
+                    life.ring = Some(ring);
+                    *self.shared.rings() = Some(RingPaths { epoch, faces, preview });
+                }
+                Err(error) => life.fatal = Some(error.to_string()),
+            },
+            Report::Source { size, rate_hz } => {
+                self.shared.status().size = Some(size);
+                life.rate_hz = rate_hz;
+            }
+            Report::Engine { name, reason, stages } => {
+                self.shared.measure().name_stages(stages);
+                self.shared.status().engine = format!("{name} ({reason})");
+            }
+            Report::State { state, reason } => {
+                life.state = state;
+                life.last_progress = Instant::now();
+                self.set_state(state, reason);
+            }
+            Report::Fatal { reason } => life.fatal = Some(reason),
+        }
+    }
+
+    fn read_results(&mut self, life: &mut Life) {
+        let Some(ring) = &mut life.ring else { return };
+        while ring.next(&mut life.result).is_some() {
+            let now_nanos = mien_clock::monotonic_nanos();
+            life.last_progress = Instant::now();
+            self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
+            self.trace(life.worker.pid(), &life.result, now_nanos);
+        }
+    }
+
+    /// Whether the worker hangs: why, and how it is to be ended.
+    fn judge(&self, life: &Life) -> Option<(String, Means)> {
+        let Some(ring) = &life.ring else {
+            let reason = || (format!("the worker made no rings within {START_LIMIT:?}"), Means::Steps);
+            return (life.started.elapsed() > START_LIMIT).then(reason);
+        };
+        let heartbeat_age = ring.heartbeat_age();
+        if heartbeat_age > HEARTBEAT_LIMIT {
+            let seconds = heartbeat_age.as_secs_f64();
+            return Some((format!("the worker gave no sign of life for {seconds:.1} s"), Means::Kill));
+        }
+        if life.state != CameraState::Live {
+            return None;
+        }
+        let slow = |rate_hz: f64| Duration::from_secs_f64((PROGRESS_LIMIT_FRAMES / rate_hz).clamp(0.0, 3600.0));
+        let limit = life.rate_hz.filter(|rate| *rate > 0.0).map_or(PROGRESS_LIMIT, slow).max(PROGRESS_LIMIT);
+        let age = life.last_progress.elapsed();
+        if age > limit {
+            return Some((format!("no result for {:.1} s", age.as_secs_f64()), Means::Steps));
+        }
+        let state = self.shared.status().state;
+        if age > STALL.max(limit / 2) && state == CameraState::Live {
+            self.set_state(CameraState::Stalled, "no result for a while");
+        } else if age < STALL && state == CameraState::Stalled {
+            self.set_state(CameraState::Live, "");
+        }
+        None
+    }
+
+    fn look(&self, life: &mut Life) {
+        let now_nanos = mien_clock::monotonic_nanos();
+        let mut measure = self.shared.measure();
+        measure.live(life.state == CameraState::Live, now_nanos);
+        if now_nanos >= life.next_look_nanos {
+            life.next_look_nanos = now_nanos + LOOK_NANOS;
+            measure.look(life.worker.pid(), &mut self.shared.status(), now_nanos);
+        }
+    }
+
+    /// The worker is gone: so are its rings, also when it was killed.
+    fn forget_rings(&self) {
+        let mut measure = self.shared.measure();
+        measure.live(false, mien_clock::monotonic_nanos());
+        measure.worker_gone();
+        drop(measure);
+        let mut status = self.shared.status();
+        (status.pid, status.cpu_percent, status.resident_bytes) = (None, 0.0, 0);
+        drop(status);
+        let removed = match self.shared.rings().take() {
+            Some(paths) => remove_segment(&paths.faces).and(remove_segment(&paths.preview)),
+            // It may have died before it could say where they are.
+            None => remove_stale(&self.options.ring_dir).map(drop),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(camera = self.camera.name, "{error}");
+        }
+    }
+
+    fn set_state(&self, state: CameraState, reason: impl Into<String>) {
+        let reason = reason.into();
+        let mut status = self.shared.status();
+        if status.state == state && status.reason == reason {
+            return;
+        }
+        (status.state, status.reason) = (state, reason.clone());
+        if state != CameraState::Live {
+            status.fps = 0.0;
+        }
+        drop(status);
+        let nanos = mien_clock::monotonic_nanos();
+        // Who does not read events loses them; the status tells the present state anyway.
+        let _full = self.events.try_send(CameraEvent { camera: self.camera.name.clone(), state, reason, nanos });
+    }
+
+    fn trace(&self, pid: u32, result: &FacesEntry, read_nanos: i64) {
+        let mut trace = lock(&self.trace);
+        let Some(writer) = trace.as_mut() else { return };
+        let measure = self.shared.measure();
+        if let Err(error) = write_spans(writer, pid, &self.camera.name, measure.stage_names(), result, read_nanos) {
+            tracing::warn!("the trace ends here: {error}");
+            *trace = None;
+        }
+    }
+}
+
+fn write_spans(
+    writer: &mut TraceWriter,
+    pid: u32,
+    camera: &str,
+    stage_names: &[String],
+    result: &FacesEntry,
+    read_nanos: i64,
+) -> std::io::Result<()> {
+    let (frame, timings) = (&result.frame, &result.timings);
+    if frame.frame_index == 0 {
+        writer.process_name(pid, &format!("camera {camera}"))?;
+        for (row, name) in [(1, "capture"), (2, "pipeline"), (3, "stages"), (4, "reader")] {
+            writer.row_name(pid, row, name)?;
+        }
+    }
+    let mut span = |row, name: &str, from, to| writer.span(pid, row, name, [from, to], frame.frame_index);
+    span(1, "capture", frame.capture_nanos, timings.received_nanos)?;
+    span(1, "wait for the pipeline", timings.received_nanos, timings.started_nanos)?;
+    span(2, "pipeline", timings.started_nanos, timings.finished_nanos)?;
+    span(4, "ring", timings.finished_nanos, read_nanos)?;
+    let mut from = timings.started_nanos;
+    for (name, nanos) in stage_names.iter().zip(timings.stage_nanos) {
+        if nanos > 0 {
+            let to = from + nanos as i64;
+            span(3, name, from, to)?;
+            from = to;
+        }
+    }
+    Ok(())
+}

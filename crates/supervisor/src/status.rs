@@ -1,0 +1,110 @@
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mien_control::CameraState;
+use mien_metrics::{DurationSummary, StageStats};
+
+use crate::measure::Measure;
+
+/// One camera, now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraStatus {
+    /// Name.
+    pub name: String,
+    /// Source SPEC.
+    pub source: String,
+    /// How it is doing.
+    pub state: CameraState,
+    /// Why it is not live, in words for a person; empty when live.
+    pub reason: String,
+    /// The engine in use, as it names itself, and why it was taken; empty before it is loaded.
+    pub engine: String,
+    /// Width and height in pixels of the source's first frame.
+    pub size: Option<[u32; 2]>,
+    /// The worker, when one runs.
+    pub pid: Option<u32>,
+    /// Lives of the worker before this one, as far as they were lost.
+    pub restarts: u32,
+    /// Results per second over the last seconds.
+    pub fps: f64,
+    /// From capture to result in the hands of the supervising process, over the last seconds.
+    pub latency: DurationSummary,
+    /// The pipeline's stages over the last seconds.
+    pub stages: Vec<StageStats>,
+    /// Frames that the pipeline did not take because it was busy, since the start.
+    pub dropped_frames: u64,
+    /// Results that the supervising process did not get, since the start.
+    pub missed_results: u64,
+    /// Processor use of the worker over the last second; 100 is one core.
+    pub cpu_percent: f64,
+    /// Resident memory of the worker in bytes, shared memory included.
+    pub resident_bytes: u64,
+}
+
+/// A change of state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CameraEvent {
+    /// The camera.
+    pub camera: String,
+    /// Its new state.
+    pub state: CameraState,
+    /// Why; empty when live.
+    pub reason: String,
+    /// When, on the monotonic clock.
+    pub nanos: i64,
+}
+
+/// Where the rings of a camera's present worker are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RingPaths {
+    pub epoch: u64,
+    pub faces: PathBuf,
+    pub preview: PathBuf,
+}
+
+/// What a keeper shows to the rest of the program.
+pub(crate) struct Shared {
+    status: Mutex<CameraStatus>,
+    rings: Mutex<Option<RingPaths>>,
+    measure: Mutex<Measure>,
+}
+
+impl Shared {
+    pub fn new(name: &str, source: &str) -> Self {
+        let status = CameraStatus {
+            name: name.into(),
+            source: source.into(),
+            state: CameraState::Starting,
+            reason: String::new(),
+            engine: String::new(),
+            size: None,
+            pid: None,
+            restarts: 0,
+            fps: 0.0,
+            latency: DurationSummary::default(),
+            stages: Vec::new(),
+            dropped_frames: 0,
+            missed_results: 0,
+            cpu_percent: 0.0,
+            resident_bytes: 0,
+        };
+        Self { status: Mutex::new(status), rings: Mutex::new(None), measure: Mutex::new(Measure::new()) }
+    }
+
+    pub fn status(&self) -> MutexGuard<'_, CameraStatus> {
+        lock(&self.status)
+    }
+
+    pub fn rings(&self) -> MutexGuard<'_, Option<RingPaths>> {
+        lock(&self.rings)
+    }
+
+    pub fn measure(&self) -> MutexGuard<'_, Measure> {
+        lock(&self.measure)
+    }
+}
+
+/// The values are whole at every moment; a panic elsewhere does not spoil them.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
