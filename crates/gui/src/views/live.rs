@@ -1,0 +1,137 @@
+//! The cameras: a grid of previews with what was tracked, or one of them large.
+
+use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Stroke, StrokeKind, Vec2, pos2};
+
+use crate::app::Page;
+use crate::backend::{CameraState, CameraStatus, Command};
+use crate::model::{free_name, grid_columns};
+use crate::overlay::{self, ScreenFromFrame};
+use crate::theme;
+
+/// Draws the page.
+pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    if page.backend.cameras().is_empty() {
+        welcome(ui, page);
+        return;
+    }
+    ui.horizontal(|ui| {
+        let overlays = &mut page.model.overlays;
+        ui.checkbox(&mut overlays.boxes, "Boxes");
+        ui.checkbox(&mut overlays.mesh, "Mesh");
+        ui.checkbox(&mut overlays.contours, "Contours");
+        ui.checkbox(&mut overlays.axes, "Axes");
+        if page.model.enlarged.is_some() && ui.button("All cameras (Esc)").clicked() {
+            page.model.enlarged = None;
+        }
+    });
+    let cameras: Vec<CameraStatus> = page.backend.cameras().to_vec();
+    let area = ui.available_rect_before_wrap();
+    let shown: Vec<usize> =
+        page.model.enlarged.map_or_else(|| (0..cameras.len()).collect(), |camera| vec![camera]);
+    let columns = grid_columns(shown.len(), area.width(), area.height());
+    let rows = shown.len().div_ceil(columns);
+    let tile = Vec2::new(area.width() / columns as f32, area.height() / rows as f32);
+    for (place, &camera) in shown.iter().enumerate() {
+        let corner =
+            area.min + Vec2::new((place % columns) as f32 * tile.x, (place / columns) as f32 * tile.y);
+        let rect = Rect::from_min_size(corner, tile).shrink(theme::GAP * 0.5);
+        show_camera(ui, page, camera, &cameras[camera], rect);
+    }
+}
+
+/// The first start: something real within one click.
+fn welcome(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.3);
+        ui.heading("No camera yet");
+        ui.label(
+            RichText::new(
+                "Add one on the Devices page, drop a video file here, or try the synthetic camera.",
+            )
+            .weak(),
+        );
+        ui.add_space(theme::GAP);
+        let start = egui::Button::new(RichText::new("Start the synthetic camera").color(Color32::WHITE))
+            .fill(theme::ACCENT);
+        if ui.add(start).clicked() {
+            let name = free_name(page.backend.cameras());
+            page.backend.command(Command::AddCamera { name, source: "synthetic".to_owned() });
+        }
+    });
+}
+
+fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &CameraStatus, rect: Rect) {
+    const CAPTION: f32 = 30.0;
+    let response = ui.allocate_rect(rect, Sense::click());
+    response.widget_info(|| {
+        let label = format!("camera {}, {}", status.name, status.state.label());
+        egui::WidgetInfo::labeled(egui::Role::Button, true, label)
+    });
+    if response.clicked() {
+        page.model.toggle_enlarged(camera);
+    }
+    let painter = ui.painter_at(rect);
+    painter.rect_filled(rect, 6.0, ui.visuals().extreme_bg_color);
+    let area = Rect::from_min_max(rect.min, pos2(rect.max.x, rect.max.y - CAPTION));
+    let feed = &page.feeds[camera];
+    let live = status.state == CameraState::Live;
+    if let Some((texture, width, height)) = feed.texture() {
+        let picture = overlay::fit(area, width, height);
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        // A camera that has stopped keeps its last picture, dimmed.
+        let tint = if live { Color32::WHITE } else { Color32::from_gray(90) };
+        painter.image(texture.id(), picture, whole, tint);
+        if live {
+            let screen = ScreenFromFrame::new(picture, feed.faces.frame_width, feed.faces.frame_height);
+            let name = |track_id| page.backend.participant(camera, track_id).map(str::to_owned);
+            let overlays = &page.model.overlays;
+            overlay::draw(&painter, screen, &feed.faces, overlays, page.options.vertical_fov_deg, name);
+        }
+    }
+    if !live {
+        let text = if status.reason.is_empty() {
+            status.state.label().to_owned()
+        } else {
+            format!("{}: {}", status.state.label(), status.reason)
+        };
+        let galley = painter.layout(text, FontId::proportional(17.0), Color32::WHITE, area.width() - 40.0);
+        let back = Rect::from_center_size(area.center(), galley.size() + Vec2::splat(20.0));
+        painter.rect_filled(back, 6.0, Color32::from_black_alpha(190));
+        painter.galley(back.min + Vec2::splat(10.0), galley, Color32::WHITE);
+    }
+    caption(ui, &painter, status, Rect::from_min_max(pos2(rect.min.x, area.max.y), rect.max));
+    if response.hovered() || response.has_focus() {
+        painter.rect_stroke(rect, 6.0, Stroke::new(1.5, theme::ACCENT), StrokeKind::Inside);
+    }
+}
+
+/// Name and state on the left; rate, latency and drops on the right in columns of fixed width.
+fn caption(ui: &egui::Ui, painter: &egui::Painter, status: &CameraStatus, rect: Rect) {
+    let font = FontId::proportional(14.0);
+    let text = ui.visuals().text_color();
+    let middle = rect.center().y;
+    painter.circle_filled(pos2(rect.min.x + 14.0, middle), 5.0, theme::state_color(status.state));
+    painter.text(
+        pos2(rect.min.x + 26.0, middle),
+        Align2::LEFT_CENTER,
+        &status.name,
+        FontId::proportional(15.0),
+        ui.visuals().strong_text_color(),
+    );
+    let columns = [
+        (format!("{} dropped", status.dropped_frames), 0.0),
+        (format!("{:.0} ms", status.latency_p50_ms), 100.0),
+        (format!("{:.1} fps", status.fps), 165.0),
+    ];
+    for (value, offset) in columns {
+        if rect.width() > 260.0 + offset * 0.5 {
+            painter.text(
+                pos2(rect.max.x - 12.0 - offset, middle),
+                Align2::RIGHT_CENTER,
+                value,
+                font.clone(),
+                text,
+            );
+        }
+    }
+}

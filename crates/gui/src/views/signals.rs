@@ -1,0 +1,287 @@
+//! One face's signals: blendshapes now, chosen ones over time, head pose, a head that turns with it.
+
+use eframe::egui::{self, Color32, Mesh, Rect, RichText, Sense, Shape, Vec2, pos2};
+use egui_plot::{Corner, Legend, Line, Plot, PlotPoints};
+use mien_face::{BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
+
+use crate::app::Page;
+use crate::history::{History, Sample};
+use crate::theme;
+
+/// Draws the page.
+pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    if page.backend.cameras().is_empty() {
+        super::empty(ui, "No signals", "They appear with the first camera.");
+        return;
+    }
+    choose(ui, page);
+    let Some(face) = shown_face(page) else {
+        super::empty(ui, "No face in view", "Signals appear as soon as this camera sees a face.");
+        return;
+    };
+    let face = *face;
+    egui::Panel::left("blendshapes").resizable(false).exact_size(330.0).show(ui, |ui| bars(ui, page, &face));
+    egui::Panel::right("head").resizable(false).exact_size(250.0).show(ui, |ui| pose(ui, &face));
+    plots(ui, page);
+}
+
+fn choose(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    let names: Vec<String> = page.backend.cameras().iter().map(|camera| camera.name.clone()).collect();
+    let (mut camera, mut face) = (page.model.signals.camera, page.model.signals.face);
+    ui.horizontal(|ui| {
+        let name = ui.label("Camera");
+        let list =
+            egui::ComboBox::from_id_salt("signals camera").selected_text(&names[camera]).show_ui(ui, |ui| {
+                for (place, name) in names.iter().enumerate() {
+                    ui.selectable_value(&mut camera, place, name);
+                }
+            });
+        list.response.labelled_by(name.id);
+        let label = |id: u32| {
+            page.backend.participant(camera, id).map_or_else(|| format!("face {id}"), str::to_owned)
+        };
+        let selected = face.map_or_else(|| "first face".to_owned(), label);
+        let name = ui.label("Face");
+        let list = egui::ComboBox::from_id_salt("signals face").selected_text(selected).show_ui(ui, |ui| {
+            ui.selectable_value(&mut face, None, "first face");
+            for seen in page.feeds[camera].faces.faces() {
+                ui.selectable_value(&mut face, Some(seen.track_id), label(seen.track_id));
+            }
+        });
+        list.response.labelled_by(name.id);
+        ui.toggle_value(&mut page.model.signals.frozen, "Freeze");
+    });
+    page.model.signals.show(camera, face);
+}
+
+fn shown_face<'a>(page: &'a Page<'_>) -> Option<&'a Face> {
+    let signals = &page.model.signals;
+    let faces = page.feeds.get(signals.camera)?.faces.faces();
+    let wanted = signals.face.unwrap_or(signals.history.track_id());
+    faces
+        .iter()
+        .find(|face| face.track_id == wanted)
+        .or_else(|| if signals.face.is_none() { faces.first() } else { None })
+}
+
+fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
+    let signals = &mut page.model.signals;
+    ui.horizontal(|ui| {
+        let name = ui.label("Filter");
+        ui.add(egui::TextEdit::singleline(&mut signals.filter).desired_width(120.0)).labelled_by(name.id);
+        ui.toggle_value(&mut signals.by_value, "Largest first");
+    });
+    let values = &face.smoothed.blendshapes;
+    let listed = signals.listed(values);
+    let mut toggled = None;
+    egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, 22.0, listed.len(), |ui, rows| {
+        for &blendshape in &listed[rows] {
+            let (rect, response) =
+                ui.allocate_exact_size(Vec2::new(ui.available_width(), 22.0), Sense::click());
+            let plotted = signals.plotted.iter().position(|&p| p == blendshape);
+            let color = plotted.map_or(theme::ACCENT.gamma_multiply(0.55), |place| {
+                theme::SERIES[place % theme::SERIES.len()]
+            });
+            let mut filled = rect.shrink2(Vec2::new(0.0, 1.0));
+            filled.set_width(rect.width() * values[blendshape].clamp(0.0, 1.0));
+            ui.painter().rect_filled(rect.shrink2(Vec2::new(0.0, 1.0)), 3.0, ui.visuals().faint_bg_color);
+            ui.painter().rect_filled(filled, 3.0, color.gamma_multiply(0.7));
+            let text = ui.visuals().strong_text_color();
+            let font = egui::FontId::proportional(13.0);
+            let (left, right) =
+                (rect.left_center() + Vec2::new(8.0, 0.0), rect.right_center() - Vec2::new(8.0, 0.0));
+            ui.painter().text(
+                left,
+                egui::Align2::LEFT_CENTER,
+                BLENDSHAPE_NAMES[blendshape],
+                font.clone(),
+                text,
+            );
+            ui.painter().text(
+                right,
+                egui::Align2::RIGHT_CENTER,
+                format!("{:.2}", values[blendshape]),
+                font,
+                text,
+            );
+            if response.on_hover_text("Click to plot").clicked() {
+                toggled = Some(blendshape);
+            }
+        }
+    });
+    if let Some(blendshape) = toggled {
+        signals.toggle_plotted(blendshape);
+    }
+}
+
+fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
+    let signals = &page.model.signals;
+    let history = &signals.history;
+    let height = (ui.available_height() - theme::GAP * 2.0) / 2.0;
+    let now = history.samples().back().map_or(0.0, |sample| sample.seconds);
+    let series = |name: &str, color: Color32, value: &dyn Fn(&Sample) -> f32| {
+        let points: PlotPoints<'_> =
+            history.samples().iter().map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
+        Line::new(name.to_owned(), points).color(color).width(1.6)
+    };
+    plot("blendshape plot", height, Some([0.0, 1.0])).show(ui, |plot| {
+        for (place, &blendshape) in signals.plotted.iter().enumerate() {
+            let color = theme::SERIES[place % theme::SERIES.len()];
+            plot.line(series(BLENDSHAPE_NAMES[blendshape], color, &|sample| sample.blendshapes[blendshape]));
+        }
+    });
+    plot("pose plot", height, None).show(ui, |plot| {
+        for (axis, name) in ["pitch °", "yaw °", "roll °"].into_iter().enumerate() {
+            plot.line(series(name, theme::SERIES[axis], &|sample| sample.rotation_deg[axis]));
+        }
+    });
+}
+
+fn plot(id: &str, height: f32, range: Option<[f64; 2]>) -> Plot<'_> {
+    let plot = Plot::new(id)
+        .height(height)
+        .legend(Legend::default().position(Corner::LeftTop))
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .include_x(-History::SECONDS)
+        .include_x(0.0)
+        .x_axis_label("seconds");
+    match range {
+        Some([low, high]) => plot.include_y(low).include_y(high),
+        None => plot.include_y(-30.0).include_y(30.0),
+    }
+}
+
+fn pose(ui: &mut egui::Ui, face: &Face) {
+    let side = ui.available_width();
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
+    ui.painter().rect_filled(rect, 6.0, ui.visuals().extreme_bg_color);
+    ui.painter().add(Shape::mesh(head(rect, &face.smoothed.pose.camera_from_head)));
+    egui::Grid::new("pose").num_columns(2).spacing([20.0, 6.0]).show(ui, |ui| {
+        let pose = &face.smoothed.pose;
+        let [pitch, yaw, roll] = pose.rotation_deg;
+        let [x, y, z] = pose.translation_cm;
+        for (name, value) in [
+            ("Pitch", format!("{pitch:+.1}°")),
+            ("Yaw", format!("{yaw:+.1}°")),
+            ("Roll", format!("{roll:+.1}°")),
+            ("x", format!("{x:+.1} cm")),
+            ("y", format!("{y:+.1} cm")),
+            ("Distance", format!("{:.1} cm", -z)),
+            ("Gaze", gaze_text(face)),
+            ("Eyes", blink_text(face)),
+            ("Presence", format!("{:.2}", face.presence)),
+        ] {
+            ui.label(RichText::new(name).weak());
+            ui.label(RichText::new(value).monospace());
+            ui.end_row();
+        }
+    });
+}
+
+fn value(face: &Face, name: &str) -> f32 {
+    mien_face::blendshape_index(name).map_or(0.0, |index| face.smoothed.blendshapes[index])
+}
+
+/// Where the eyes look, from the means of both eyes' look coefficients (the person's own sides).
+fn gaze_text(face: &Face) -> String {
+    let left = value(face, "eyeLookOutLeft") + value(face, "eyeLookInRight");
+    let right = value(face, "eyeLookInLeft") + value(face, "eyeLookOutRight");
+    let up = value(face, "eyeLookUpLeft") + value(face, "eyeLookUpRight");
+    let down = value(face, "eyeLookDownLeft") + value(face, "eyeLookDownRight");
+    let (across, along) = ((left - right) * 0.5, (up - down) * 0.5);
+    let word = |amount: f32, positive: &str, negative: &str| {
+        if amount > 0.2 {
+            positive.to_owned()
+        } else if amount < -0.2 {
+            negative.to_owned()
+        } else {
+            String::new()
+        }
+    };
+    let text = format!("{} {}", word(along, "up", "down"), word(across, "left", "right"));
+    let text = text.trim();
+    if text.is_empty() { "ahead".to_owned() } else { text.to_owned() }
+}
+
+fn blink_text(face: &Face) -> String {
+    let (left, right) = (value(face, "eyeBlinkLeft"), value(face, "eyeBlinkRight"));
+    match (left > 0.5, right > 0.5) {
+        (true, true) => "closed",
+        (true, false) => "left closed",
+        (false, true) => "right closed",
+        (false, false) => "open",
+    }
+    .to_owned()
+}
+
+/// The canonical head under the measured rotation, shaded, seen from the camera (mirrored like a mirror
+/// is not: the head turns as in the picture).
+fn head(rect: Rect, camera_from_head: &[f32; 16]) -> Mesh {
+    let m = camera_from_head;
+    let scale = (m[0] * m[0] + m[4] * m[4] + m[8] * m[8]).sqrt().max(1e-6);
+    let turned: Vec<[f32; 3]> = CANONICAL_VERTICES_CM
+        .iter()
+        .map(|p| {
+            std::array::from_fn(|row| {
+                (m[row * 4] * p[0] + m[row * 4 + 1] * p[1] + m[row * 4 + 2] * p[2]) / scale
+            })
+        })
+        .collect();
+    let mut order: Vec<(f32, usize, f32)> = Vec::with_capacity(topology::TRIANGLES.len());
+    for (place, triangle) in topology::TRIANGLES.iter().enumerate() {
+        let [a, b, c] = triangle.map(|index| turned[usize::from(index)]);
+        let (u, v) = ([b[0] - a[0], b[1] - a[1], b[2] - a[2]], [c[0] - a[0], c[1] - a[1], c[2] - a[2]]);
+        let normal = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+        let length = (normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]).sqrt().max(1e-9);
+        if normal[2] > 0.0 {
+            let light = (normal[0] * 0.3 + normal[1] * 0.4 + normal[2] * 0.87) / length;
+            order.push((a[2] + b[2] + c[2], place, light.clamp(0.0, 1.0)));
+        }
+    }
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let pixels_per_cm = rect.width() / 24.0;
+    let center = rect.center();
+    let mut mesh = Mesh::default();
+    for (_, place, light) in order {
+        let color =
+            theme::ACCENT.lerp_to_gamma(Color32::WHITE, 0.35).gamma_multiply(0.25 + 0.75 * light).to_opaque();
+        let first = mesh.vertices.len() as u32;
+        for index in topology::TRIANGLES[place] {
+            let [x, y, _] = turned[usize::from(index)];
+            mesh.colored_vertex(pos2(center.x + x * pixels_per_cm, center.y - y * pixels_per_cm), color);
+        }
+        mesh.add_triangle(first, first + 1, first + 2);
+    }
+    mesh
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_faces_the_viewer_at_rest() {
+        let identity = [1., 0., 0., 0., 0., 1., 0., 0., 0., 0., 1., -50., 0., 0., 0., 1.];
+        let rect = Rect::from_min_size(pos2(0.0, 0.0), Vec2::splat(240.0));
+        let mesh = head(rect, &identity);
+        assert!(mesh.is_valid());
+        assert!(mesh.indices.len() / 3 > 700, "most triangles show: {}", mesh.indices.len() / 3);
+        assert!(mesh.vertices.iter().all(|vertex| rect.contains(vertex.pos)));
+    }
+
+    #[test]
+    fn gaze_and_blinks_in_words() {
+        let mut result = mien_face::FrameFaces::boxed();
+        let face = &mut result.faces[0];
+        assert_eq!((gaze_text(face).as_str(), blink_text(face).as_str()), ("ahead", "open"));
+        let set = |face: &mut Face, name: &str| {
+            face.smoothed.blendshapes[mien_face::blendshape_index(name).unwrap()] = 0.8;
+        };
+        set(face, "eyeLookOutLeft");
+        set(face, "eyeLookInRight");
+        set(face, "eyeBlinkLeft");
+        assert_eq!((gaze_text(face).as_str(), blink_text(face).as_str()), ("left", "left closed"));
+    }
+}

@@ -1,0 +1,212 @@
+//! A machinery without processes: synthetic heads whose truth stands in for tracking results.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mien_face::{Frame, FrameFaces};
+use mien_gui::{
+    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage,
+    RecordingStatus, StageTimes, StreamStatus,
+};
+use mien_synthetic::{SyntheticCamera, SyntheticSettings};
+
+/// What the app asked for, in order.
+pub type Commands = Rc<RefCell<Vec<Command>>>;
+
+/// See the module.
+pub struct ScriptedBackend {
+    statuses: Vec<CameraStatus>,
+    cameras: Vec<SyntheticCamera>,
+    frame: Frame,
+    frames_shown: u64,
+    recording: RecordingStatus,
+    streams: Vec<StreamStatus>,
+    devices: Vec<DeviceInfo>,
+    checks: Vec<Check>,
+    log: Vec<LogLine>,
+    commands: Commands,
+}
+
+impl ScriptedBackend {
+    /// So many cameras; with more than two the last one has stalled.
+    pub fn new(cameras: usize) -> (Self, Commands) {
+        let commands = Commands::default();
+        let status = |place: usize| CameraStatus {
+            name: format!("camera-{}", place + 1),
+            source: format!("synthetic?seed={place}"),
+            state: if place >= 2 && place + 1 == cameras { CameraState::Stalled } else { CameraState::Live },
+            reason: if place >= 2 && place + 1 == cameras {
+                "no frame for 2.4 s".to_owned()
+            } else {
+                String::new()
+            },
+            fps: 29.9,
+            latency_p50_ms: 17.4,
+            latency_p95_ms: 24.1,
+            dropped_frames: 3 * place as u64,
+            restarts: 0,
+            cpu_percent: 38.0,
+            memory_bytes: 84_000_000,
+            engine: "rten 0.27 (CPU, 2 threads)".to_owned(),
+            stages: [("detector", 1.9), ("landmarks", 3.1), ("blendshapes", 0.3), ("pose", 0.05)]
+                .map(|(stage, p50_ms)| StageTimes {
+                    stage: stage.to_owned(),
+                    p50_ms,
+                    p95_ms: p50_ms * 1.3,
+                    p99_ms: p50_ms * 1.6,
+                })
+                .to_vec(),
+        };
+        let camera = |place: usize| {
+            SyntheticCamera::new(SyntheticSettings {
+                width: 960,
+                height: 540,
+                heads: 1 + place % 2,
+                seed: place as u64,
+                ..SyntheticSettings::default()
+            })
+        };
+        let backend = Self {
+            statuses: (0..cameras).map(status).collect(),
+            cameras: (0..cameras).map(camera).collect(),
+            frame: Frame::empty(),
+            frames_shown: 0,
+            recording: RecordingStatus { free_bytes: 412_000_000_000, ..RecordingStatus::default() },
+            streams: ["landmarks", "blendshapes", "pose", "quality"]
+                .map(|what| StreamStatus {
+                    name: format!("camera-1_face-1_{what}"),
+                    kind: if what == "blendshapes" { "FaceExpression" } else { "MoCap" }.to_owned(),
+                    channels: 52,
+                    rate_hz: 29.9,
+                    has_consumers: what == "pose",
+                    last_timestamp: 1234.567,
+                })
+                .to_vec(),
+            devices: vec![DeviceInfo {
+                source: "usb:pci-0000:00:14.0-usb-0:2".to_owned(),
+                label: "HD Webcam C920".to_owned(),
+                formats: vec!["MJPEG 1920×1080 30 fps".to_owned(), "YUYV 640×480 30 fps".to_owned()],
+            }],
+            checks: vec![
+                Check {
+                    subject: "ffmpeg".to_owned(),
+                    ok: true,
+                    finding: "5.1.9".to_owned(),
+                    remedy: String::new(),
+                },
+                Check {
+                    subject: "TensorRT".to_owned(),
+                    ok: false,
+                    finding: "no libnvinfer found".to_owned(),
+                    remedy: "apt install libnvinfer10".to_owned(),
+                },
+            ],
+            log: vec![LogLine {
+                seconds: 1.25,
+                level: LogLevel::Info,
+                origin: "camera-1".to_owned(),
+                text: "live: 640×480 at 30 fps".to_owned(),
+            }],
+            commands: Rc::clone(&commands),
+        };
+        (backend, commands)
+    }
+
+    fn now(&self) -> f64 {
+        self.frames_shown as f64 / 30.0
+    }
+}
+
+impl Backend for ScriptedBackend {
+    fn on_change(&mut self, wake: Box<dyn Fn() + Send + Sync>) {
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(std::time::Duration::from_millis(66));
+                wake();
+            }
+        });
+    }
+
+    fn poll(&mut self) -> bool {
+        self.frames_shown += 1;
+        true
+    }
+
+    fn cameras(&self) -> &[CameraStatus] {
+        &self.statuses
+    }
+
+    fn take_preview(&mut self, camera: usize, into: &mut PreviewImage) -> bool {
+        self.cameras[camera].render_at(self.frames_shown as f64 / 30.0, &mut self.frame);
+        into.width = self.frame.width as usize;
+        into.height = self.frame.height as usize;
+        into.rgb.clone_from(&self.frame.pixels);
+        into.frame_index = self.frames_shown;
+        true
+    }
+
+    fn take_faces(&mut self, camera: usize, into: &mut FrameFaces) -> bool {
+        into.frame_index = self.frames_shown;
+        into.capture_nanos = (self.now() * 1e9) as i64;
+        into.frame_width = self.frame.width;
+        into.frame_height = self.frame.height;
+        let truth = self.cameras[camera].truth();
+        into.face_count = truth.len() as u32;
+        for (face, truth) in into.faces.iter_mut().zip(truth) {
+            face.track_id = truth.person as u32 + 1;
+            face.presence = 0.99;
+            face.bounds = truth.bounds;
+            face.smoothed.landmarks = truth.landmarks;
+            face.smoothed.pose = truth.pose;
+            for (place, value) in face.smoothed.blendshapes.iter_mut().enumerate() {
+                *value = 0.5 + 0.5 * (self.frames_shown as f32 * 0.05 + place as f32).sin();
+            }
+            face.measured = face.smoothed;
+        }
+        true
+    }
+
+    fn participant(&self, camera: usize, track_id: u32) -> Option<&str> {
+        (camera == 0 && track_id == 1).then_some("Ada")
+    }
+
+    fn recording(&self) -> &RecordingStatus {
+        &self.recording
+    }
+
+    fn streams(&self) -> &[StreamStatus] {
+        &self.streams
+    }
+
+    fn streams_note(&self) -> &str {
+        ""
+    }
+
+    fn devices(&self) -> &[DeviceInfo] {
+        &self.devices
+    }
+
+    fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    fn log(&self) -> &[LogLine] {
+        &self.log
+    }
+
+    fn command(&mut self, command: Command) {
+        match &command {
+            Command::StartRecording(request) => {
+                self.recording.folder = Some(request.folder.join("sub-01"));
+                self.recording.elapsed_seconds = 83.0;
+                self.recording.bytes_on_disk = 48_300_000;
+            }
+            Command::StopRecording => self.recording.folder = None,
+            Command::Marker(name) => self.recording.markers.push((12.0, name.clone())),
+            _ => {}
+        }
+        self.commands.borrow_mut().push(command);
+    }
+
+    fn shut_down(&mut self) {}
+}
