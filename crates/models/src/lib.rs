@@ -34,4 +34,4 @@ pub use folder::{Folder, Listing, Skipped};
 pub use import::{ImportReport, Imported, Unused, import};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestEntry, Size, TensorSpec, tensor_specs};
 pub use role::{DETECTOR_STRIDES, ParseRoleError, Role, detector_anchor_count};
-pub use set::{ModelFile, ModelSet, Origin, VerifyReport, builtin_folder, user_folder};
+pub use set::{ModelFile, ModelSet, Origin, Place, VerifyReport, builtin_folder, places, user_folder};

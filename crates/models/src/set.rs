@@ -119,33 +119,30 @@ pub struct ModelSet {
 impl ModelSet {
     /// Finds the models in the folders that the crate's documentation lists, those of `named` first.
     ///
-    /// A role that no folder has is left out; [`ModelSet::get`] then says where it was looked for.
+    /// # Errors
+    /// As [`ModelSet::find_in`].
+    pub fn find(named: Option<&Path>) -> Result<Self, ModelError> {
+        Self::find_in(&places(named))
+    }
+
+    /// Finds the models in these places, earlier ones first.
+    ///
+    /// A role that no place has is left out; [`ModelSet::get`] then says where it was looked for.
     ///
     /// # Errors
-    /// [`ModelError`]: a folder that was named cannot be read, a manifest is invalid, a folder without a
-    /// manifest has two files of one role.
-    pub fn find(named: Option<&Path>) -> Result<Self, ModelError> {
-        let environment = std::env::var_os("MIEN_MODELS").filter(|path| !path.is_empty());
-        let mut folders = Vec::new();
-        if let Some(path) = named {
-            folders.push((Origin::Named, Folder::open(path)?));
-        }
-        if let Some(path) = environment {
-            folders.push((Origin::Environment, Folder::open(Path::new(&path))?));
-        }
-        let quiet = [(Origin::User, user_folder()), (Origin::BuiltIn, builtin_folder())];
+    /// [`ModelError`]: a place that the user named cannot be read, a manifest is invalid, a folder
+    /// without a manifest has two files of one role.
+    pub fn find_in(places: &[Place]) -> Result<Self, ModelError> {
         let mut set = Self::default();
-        for (origin, path) in quiet {
-            match path.map(|path| (Folder::open(&path), path)) {
-                Some((Ok(folder), _)) => folders.push((origin, folder)),
-                Some((Err(_), path)) => {
-                    set.looked.push(format!("{} (absent)", path.display()));
+        for place in places {
+            let optional = matches!(place.origin, Origin::User | Origin::BuiltIn);
+            match Folder::open(&place.path) {
+                Ok(folder) => set.add(place.origin, &folder)?,
+                Err(_) if optional => {
+                    set.looked.push(format!("{} (absent)", place.path.display()));
                 }
-                None => {}
+                Err(error) => return Err(error),
             }
-        }
-        for (origin, folder) in folders {
-            set.add(origin, &folder)?;
         }
         Ok(set)
     }
@@ -155,9 +152,7 @@ impl ModelSet {
     /// # Errors
     /// As [`ModelSet::find`].
     pub fn of_folder(path: &Path) -> Result<Self, ModelError> {
-        let mut set = Self::default();
-        set.add(Origin::Named, &Folder::open(path)?)?;
-        Ok(set)
+        Self::find_in(&[Place { origin: Origin::Named, path: path.to_owned() }])
     }
 
     fn add(&mut self, origin: Origin, folder: &Folder) -> Result<(), ModelError> {
@@ -209,6 +204,30 @@ impl ModelSet {
     pub fn verify(&self) -> Vec<VerifyReport> {
         self.models.iter().map(ModelFile::verify).collect()
     }
+}
+
+/// A folder in which models are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Why it is looked into. Folders that the user named must exist.
+    pub origin: Origin,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// Where models are looked for, in this order, with `named` first.
+#[must_use]
+pub fn places(named: Option<&Path>) -> Vec<Place> {
+    let environment = std::env::var_os("MIEN_MODELS").filter(|path| !path.is_empty());
+    [
+        (Origin::Named, named.map(Path::to_owned)),
+        (Origin::Environment, environment.map(PathBuf::from)),
+        (Origin::User, user_folder()),
+        (Origin::BuiltIn, builtin_folder()),
+    ]
+    .into_iter()
+    .filter_map(|(origin, path)| path.map(|path| Place { origin, path }))
+    .collect()
 }
 
 /// The folder of the user's own models: `$XDG_DATA_HOME/mien/models`, `~/.local/share/mien/models`.

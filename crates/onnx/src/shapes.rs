@@ -51,7 +51,7 @@ impl Fact {
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     by_name: HashMap<String, Vec<usize>>,
-    /// Numbers in all computed values together.
+    /// Numbers in all inputs and computed values together.
     pub elements: u64,
     /// Multiplications of convolutions and matrix products.
     pub multiply_adds: u64,
@@ -82,6 +82,10 @@ impl Model<'_> {
             facts.insert(&tensor.name, Fact::of_constant(tensor));
         }
         let mut shapes = Shapes::default();
+        for dims in inputs {
+            shapes.elements = shapes.elements.saturating_add(count(dims));
+            limit("numbers", shapes.elements, MAX_ELEMENTS)?;
+        }
         for node in &self.graph.nodes {
             let operands: Vec<Option<&Fact>> =
                 node.inputs.iter().map(|name| facts.get(name.as_str())).collect();

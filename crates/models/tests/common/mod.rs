@@ -1,4 +1,8 @@
-//! Where the reference data lie.
+//! Where the reference data lie, and TFLite files for the tests.
+
+#![allow(dead_code)]
+
+pub mod tflite;
 
 use std::path::{Path, PathBuf};
 
