@@ -50,9 +50,9 @@ impl CameraFeed {
         Self { preview: PreviewImage::default(), texture: None, faces: FrameFaces::boxed() }
     }
 
-    /// The picture on the graphics card and its size in pixels.
-    pub fn texture(&self) -> Option<(&TextureHandle, usize, usize)> {
-        self.texture.as_ref().map(|texture| (texture, self.preview.width, self.preview.height))
+    /// The picture on the graphics card, and where it came from.
+    pub fn picture(&self) -> Option<(&TextureHandle, &PreviewImage)> {
+        self.texture.as_ref().map(|texture| (texture, &self.preview))
     }
 
     /// Uploads the picture into the texture that is already there.

@@ -81,8 +81,8 @@ pub struct CameraStatus {
     pub stages: Vec<StageTimes>,
 }
 
-/// A preview picture, RGB, tight rows.
-#[derive(Debug, Clone, Default)]
+/// A preview picture, RGB, tight rows, with the faces that were tracked in this very frame.
+#[derive(Debug, Clone)]
 pub struct PreviewImage {
     /// Three bytes a pixel.
     pub rgb: Vec<u8>,
@@ -90,10 +90,14 @@ pub struct PreviewImage {
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
-    /// Number of the frame at its source.
-    pub frame_index: u64,
-    /// When it was captured, on the monotonic clock.
-    pub capture_nanos: i64,
+    /// What was tracked in it, in pixels of the full frame; of each face's states only `smoothed` counts.
+    pub faces: Box<FrameFaces>,
+}
+
+impl Default for PreviewImage {
+    fn default() -> Self {
+        Self { rgb: Vec::new(), width: 0, height: 0, faces: FrameFaces::boxed() }
+    }
 }
 
 /// What is known of the running recording.

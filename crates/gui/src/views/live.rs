@@ -75,17 +75,17 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
     let area = Rect::from_min_max(rect.min, pos2(rect.max.x, rect.max.y - CAPTION));
     let feed = &page.feeds[camera];
     let live = status.state == CameraState::Live;
-    if let Some((texture, width, height)) = feed.texture() {
-        let picture = overlay::fit(area, width, height);
+    if let Some((texture, preview)) = feed.picture() {
+        let picture = overlay::fit(area, preview.width, preview.height);
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         // A camera that has stopped keeps its last picture, dimmed.
         let tint = if live { Color32::WHITE } else { Color32::from_gray(90) };
         painter.image(texture.id(), picture, whole, tint);
         if live {
-            let screen = ScreenFromFrame::new(picture, feed.faces.frame_width, feed.faces.frame_height);
+            let screen = ScreenFromFrame::new(picture, preview.faces.frame_width, preview.faces.frame_height);
             let name = |track_id| page.backend.participant(camera, track_id).map(str::to_owned);
             let overlays = &page.model.overlays;
-            overlay::draw(&painter, screen, &feed.faces, overlays, page.options.vertical_fov_deg, name);
+            overlay::draw(&painter, screen, &preview.faces, overlays, page.options.vertical_fov_deg, name);
         }
     }
     if !live {

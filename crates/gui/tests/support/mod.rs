@@ -112,6 +112,26 @@ impl ScriptedBackend {
         (backend, commands)
     }
 
+    fn fill(&self, camera: usize, into: &mut FrameFaces) {
+        into.frame_index = self.frames_shown;
+        into.capture_nanos = (self.now() * 1e9) as i64;
+        into.frame_width = self.frame.width;
+        into.frame_height = self.frame.height;
+        let truth = self.cameras[camera].truth();
+        into.face_count = truth.len() as u32;
+        for (face, truth) in into.faces.iter_mut().zip(truth) {
+            face.track_id = truth.person as u32 + 1;
+            face.presence = 0.99;
+            face.bounds = truth.bounds;
+            face.smoothed.landmarks = truth.landmarks;
+            face.smoothed.pose = truth.pose;
+            for (place, value) in face.smoothed.blendshapes.iter_mut().enumerate() {
+                *value = 0.5 + 0.5 * (self.frames_shown as f32 * 0.05 + place as f32).sin();
+            }
+            face.measured = face.smoothed;
+        }
+    }
+
     fn now(&self) -> f64 {
         self.frames_shown as f64 / 30.0
     }
@@ -141,28 +161,12 @@ impl Backend for ScriptedBackend {
         into.width = self.frame.width as usize;
         into.height = self.frame.height as usize;
         into.rgb.clone_from(&self.frame.pixels);
-        into.frame_index = self.frames_shown;
+        self.fill(camera, &mut into.faces);
         true
     }
 
     fn take_faces(&mut self, camera: usize, into: &mut FrameFaces) -> bool {
-        into.frame_index = self.frames_shown;
-        into.capture_nanos = (self.now() * 1e9) as i64;
-        into.frame_width = self.frame.width;
-        into.frame_height = self.frame.height;
-        let truth = self.cameras[camera].truth();
-        into.face_count = truth.len() as u32;
-        for (face, truth) in into.faces.iter_mut().zip(truth) {
-            face.track_id = truth.person as u32 + 1;
-            face.presence = 0.99;
-            face.bounds = truth.bounds;
-            face.smoothed.landmarks = truth.landmarks;
-            face.smoothed.pose = truth.pose;
-            for (place, value) in face.smoothed.blendshapes.iter_mut().enumerate() {
-                *value = 0.5 + 0.5 * (self.frames_shown as f32 * 0.05 + place as f32).sin();
-            }
-            face.measured = face.smoothed;
-        }
+        self.fill(camera, into);
         true
     }
 
