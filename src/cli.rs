@@ -53,9 +53,17 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// An error with its causes, on one line.
+/// An error with its causes, on one line. A cause that an error already quotes is not said twice.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -63,6 +71,15 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn causes_are_told_once() {
+        let cause = || std::io::Error::other("disk\non fire");
+        let quoting = mien_capture::SourceError::Unreadable { path: "a.png".into(), source: cause() };
+        let line = one_line(&anyhow::Error::from(quoting).context("frame 3"));
+        assert_eq!(line, "frame 3: a.png cannot be read: disk on fire; check its permissions");
+        assert_eq!(one_line(&anyhow::Error::from(cause()).context("outer")), "outer: disk on fire");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

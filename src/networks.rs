@@ -68,7 +68,10 @@ impl Networks {
             .map(|m| format!("{} {} (sha256 {}, {})", m.role, m.file, short(&m.sha256), m.origin))
             .collect();
         let EngineRecord { asked, used, reason } = &self.engine;
-        tracing::info!("mien {VERSION}; engine {used} (asked for {asked}: {reason}); models: {}", models.join(", "));
+        tracing::info!(
+            "mien {VERSION}; engine {used} (asked for {asked}: {reason}); models: {}",
+            models.join(", ")
+        );
     }
 }
 

@@ -76,8 +76,10 @@ fn a_bad_image_among_good_ones_is_named_and_skipped() {
     let Some(mut command) = track(&images, folder.path()) else { return };
     let line = fail(&mut command);
     assert!(line.contains("b.png") && line.contains("cannot be read as an image"), "{line}");
-    let frames: Vec<u64> =
-        rows(&folder.path().join("out/images.jsonl")).iter().map(|row| row["frame"].as_u64().unwrap()).collect();
+    let frames: Vec<u64> = rows(&folder.path().join("out/images.jsonl"))
+        .iter()
+        .map(|row| row["frame"].as_u64().unwrap())
+        .collect();
     assert_eq!(frames, [0, 2], "the gap is the bad image's");
 }
 
@@ -116,7 +118,8 @@ fn a_folder_that_may_not_be_read() {
         command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
     }
-    let output = command.arg("track").arg(&locked).arg("--out").arg(folder.path().join("out")).output().unwrap();
+    let output =
+        command.arg("track").arg(&locked).arg("--out").arg(folder.path().join("out")).output().unwrap();
     reopen();
     let line = refusal(&output);
     assert!(line.contains("locked cannot be read") && line.contains("check its permissions"), "{line}");
@@ -177,7 +180,9 @@ fn a_changed_model_is_refused() {
         bytes[middle] ^= 1;
         std::fs::write(folder.path().join(file), bytes).unwrap();
         let sha256 = listed.lines().filter_map(|line| line.trim().strip_prefix("sha256 ")).last().unwrap();
-        manifest += &format!("[[model]]\nfile = \"{file}\"\nrole = \"{role}\"\nsha256 = \"{sha256}\"\ninputs = []\noutputs = []\n");
+        manifest += &format!(
+            "[[model]]\nfile = \"{file}\"\nrole = \"{role}\"\nsha256 = \"{sha256}\"\ninputs = []\noutputs = []\n"
+        );
     }
     std::fs::write(folder.path().join("manifest.toml"), manifest).unwrap();
     let Some(mut command) = mien() else { return };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use mien_annotate::{Annotator, Overlays, write_png};
 use mien_capture::{Source, SourceKind, SourceSpec, SyntheticSource, SyntheticTruth};
@@ -11,6 +11,7 @@ use mien_face::{Face, Frame, FrameFaces, HeadPose};
 use mien_pipeline::Pipeline;
 use mien_synthetic::SyntheticFace;
 
+use super::make_folder;
 use super::track::{TrackingArguments, print_summary, progress_bar};
 use crate::offline::{Job, Reader};
 
@@ -23,7 +24,7 @@ const VISIBLE: f32 = 0.7;
 #[derive(Args)]
 pub(crate) struct DemoArguments {
     /// What the synthetic camera shows
-    #[arg(long, value_name = "SPEC", default_value = "synthetic?heads=2&seconds=10")]
+    #[arg(long, value_name = "SPEC", default_value = "synthetic?seconds=10")]
     source: String,
     /// Folder for the picture
     #[arg(short, long, value_name = "DIR", default_value = "out/demo")]
@@ -46,8 +47,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
     settings.vertical_fov_deg = spec.settings.vertical_fov_deg;
     let mut pipeline = Pipeline::new(networks.engines, settings)?;
 
-    std::fs::create_dir_all(&arguments.out)
-        .with_context(|| format!("cannot make the folder {}", arguments.out.display()))?;
+    make_folder(&arguments.out)?;
     let path = arguments.out.join("demo.png");
     let picture_at = info.frame_count.unwrap_or(0) * 2 / 3;
     let mut annotator = Annotator::new(Overlays::default(), spec.settings.vertical_fov_deg);
@@ -104,7 +104,9 @@ impl Errors {
     }
 
     fn add(&mut self, frame: &Frame, faces: &FrameFaces) {
-        let Some(truth) = self.truth.iter().find(|truth| truth.frame_index == frame.frame_index) else { return };
+        let Some(truth) = self.truth.iter().find(|truth| truth.frame_index == frame.frame_index) else {
+            return;
+        };
         for person in truth.faces.iter().filter(|person| person.visible >= VISIBLE) {
             self.appearances += 1;
             let overlap = |face: &&Face| face.bounds.iou(&person.bounds);
@@ -150,9 +152,10 @@ fn landmark_error(person: &SyntheticFace, face: &Face) -> f64 {
 
 /// The angle of the rotation that takes one head to the other.
 fn angle_between_deg(a: &HeadPose, b: &HeadPose) -> f64 {
-    let trace: f64 = (0..3).flat_map(|row| (0..3).map(move |column| 4 * row + column)).map(|at| {
-        f64::from(a.camera_from_head[at]) * f64::from(b.camera_from_head[at])
-    }).sum();
+    let trace: f64 = (0..3)
+        .flat_map(|row| (0..3).map(move |column| 4 * row + column))
+        .map(|at| f64::from(a.camera_from_head[at]) * f64::from(b.camera_from_head[at]))
+        .sum();
     // Both matrices hold a uniform scale.
     let scale = |pose: &HeadPose| {
         (0..3).map(|row| f64::from(pose.camera_from_head[4 * row]).powi(2)).sum::<f64>().sqrt().max(1e-12)

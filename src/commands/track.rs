@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mien_capture::{SourceInfo, SourceKind, open};
@@ -13,6 +13,7 @@ use mien_engine::EngineChoice;
 use mien_pipeline::{Pipeline, PipelineSettings};
 use mien_tables::{InputRecord, MetaFile, Provenance, TableFormat, TableWriter};
 
+use super::make_folder;
 use crate::build_info::VERSION;
 use crate::cli::one_line;
 use crate::networks::{NetworkOptions, Networks, detector_size};
@@ -99,9 +100,7 @@ impl TrackingArguments {
 
 /// Tracks every input; one that fails does not keep the others from being tracked.
 pub(crate) fn run(arguments: &TrackArguments) -> Result<()> {
-    let out = &arguments.out;
-    std::fs::create_dir_all(out)
-        .with_context(|| format!("cannot make the folder {}; choose another with --out", out.display()))?;
+    make_folder(&arguments.out)?;
     let mut names = BTreeMap::new();
     let mut failed = Vec::new();
     for input in &arguments.inputs {
@@ -179,7 +178,8 @@ fn unique_name(name: &str, names: &mut BTreeMap<String, u32>) -> String {
 
 pub(crate) fn frame_limit(asked: Option<u64>, info: &SourceInfo) -> u64 {
     let endless = info.kind == SourceKind::Synthetic && info.frame_count.is_none();
-    let usual = if endless { (ENDLESS_SECONDS * info.rate_hz.unwrap_or(30.0)).round() as u64 } else { u64::MAX };
+    let usual =
+        if endless { (ENDLESS_SECONDS * info.rate_hz.unwrap_or(30.0)).round() as u64 } else { u64::MAX };
     asked.unwrap_or(usual)
 }
 
@@ -191,10 +191,9 @@ pub(crate) fn progress_bar(info: &SourceInfo, limit: u64) -> ProgressBar {
     let frames = info.frame_count.unwrap_or(u64::MAX).min(limit);
     let (bar, template) = match frames {
         u64::MAX => (ProgressBar::no_length(), "{spinner} {msg}  {pos} frames  {per_sec:>10}  {elapsed}"),
-        _ => (
-            ProgressBar::new(frames),
-            "{msg}  {wide_bar:.cyan/238}  {pos}/{len}  {per_sec:>10}  {eta} left",
-        ),
+        _ => {
+            (ProgressBar::new(frames), "{msg}  {wide_bar:.cyan/238}  {pos}/{len}  {per_sec:>10}  {eta} left")
+        }
     };
     bar.set_style(ProgressStyle::with_template(template).expect("the template is sound"));
     bar.set_message(info.name.clone());

@@ -64,7 +64,8 @@ impl AnnotatedOutput {
             spare.send(FrameFaces::boxed()).expect("there is room for all of them");
         }
         let annotator = Annotator::new(Overlays::default(), vertical_fov_deg);
-        let thread = std::thread::spawn(move || draw_all(&waiting, &spare, &recycler, annotator, destination));
+        let thread =
+            std::thread::spawn(move || draw_all(&waiting, &spare, &recycler, annotator, destination));
         Ok(Self { path, pictures, spare_results, thread })
     }
 

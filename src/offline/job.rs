@@ -11,6 +11,7 @@ use mien_pipeline::Pipeline;
 use mien_tables::{Outcome, TableWriter};
 
 use super::{AnnotatedOutput, Event, Reader, Statistics};
+use crate::cli::one_line;
 use crate::interrupt;
 
 /// One source on its way through the pipeline.
@@ -53,7 +54,7 @@ impl Report {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let problem = match (&self.problem, self.skipped.first()) {
-            (Some(problem), _) => Some(format!("{problem:#}")),
+            (Some(problem), _) => Some(one_line(problem)),
             (None, Some(skipped)) => {
                 Some(format!("{} frames could not be read, first: {skipped}", self.skipped.len()))
             }
@@ -90,10 +91,17 @@ impl Job<'_> {
         report
     }
 
-    fn track(&mut self, report: &mut Report, watch: &mut impl FnMut(&Frame, &FrameFaces)) -> Result<(), Error> {
+    fn track(
+        &mut self,
+        report: &mut Report,
+        watch: &mut impl FnMut(&Frame, &FrameFaces),
+    ) -> Result<(), Error> {
         loop {
             if interrupt::is_requested() {
-                anyhow::bail!("interrupted after {} frames; what was tracked until then is complete", report.frames);
+                anyhow::bail!(
+                    "interrupted after {} frames; what was tracked until then is complete",
+                    report.frames
+                );
             }
             let frame = match self.reader.next_event() {
                 Event::Frame(frame) => frame,

@@ -70,7 +70,11 @@ impl Statistics {
 
 impl std::fmt::Display for Statistics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "  {:<16}{:>8}{:>10}{:>10}{:>10}{:>10}", "stage (ms)", "frames", "mean", "p50", "p95", "p99")?;
+        writeln!(
+            f,
+            "  {:<16}{:>8}{:>10}{:>10}{:>10}{:>10}",
+            "stage (ms)", "frames", "mean", "p50", "p95", "p99"
+        )?;
         for StageRecord { stage, frames, mean_ms, p50_ms, p95_ms, p99_ms } in self.rows() {
             writeln!(f, "  {stage:<16}{frames:>8}{mean_ms:>10.2}{p50_ms:>10.2}{p95_ms:>10.2}{p99_ms:>10.2}")?;
         }
@@ -91,10 +95,10 @@ mod tests {
             statistics.add(&StageTimings { detect_nanos, total_nanos, ..StageTimings::default() }, 0);
         }
         let rows: Vec<StageRecord> = statistics.rows().collect();
-        assert_eq!(rows.iter().map(|row| (row.stage, row.frames)).collect::<Vec<_>>(), [
-            ("detector", 20),
-            ("pipeline", 100)
-        ]);
+        assert_eq!(
+            rows.iter().map(|row| (row.stage, row.frames)).collect::<Vec<_>>(),
+            [("detector", 20), ("pipeline", 100)]
+        );
         let pipeline = rows[1];
         for (found, expected) in [(pipeline.p50_ms, 50.0), (pipeline.p95_ms, 95.0), (pipeline.p99_ms, 99.0)] {
             assert!((found - expected).abs() < 0.1, "{found} {expected}");

@@ -60,7 +60,7 @@ impl SourceSpec {
     pub fn parse(spec: &str) -> Result<Self, SourceError> {
         let wrong = |reason: String| SourceError::Spec { spec: spec.to_owned(), reason };
         if spec.is_empty() {
-            return Err(wrong("an empty name; give a file, a folder or `synthetic`".to_owned()));
+            return Err(wrong("this name is empty; give a file, a folder or `synthetic`".to_owned()));
         }
         if spec == "synthetic" {
             return Ok(Self::Synthetic(SyntheticSpec::default()));
@@ -69,7 +69,7 @@ impl SourceSpec {
             return SyntheticSpec::parse(options).map(Self::Synthetic).map_err(wrong);
         }
         if spec.contains("://") && !Path::new(spec).exists() {
-            return Err(wrong("is an address; give a file, a folder or `synthetic`".to_owned()));
+            return Err(wrong("this is an address; give a file, a folder or `synthetic`".to_owned()));
         }
         Ok(Self::Path(PathBuf::from(spec)))
     }
