@@ -64,6 +64,7 @@ pub(crate) fn surfaces(look: &Appearance) -> Surface {
     let mut surface = Surface::default();
     skull(&mut surface, look);
     hair(&mut surface, look);
+    surface.drop_inside_head();
     ears(&mut surface, look);
     neck(&mut surface, look);
     shoulders(&mut surface, look);
@@ -90,7 +91,7 @@ fn skull(surface: &mut Surface, look: &Appearance) {
 }
 
 fn hair(surface: &mut Surface, look: &Appearance) {
-    surface.grid([56, 36], |u, v| {
+    surface.grid([48, 30], |u, v| {
         let (position, direction) = ellipsoid(SKULL_CENTER, SKULL_RADII, u, v);
         let around = direction[0].abs().atan2(direction[2]).to_degrees();
         let wave = noise(look.seed ^ 4, 3.5 * direction[0] + 20.0, 4.0 * direction[2]) - 0.5;
@@ -144,7 +145,7 @@ fn neck(surface: &mut Surface, look: &Appearance) {
         let angle = std::f32::consts::TAU * u;
         let down = 1.0 - v;
         let flare = smoothstep(0.55, 1.0, down);
-        let radius = [5.1 + 3.8 * flare, 5.0 + 1.5 * flare];
+        let radius = [5.6 + 3.3 * flare, 5.0 + 1.5 * flare];
         let position =
             [-radius[0] * angle.sin(), -3.0 - 15.0 * down, -4.2 - 1.0 * down + radius[1] * angle.cos()];
         // The chin's shadow lies on the throat.
@@ -154,7 +155,7 @@ fn neck(surface: &mut Surface, look: &Appearance) {
 }
 
 fn shoulders(surface: &mut Surface, look: &Appearance) {
-    surface.grid([40, 28], |u, v| {
+    surface.grid([32, 20], |u, v| {
         // A rounded top, then straight down.
         let around = std::f32::consts::TAU * u;
         let up = smooth_top(v);
@@ -216,6 +217,15 @@ impl Surface {
             }
         }
         self.mend_poles(first, columns, rows);
+    }
+
+    /// Leaves out what lies behind the face and can never be seen.
+    fn drop_inside_head(&mut self) {
+        let inside = |i: u32| {
+            let offset = sub(self.vertices[i as usize].position, SKULL_CENTER);
+            (0..3).map(|i| (offset[i] / SKULL_RADII[i]).powi(2)).sum::<f32>() < 0.7
+        };
+        self.triangles.retain(|triangle| !triangle.iter().all(|&i| inside(i)));
     }
 
     /// Where all columns meet in one point, the sheet has no direction: takes the next row's mean.

@@ -178,29 +178,36 @@ impl SyntheticCamera {
     }
 }
 
-/// Averages the samples of each pixel over the background.
+/// Averages the samples of each pixel, 1 or 2×2, over the background.
 fn resolve(canvas: &Canvas, samples: usize, frame: &mut Frame) {
-    let share = (samples * samples) as u32;
     for row in 0..frame.height as usize {
         let rows = row * samples..(row + 1) * samples;
         let start = rows.clone().map(|r| canvas.drawn(r).start).min().unwrap_or(0) / samples;
         let end = rows.clone().map(|r| canvas.drawn(r).end).max().unwrap_or(0).div_ceil(samples);
-        for column in start..end {
-            let at = row * frame.stride + 3 * column;
-            let pixel = &mut frame.pixels[at..at + 3];
-            let mut sum = [0u32; 3];
-            for y in rows.clone() {
-                for x in column * samples..(column + 1) * samples {
-                    let color =
-                        canvas.sample(x, y).map_or([pixel[0], pixel[1], pixel[2]], |c| [c[0], c[1], c[2]]);
-                    for i in 0..3 {
-                        sum[i] += u32::from(color[i]);
-                    }
+        let line = &mut frame.pixels[row * frame.stride + 3 * start..row * frame.stride + 3 * end.max(start)];
+        if samples == 1 {
+            let (colors, depths) = canvas.row(row, start..end.max(start));
+            for ((pixel, color), &depth) in line.chunks_exact_mut(3).zip(colors).zip(depths) {
+                if depth > 0.0 {
+                    pixel.copy_from_slice(&color[..3]);
                 }
             }
-            for i in 0..3 {
-                pixel[i] = ((sum[i] + share / 2) / share) as u8;
+            continue;
+        }
+        let columns = 2 * start..2 * end.max(start);
+        let (upper, upper_depths) = canvas.row(2 * row, columns.clone());
+        let (lower, lower_depths) = canvas.row(2 * row + 1, columns);
+        for (k, pixel) in line.chunks_exact_mut(3).enumerate() {
+            let pair = 2 * k..2 * k + 2;
+            let colors = upper[pair.clone()].iter().chain(&lower[pair.clone()]);
+            let depths = upper_depths[pair.clone()].iter().chain(&lower_depths[pair]);
+            let mut sum = [2u16; 3];
+            for (color, &depth) in colors.zip(depths) {
+                for i in 0..3 {
+                    sum[i] += u16::from(if depth > 0.0 { color[i] } else { pixel[i] });
+                }
             }
+            pixel.copy_from_slice(&sum.map(|s| (s / 4) as u8));
         }
     }
 }

@@ -70,7 +70,9 @@ const MIDDLE_LIPS: [[usize; 2]; 9] =
 
 /// The jaw turns about an axis through the joints before the ears.
 const JAW_HINGE: Vector = [0.0, 0.5, -1.0];
-const JAW_OPEN_DEG: f32 = 25.0;
+const JAW_OPEN_DEG: f32 = 24.0;
+/// The joints glide forward and down while the mouth opens, cm.
+const JAW_GLIDE: Vector = [0.0, -0.9, 0.9];
 /// Height of the line between the lips.
 const MOUTH_Y: f32 = -4.3;
 const MOUTH_HALF_WIDTH: f32 = 2.46;
@@ -114,30 +116,30 @@ impl Deformer {
 
     /// The face's 468 vertices in cm, in the head's frame.
     pub(crate) fn apply(&self, expression: &Expression, vertices: &mut [Vector; MESH_LANDMARK_COUNT]) {
-        let jaw_deg = expression.jaw_open * JAW_OPEN_DEG;
         let lips_closed = 1.0 - smooth(expression.jaw_open * 5.0);
         for i in 0..MESH_LANDMARK_COUNT {
             let mut vertex = add(CANONICAL_VERTICES_CM[i], scale(self.lips_closed[i], lips_closed));
             vertex[1] += self.brow[i] * (BROW_REST_CM + expression.brow_raise * BROW_RAISE_CM);
             if self.jaw[i] > 0.0 {
-                vertex = open_jaw(vertex, jaw_deg * self.jaw[i]);
+                vertex = open_jaw(vertex, expression.jaw_open * self.jaw[i]);
             }
             vertices[i] = vertex;
         }
         // The upper lid follows the eye down.
         let lowered = 0.012 * expression.gaze_deg[0];
         for (eye, blink) in [expression.eye_blink_right, expression.eye_blink_left].into_iter().enumerate() {
-            let upper = blink + (LID_REST + lowered)  .max(-0.5) * (1.0 - blink);
+            let upper = blink + (LID_REST + lowered).max(-0.5) * (1.0 - blink);
             close_eye(eye, upper, blink, vertices);
         }
     }
 }
 
-/// Turns a vertex about the jaw's hinge.
-pub(crate) fn open_jaw(vertex: Vector, angle_deg: f32) -> Vector {
-    let (sin, cos) = angle_deg.to_radians().sin_cos();
+/// Moves a vertex with the jaw; `amount` is 1 for what hangs on a jaw that is wide open.
+pub(crate) fn open_jaw(vertex: Vector, amount: f32) -> Vector {
+    let (sin, cos) = (amount * JAW_OPEN_DEG).to_radians().sin_cos();
     let (y, z) = (vertex[1] - JAW_HINGE[1], vertex[2] - JAW_HINGE[2]);
-    [vertex[0], JAW_HINGE[1] + y * cos - z * sin, JAW_HINGE[2] + y * sin + z * cos]
+    let turned = [vertex[0], JAW_HINGE[1] + y * cos - z * sin, JAW_HINGE[2] + y * sin + z * cos];
+    add(turned, scale(JAW_GLIDE, amount))
 }
 
 fn close_eye(eye: usize, amount: f32, lower_amount: f32, vertices: &mut [Vector; MESH_LANDMARK_COUNT]) {

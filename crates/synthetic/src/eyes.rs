@@ -77,7 +77,11 @@ impl EyePainter<'_> {
             if across > 0.0 { (RADIUS * RADIUS - across * across).max(0.0).sqrt() } else { RADIUS };
 
         let soft = self.sample_cm.max(0.03);
-        let white = lerp(scale([0.90, 0.87, 0.85], 0.72 + 0.28 * self.skin[0]), corner, 0.35 * smoothstep(0.75, 1.3, hit[0].abs()));
+        let white = lerp(
+            scale([0.90, 0.87, 0.85], 0.72 + 0.28 * self.skin[0]),
+            corner,
+            0.35 * smoothstep(0.75, 1.3, hit[0].abs()),
+        );
         let limbus = scale(self.iris, 0.45);
         let iris = lerp(self.iris, limbus, smoothstep(0.42, 0.56, from_axis));
         let pupil = smoothstep(PUPIL_RADIUS + soft, PUPIL_RADIUS - soft, from_axis);

@@ -25,8 +25,10 @@ const MOUTH_GAP: [u16; 20] =
     [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191];
 
 /// Upper half of the face's outline.
-const FOREHEAD_EDGE: [usize; 15] =
-    [356, 389, 251, 284, 332, 297, 338, 10, 109, 67, 103, 54, 21, 162, 127];
+const FOREHEAD_EDGE: [usize; 15] = [356, 389, 251, 284, 332, 297, 338, 10, 109, 67, 103, 54, 21, 162, 127];
+
+/// How far the normals at the face's lower edge turn outwards.
+const JAW_ROUNDNESS: f32 = 0.2;
 
 /// What is the same in every person.
 #[derive(Debug)]
@@ -151,6 +153,12 @@ impl Head {
         for i in FOREHEAD_EDGE {
             self.normals[i] = skull_normal(self.vertices[i]);
         }
+        // Below, it turns under the chin.
+        for i in JAW_LINE {
+            let [x, y, z] = self.vertices[i];
+            let outward = normalize([x, 0.8 * y - 2.0, 0.3 * z]);
+            self.normals[i] = add(normalize(self.normals[i]), scale(outward, JAW_ROUNDNESS));
+        }
         self.face_corners.clear();
         let corner = |position: Vector, normal: Vector, [u, v]: [f32; 2]| {
             let normal = rigid.direction(normal);
@@ -221,7 +229,7 @@ impl Head {
     }
 
     fn draw_throat(&mut self, scene: &Scene<'_>, rigid: &Rigid, state: &HeadState, canvas: &mut Canvas) {
-        let shade = 255.0 * 0.42 * (0.4 + 0.6 * scene.light.shade([0.0, -0.5, 0.8]));
+        let shade = 255.0 * 0.62 * (0.4 + 0.6 * scene.light.shade([0.0, -0.5, 0.8]));
         let color = scale(self.look.skin, shade);
         let corner = |p: Vector, color: Vector| {
             let [x, y, inverse_depth] = scene.lens.project(p);
@@ -229,7 +237,7 @@ impl Head {
         };
         let jaw = |k: usize| corner(self.landmarks[JAW_LINE[k]], color);
         let throat = |k: usize| {
-            let p = open_jaw(scene.anatomy.throat[k], 4.0 * state.expression.jaw_open);
+            let p = open_jaw(scene.anatomy.throat[k], 0.15 * state.expression.jaw_open);
             corner(rigid.point(p), scale(color, 1.3))
         };
         for k in 1..JAW_LINE.len() {

@@ -48,7 +48,7 @@ impl Light {
     pub(crate) fn new(seed: u64) -> Self {
         let direction = normalize([
             between(seed, 21, -0.55, 0.55),
-            between(seed, 22, 0.35, 0.75),
+            between(seed, 22, -0.05, 0.12),
             between(seed, 23, 0.8, 1.2),
         ]);
         let ambient = between(seed, 24, 0.40, 0.55);

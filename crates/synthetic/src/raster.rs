@@ -55,10 +55,10 @@ impl Canvas {
         start.min(end)..end
     }
 
-    /// The colour at a sample, if something was drawn there.
-    pub(crate) fn sample(&self, column: usize, row: usize) -> Option<[u8; 4]> {
-        let index = row * self.width + column;
-        (self.inverse_depth[index] > 0.0).then(|| self.color[index])
+    /// Colours of a row, and 0 beside those where nothing was drawn.
+    pub(crate) fn row(&self, row: usize, columns: std::ops::Range<usize>) -> (&[[u8; 4]], &[f32]) {
+        let range = row * self.width + columns.start..row * self.width + columns.end;
+        (&self.color[range.clone()], &self.inverse_depth[range])
     }
 
     /// Distance in cm of what was drawn at a sample.
@@ -84,8 +84,8 @@ impl Canvas {
         }
         let lowest = a.y.min(b.y).min(c.y);
         let highest = a.y.max(b.y).max(c.y);
-        let first = (lowest - 0.5).ceil().max(0.0) as usize;
-        let end = ((highest - 0.5).ceil().max(0.0) as usize).min(self.height);
+        let first = first_center(lowest);
+        let end = first_center(highest).min(self.height);
         let leftmost = a.x.min(b.x).min(c.x);
         let rightmost = a.x.max(b.x).max(c.x);
         if first >= end || rightmost < 0.0 || leftmost > self.width as f32 {
@@ -97,9 +97,14 @@ impl Canvas {
         };
         let depth_step = gradient(a.inverse_depth, b.inverse_depth, c.inverse_depth);
         let steps: [[f32; 2]; N] = std::array::from_fn(|i| gradient(a.values[i], b.values[i], c.values[i]));
+        let edges = [
+            Edge::new((a.x, a.y), (b.x, b.y)),
+            Edge::new((b.x, b.y), (c.x, c.y)),
+            Edge::new((c.x, c.y), (a.x, a.y)),
+        ];
         for row in first..end {
             let y = row as f32 + 0.5;
-            let Some((start, stop)) = row_span([(a.x, a.y), (b.x, b.y), (c.x, c.y)], y, self.width) else {
+            let Some((start, stop)) = row_span(&edges, y, self.width) else {
                 continue;
             };
             let (dx, dy) = (start as f32 + 0.5 - a.x, y - a.y);
@@ -125,23 +130,76 @@ impl Canvas {
     }
 }
 
-/// The samples of the row at height `y` whose centres lie in the triangle. Two triangles that share an
-/// edge compute the same crossing, so that none is missed and none belongs to both.
-fn row_span(points: [(f32, f32); 3], y: f32, width: usize) -> Option<(usize, usize)> {
-    let (mut left, mut right) = (f32::INFINITY, f32::NEG_INFINITY);
-    for i in 0..3 {
-        let (mut p, mut q) = (points[i], points[(i + 1) % 3]);
-        if (p.1 <= y) == (q.1 <= y) {
-            continue;
-        }
-        if (q.1, q.0) < (p.1, p.0) {
-            std::mem::swap(&mut p, &mut q);
-        }
-        let x = p.0 + (y - p.1) * (q.0 - p.0) / (q.1 - p.1);
-        left = left.min(x);
-        right = right.max(x);
+/// A side of a triangle, from its upper end to its lower: two triangles that share a side compute the
+/// same crossings, so that none of the samples is missed and none belongs to both.
+struct Edge {
+    top: (f32, f32),
+    bottom_y: f32,
+    slope: f32,
+}
+
+impl Edge {
+    fn new(p: (f32, f32), q: (f32, f32)) -> Self {
+        let (top, bottom) = if (q.1, q.0) < (p.1, p.0) { (q, p) } else { (p, q) };
+        Self { top, bottom_y: bottom.1, slope: (bottom.0 - top.0) / (bottom.1 - top.1) }
     }
-    let start = (left - 0.5).ceil().max(0.0) as usize;
-    let stop = ((right - 0.5).ceil().max(0.0) as usize).min(width);
+}
+
+/// The samples of the row at height `y` whose centres lie between the edges.
+fn row_span(edges: &[Edge; 3], y: f32, width: usize) -> Option<(usize, usize)> {
+    let (mut left, mut right) = (f32::INFINITY, f32::NEG_INFINITY);
+    for edge in edges {
+        if edge.top.1 <= y && y < edge.bottom_y {
+            let x = edge.top.0 + (y - edge.top.1) * edge.slope;
+            left = left.min(x);
+            right = right.max(x);
+        }
+    }
+    let start = first_center(left);
+    let stop = first_center(right).min(width);
     (start < stop).then_some((start, stop))
+}
+
+/// The first sample, counted from 0, whose centre lies beyond a coordinate.
+fn first_center(coordinate: f32) -> usize {
+    (coordinate + 0.5).max(0.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::between;
+
+    fn corner(x: f32, y: f32, inverse_depth: f32) -> Corner<1> {
+        Corner { x, y, inverse_depth, values: [0.0] }
+    }
+
+    #[test]
+    fn neighbouring_triangles_leave_no_gap() {
+        for seed in 0..200 {
+            let mut canvas = Canvas::new(32, 32);
+            let (x, y) = (between(seed, 1, 2.0, 30.0), between(seed, 2, 2.0, 30.0));
+            let rim = [(0.0, 0.0), (0.0, 32.0), (32.0, 32.0), (32.0, 0.0)];
+            for k in 0..4 {
+                let (p, q) = (rim[k], rim[(k + 1) % 4]);
+                let corners = [corner(p.0, p.1, 1.0), corner(q.0, q.1, 1.0), corner(x, y, 1.0)];
+                canvas.triangle(corners.each_ref(), |_| [1; 3]);
+            }
+            for row in 0..32 {
+                assert!(canvas.row(row, 0..32).1.iter().all(|&depth| depth > 0.0), "seed {seed}, row {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearer_surface_hides_the_farther() {
+        let mut canvas = Canvas::new(4, 4);
+        for (depth, color) in [(0.5, 5), (0.9, 9), (0.2, 2)] {
+            let corners = [corner(0.0, 0.0, depth), corner(0.0, 9.0, depth), corner(9.0, 0.0, depth)];
+            canvas.triangle(corners.each_ref(), |_| [color; 3]);
+        }
+        assert_eq!(canvas.row(1, 1..2).0, [[9, 9, 9, 255]]);
+        canvas.clear();
+        assert_eq!(canvas.depth_cm(1, 1), None);
+    }
 }

@@ -57,4 +57,3 @@ pub fn write_png(path: &Path, frame: &Frame) -> Result<()> {
     encoder.write_header()?.write_image_data(&frame.pixels)?;
     Ok(())
 }
-
