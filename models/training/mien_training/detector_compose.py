@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import torch
 import torch.nn.functional as F
 
-from . import detector_layers
+from . import detector_clutter, detector_layers
 from .detector_model import BGR_MEAN
 from .detector_prepare import KIND_FACE, KIND_FRAME, KIND_HEADLESS, KIND_SYNTHETIC
 
@@ -21,6 +21,8 @@ FACE_TEXTURE = (384, 384)
 FRAME_TEXTURE = (480, 640)
 MIP_LEVELS = 5
 LARGEST_FACE, SMALLEST_FACE = 400.0, 12.0
+# frames without heads, dead leaves, face puzzles; the rest of the pictures shows plain patterns
+BACKDROP_SHARES = (0.35, 0.3, 0.1)
 COMPILED = ("paste_rect", "paste_face", "paste_shape", "own_ovals", "procedural", "letterbox",
             "blur_axis", "expose")  # fmt: skip
 
@@ -70,13 +72,27 @@ class Textures:
         arrays = (torch.from_numpy(data[k][chosen]).to(device) for k in ("box", "points", "faces", "rect"))
         self.box, self.points, self.count, self.rect = arrays
 
+    def append_faceless(self, pictures):
+        """Adds uint8 pictures [n,3,h,w] without faces."""
+        n, _, h, w = pictures.shape
+        self.canvas = torch.cat([self.canvas, *(mip_canvas(p) for p in pictures.split(64))])
+        rect = torch.tensor((0.0, 0.0, w, h), device=pictures.device).expand(n, 4)
+        self.rect = torch.cat((self.rect, rect))
+
     def __len__(self):
         return len(self.canvas)
 
 
 class Composer:
-    def __init__(self, data, split, device, seed=0, compiled=False):
-        """`data`: what `detector_prepare.load` returns; `split` None takes all pictures."""
+    def __init__(self, data, split, device, seed=0, compiled=False, all_clips=False,
+                 empty=0.12, occluders=0.3, clutter=400):  # fmt: skip
+        """`data`: what `detector_prepare.load` returns.
+
+        `all_clips` adds the other split's clips and renderings (never its pasted faces); `empty`
+        is the share of pictures without pasted faces, `occluders` the chance of each of two,
+        `clutter` the number of dead-leaves pictures in store.
+        """
+        self.empty, self.occluders = empty, occluders
         self.device = torch.device(device)
         self.rng = torch.Generator(self.device).manual_seed(seed)
         self.host_rng = torch.Generator().manual_seed(seed)
@@ -86,11 +102,36 @@ class Composer:
             functions |= {n: torch.compile(functions[n], dynamic=False) for n in COMPILED}
         self.pixels = SimpleNamespace(**functions)
         kind = data["kind"]
-        in_split = (data["split"] == split) if split is not None else kind >= 0
+        in_split = data["split"] == split
+        clips = in_split | all_clips
         frames = (kind == KIND_FRAME) | (kind == KIND_SYNTHETIC)
         self.faces = Textures(data, (kind == KIND_FACE) & in_split, FACE_TEXTURE, self.device)
-        self.frames = Textures(data, frames & in_split, FRAME_TEXTURE, self.device)
-        self.headless = Textures(data, (kind == KIND_HEADLESS) & in_split, FRAME_TEXTURE, self.device)
+        self.frames = Textures(data, frames & clips, FRAME_TEXTURE, self.device)
+        self.backdrops = Textures(data, (kind == KIND_HEADLESS) & clips, FRAME_TEXTURE, self.device)
+        ends = [len(self.backdrops)]
+        for source in (self.frames.canvas, self.faces.canvas):
+            for start in range(0, clutter // 2, 40):
+                count = min(40, clutter // 2 - start)
+                self.backdrops.append_faceless(
+                    detector_clutter.dead_leaves(self.rng, source, count, *FRAME_TEXTURE)
+                )
+        ends.append(len(self.backdrops))
+        self.backdrops.append_faceless(
+            detector_clutter.face_puzzles(
+                self.rng, self.faces.canvas, self.faces.rect, clutter // 4, *FRAME_TEXTURE
+            )
+        )
+        ends.append(len(self.backdrops))
+        # first and one past last of: frames without heads, dead leaves, face puzzles
+        self.backdrop_ranges = torch.tensor(list(zip([0, *ends], ends)), device=self.device)
+
+    def pick_backdrop(self, batch, shares):
+        """Index and presence of a backdrop a picture; `shares` of the three kinds, rest none."""
+        bounds = torch.cumsum(torch.tensor(shares, device=self.device), 0)
+        kind = (self.uniform(0, 1, batch, 1) >= bounds).sum(1)
+        first, end = self.backdrop_ranges[kind.clamp(max=2)].unbind(1)
+        index = first + (self.uniform(0, 1, batch) * (end - first)).long()
+        return torch.minimum(index, end - 1), kind < 3
 
     # random draws ---------------------------------------------------------------------------
     def uniform(self, low, high, *shape):
@@ -203,10 +244,9 @@ class Composer:
         valid = (slots < textures.count[index][:, None]) & present[:, None]
         return out, shown, box, points, valid
 
-    def backdrop(self, out, textures, present, zoom):
+    def backdrop(self, out, textures, index, present, zoom):
         """A turned detail of a picture over the whole background, wherever it reaches."""
         batch, _, height, width = out.shape
-        index = self.integers(len(textures), batch)
         rect = textures.rect[index]
         scale = zoom * (self.size_of(height, width) / (rect[:, 2:] - rect[:, :2])).amin(1)
         angle = self.sometimes(
@@ -262,7 +302,7 @@ class Composer:
         anywhere = self.uniform(0, 1, batch, 2) * self.size_of(height, width)
         spot = box[:, :2] + self.uniform(-0.1, 1.1, batch, 2) * span
         place = torch.where(on_face[:, None], spot, anywhere)
-        index = self.integers(len(self.headless), batch)
+        index, _ = self.pick_backdrop(batch, (0.6, 0.3, 0.1))
         scale = self.log_uniform(0.3, 2.5, batch)
         matrix = self.affine(scale, self.uniform(-3.1, 3.1, batch), self.chance(0.5, batch),
                              self.uniform(0.7, 1.3, batch))  # fmt: skip
@@ -270,7 +310,7 @@ class Composer:
         # mostly the middle of the frame, where people hold their hands
         look = self.uniform(0.25, 0.75, batch, 2) * self.size_of(360, 640)
         return self.pixels.paste_shape(
-            out, owner, self.headless.canvas, index, inverse, self.origin(inverse, look, place),
+            out, owner, self.backdrops.canvas, index, inverse, self.origin(inverse, look, place),
             self.mip_level(scale, torch.zeros_like(scale)), place,
             size[:, None] / 2 * self.log_uniform(0.4, 1.8, batch, 2), self.uniform(-3.1, 3.1, batch),
             torch.where(self.chance(0.6, batch), 2.0, 8.0), present,
@@ -280,17 +320,19 @@ class Composer:
     def picture_layers(self, batch, height, width, faces, frames):
         """Stacks the layers; returns the picture and the faces' geometry and visibility."""
         out = self.procedural(batch, height, width)
-        style = self.uniform(0, 1, batch)
-        out = self.backdrop(out, self.headless, style < 0.45, self.log_uniform(0.9, 6.0, batch))
+        index, present = self.pick_backdrop(batch, BACKDROP_SHARES)
+        out = self.backdrop(out, self.backdrops, index, present, self.log_uniform(0.8, 5.0, batch))
         # hair, skin, single eyes or mouths, far larger than a face
-        out = self.backdrop(out, self.faces, self.chance(0.06, batch), self.log_uniform(4, 12, batch))
-        show_frame = style > 1 - frames
+        index = self.integers(len(self.faces), batch)
+        enlarged = self.log_uniform(4, 12, batch)
+        out = self.backdrop(out, self.faces, index, self.chance(0.06, batch), enlarged)
+        show_frame = self.chance(frames, batch)
         out, shown, box, points, valid = self.frame_layer(out, show_frame)
         owner = torch.full((batch, height, width), -1, dtype=torch.int8, device=self.device)
         owner = self.pixels.own_ovals(owner, box, valid, shown)
         slots = box.shape[1]
         boxes, point_sets, valids, uprights = [box], [points], [valid], [torch.ones_like(valid)]
-        wanted = torch.where(self.chance(0.12, batch), 0, 1 + self.integers(max(faces, 1), batch))
+        wanted = torch.where(self.chance(self.empty, batch), 0, 1 + self.integers(max(faces, 1), batch))
         wanted = torch.where(show_frame, wanted * self.chance(0.25, batch), wanted)
         largest = min(LARGEST_FACE, 0.92 * min(height, width))
         for k in range(faces):
@@ -304,7 +346,7 @@ class Composer:
             uprights.append(upright[:, None])
         box, valid = torch.cat(boxes, 1), torch.cat(valids, 1)
         for _ in range(2):
-            out, owner = self.occluder(out, owner, self.chance(0.3, batch), box, valid)
+            out, owner = self.occluder(out, owner, self.chance(self.occluders, batch), box, valid)
         area = (box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) * (math.pi / 4)
         owned = torch.stack([(owner == i).sum((1, 2)) for i in range(box.shape[1])], 1)
         visible = (owned / area.clamp(min=1)).clamp(max=1) * valid

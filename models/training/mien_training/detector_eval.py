@@ -1,10 +1,12 @@
 """Measures a detector against the teacher.
 
     python -m mien_training.detector_eval clips --shared /work/shared models/detector.onnx
+    python -m mien_training.detector_eval faceless FOLDER models/detector.onnx
     python -m mien_training.detector_eval composites --data .traindet out/detector.pt
 
 `clips`: real webcam clips through onnxruntime, at full and at reduced input sizes; the
-reference is always the teacher on the full-size frame. `composites`: pictures made from people
+reference is always the teacher on the full-size frame. `faceless`: random crops of photographs
+in which nobody is. `composites`: pictures made from people
 and clips that training never saw, on any torch device; the reference is the teacher on the same
 picture before noise and JPEG.
 """
@@ -148,6 +150,27 @@ def evaluate_clips(args):
         print(f"{group}_* frames with a face, {who} {size[0]}×{size[1]}: {100 * hit / n:.2f} % of {n}")
 
 
+def evaluate_faceless(args):
+    teacher_path = dynamic_teacher(args.shared, args.temporary)
+    pictures = [cv2.imread(p) for p in sorted(glob.glob(f"{args.folder}/*"))]
+    for size in ((640, 480), (320, 256)):
+        rng = np.random.default_rng(5)
+        rivals = {"student": OnnxDetector(args.model, *size), "teacher": OnnxDetector(teacher_path, *size)}
+        false = defaultdict(int)
+        for i in range(args.crops):
+            picture = pictures[i % len(pictures)]
+            h, w = picture.shape[:2]
+            share = rng.uniform(0.3, 1.0)
+            ch, cw = int(h * share), int(w * share)
+            y, x = rng.integers(h - ch + 1), rng.integers(w - cw + 1)
+            crop = cv2.resize(picture[y : y + ch, x : x + cw], size)
+            for who, detector in rivals.items():
+                false[who] += len(detector(crop)["box"])
+        for who in rivals:
+            print(f"{len(pictures)} photographs, {args.crops} crops at {size[0]}×{size[1]}: "
+                  f"{who} {false[who]} false faces, {200 * false[who] / args.crops:.2f} a 200")  # fmt: skip
+
+
 class TorchDetector:
     def __init__(self, net, device):
         self.net, self.device = net.eval().to(device), device
@@ -240,6 +263,12 @@ def main():
     clips.add_argument("--shared", default="../shared")
     clips.add_argument("--step", type=int, default=1)
     clips.add_argument("--temporary", default="/tmp")
+    faceless = modes.add_parser("faceless")
+    faceless.add_argument("folder")
+    faceless.add_argument("model")
+    faceless.add_argument("--shared", default="../shared")
+    faceless.add_argument("--crops", type=int, default=400)
+    faceless.add_argument("--temporary", default="/tmp")
     composites = modes.add_parser("composites")
     composites.add_argument("model")
     composites.add_argument("--data", required=True)
@@ -247,7 +276,8 @@ def main():
     composites.add_argument("--batch", type=int, default=50)
     composites.add_argument("--batches", type=int, default=20)
     args = parser.parse_args()
-    {"clips": evaluate_clips, "composites": evaluate_composites}[args.mode](args)
+    modes = {"clips": evaluate_clips, "faceless": evaluate_faceless, "composites": evaluate_composites}
+    modes[args.mode](args)
 
 
 if __name__ == "__main__":

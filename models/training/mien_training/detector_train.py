@@ -30,11 +30,12 @@ def network_input(bgr):
 
 
 @torch.no_grad()
-def targets(teacher_out, composites, priors):
+def targets(teacher_out, composites, priors, lift=0.0, negative_weight=1.0):
     """Per anchor: face probability, its weight, box and landmark values, their weight.
 
     The teacher's outputs on the clean picture are the target, corrected by what the composer
-    knows: no face away from every pasted face; a face where the teacher misses a visible one.
+    knows: no face away from every true face; a face where the teacher misses a visible one;
+    `lift` (in logits) more certainty at true faces that the teacher sees.
     """
     loc, prob, landms = (t.float() for t in teacher_out)
     box, visible = composites.box, composites.visible
@@ -53,9 +54,10 @@ def targets(teacher_out, composites, priors):
     matched = (iou >= 0.5) | (iou >= best_anchor - 1e-4)
     lifted = (matched & missed[:, None]).any(2)
     around_missed = ((iou > 0.2) & missed[:, None]).any(2) & ~lifted
-    target = torch.where(near < 0.15, prob.clamp(max=0.02), prob)
+    raised = torch.sigmoid(torch.logit(prob, 1e-6) + lift)
+    target = torch.where(near < 0.15, prob.clamp(max=0.02), torch.where(near > 0.35, raised, prob))
     target = torch.where(lifted, target.clamp(min=0.85), target)
-    weight = torch.where(around_missed, 0.0, 1.0)
+    weight = torch.where(around_missed, 0.0, torch.where(near < 0.15, negative_weight, 1.0))
 
     def of_face(values):
         shape = which.shape + values.shape[2:]
@@ -109,8 +111,10 @@ def train(args):
     device = torch.device(args.device)
     half = torch.bfloat16 if device.type == "cuda" else torch.float32
     start = time.time()
-    composer = Composer(load(f"{args.data}/detector_data.npz"),
-                        None if args.all_clips else SPLIT_TRAIN, device, args.seed, compiled=args.compile)  # fmt: skip
+    composer = Composer(
+        load(f"{args.data}/detector_data.npz"), SPLIT_TRAIN, device, args.seed, args.compile,
+        args.all_clips, args.empty, args.occluders,
+    )  # fmt: skip
     teacher_type = torch.float16 if device.type == "cuda" else torch.float32
     teacher = model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx").eval()
     teacher = teacher.to(device, teacher_type, memory_format=torch.channels_last)
@@ -127,7 +131,7 @@ def train(args):
     shape_rng = torch.Generator().manual_seed(args.seed)
     shares = torch.tensor([s[3] for s in SHAPES])
     print(f"ready after {time.time() - start:.1f} s: {len(composer.faces)} faces, "
-          f"{len(composer.frames)} frames, {len(composer.headless)} without heads")  # fmt: skip
+          f"{len(composer.frames)} frames, {len(composer.backdrops)} backdrops")  # fmt: skip
     if args.compile:
         for height, width, batch, _ in SHAPES:
             composer.make(max(1, batch // args.shrink), height, width, faces=1)
@@ -147,11 +151,13 @@ def train(args):
         composites = composer.make(batch, height, width)
         with torch.no_grad():
             taught = teacher(network_input(composites.clean).to(teacher_type))
-        wanted = targets(taught, composites, priors[height, width])
+        wanted = targets(
+            taught, composites, priors[height, width], args.lift, args.negative_weight
+        )
         with torch.autocast(device.type, half, enabled=half != torch.float32):
             out = net(network_input(composites.degraded))
         parts = losses(out, wanted)
-        loss = 2 * parts[0] + parts[1] + 0.5 * parts[2]
+        loss = sum(w * p for w, p in zip(args.weights, parts))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -178,7 +184,12 @@ def main():
     parser.add_argument("--steps", type=int, default=-1, help="stop after so many steps")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--resume", help="start from these weights")
-    parser.add_argument("--all-clips", action="store_true", help="train on the held-out pictures, too")
+    parser.add_argument("--all-clips", action="store_true", help="also the held-out clips (not the held-out faces)")
+    parser.add_argument("--weights", type=float, nargs=3, default=(2.0, 1.0, 0.5), help="face, box, points")
+    parser.add_argument("--negative-weight", type=float, default=1.0, help="of anchors away from faces")
+    parser.add_argument("--lift", type=float, default=0.0, help="logits added to the teacher at true faces")
+    parser.add_argument("--empty", type=float, default=0.12, help="share of pictures without pasted faces")
+    parser.add_argument("--occluders", type=float, default=0.3)
     parser.add_argument("--compile", action="store_true", help="fuse the composer's pixel work")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--shrink", type=int, default=1, help="divide the batches by this (for a CPU try)")
