@@ -17,8 +17,11 @@ const GATE_LOG_SIZE: f32 = 0.7;
 const GATE_GROWTH: f32 = 2.0;
 /// … up to this many.
 const WIDEST_GATE: f32 = 3.0;
-/// A face that comes back must look like itself: most distance of [`Appearance`]s.
+/// A face that comes back must look like itself: most distance of [`Appearance`]s …
 const GATE_APPEARANCE: f32 = 0.12;
+/// … and this much more right after it vanished, for it comes out from behind something. The allowance
+/// falls to 1/e of it within a second.
+const GATE_APPEARANCE_HIDDEN: f32 = 0.12;
 /// Weight of the distance of appearances against distances in face sizes.
 const APPEARANCE_WEIGHT: f32 = 10.0;
 /// Faces nearer than this many face sizes may hide or colour each other: what is learnt of a face
@@ -197,10 +200,11 @@ impl Tracker {
             let track = &self.tracks[*slot];
             let absence = seconds_between(track.last_seen_nanos, nanos);
             let reach = (GATE_DISTANCE + GATE_GROWTH * absence).min(WIDEST_GATE);
+            let unlike = GATE_APPEARANCE + GATE_APPEARANCE_HIDDEN * (-absence).exp();
             let (distance, log_size) = track.motion.deviation(region, nanos);
             distance < reach
                 && log_size < GATE_LOG_SIZE
-                && track.appearance.distance(appearance) < GATE_APPEARANCE
+                && track.appearance.distance(appearance) < unlike
         };
         let surprise = |slot: &usize| self.tracks[*slot].surprise(region, appearance, nanos);
         self.slots_that_are(TrackState::Lost).filter(fits).min_by(|a, b| surprise(a).total_cmp(&surprise(b)))
