@@ -11,8 +11,9 @@ use mien_face::{Face, Frame, FrameFaces, HeadPose};
 use mien_pipeline::Pipeline;
 use mien_synthetic::SyntheticFace;
 
+use super::display::{print_summary, progress_bar};
 use super::make_folder;
-use super::track::{TrackingArguments, print_summary, progress_bar};
+use super::tracking::TrackingArguments;
 use crate::offline::{Job, Reader};
 
 /// Right and left iris.

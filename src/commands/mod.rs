@@ -1,8 +1,13 @@
 //! The commands.
 
+pub(crate) mod config;
 pub(crate) mod demo;
+mod display;
 pub(crate) mod models;
+pub(crate) mod run;
 pub(crate) mod track;
+mod tracking;
+pub(crate) mod worker;
 
 use std::path::Path;
 

@@ -41,7 +41,8 @@ impl AnnotatedOutput {
     /// `DIR/NAME.annotated` for a folder of images. Frames are handed on to `recycler` when drawn.
     ///
     /// # Errors
-    /// When there is such a file already and `overwrite` is off, or the folder cannot be made.
+    /// When there is such a file already and `overwrite` is off. Nothing is written before the first
+    /// frame.
     pub fn create(
         folder: &Path,
         name: &str,
@@ -54,9 +55,6 @@ impl AnnotatedOutput {
         if path.exists() && !overwrite {
             let path = path.display();
             bail!("{path} exists already; choose another --out folder, or replace it with --overwrite");
-        }
-        if let Destination::Images { folder, .. } = &destination {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         let (pictures, waiting) = bounded::<Picture>(WAITING);
         let (spare, spare_results) = bounded(WAITING + 1);
@@ -147,6 +145,8 @@ impl Destination {
                 if !name.to_string_lossy().to_ascii_lowercase().ends_with(".png") {
                     name.push(".png");
                 }
+                std::fs::create_dir_all(&*folder)
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
                 png(&folder.join(name))?;
             }
             Self::Image { path } => png(path)?,

@@ -1,0 +1,46 @@
+//! What a run shows on the terminal.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use mien_capture::SourceInfo;
+
+use crate::offline::Report;
+
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) fn progress_bar(info: &SourceInfo, limit: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let frames = info.frame_count.unwrap_or(u64::MAX).min(limit);
+    let (bar, template) = match frames {
+        u64::MAX => (ProgressBar::no_length(), "{spinner} {msg}  {pos} frames  {per_sec:>10}  {elapsed}"),
+        _ => {
+            (ProgressBar::new(frames), "{msg}  {wide_bar:.cyan/238}  {pos}/{len}  {per_sec:>10}  {eta} left")
+        }
+    };
+    bar.set_style(ProgressStyle::with_template(template).expect("the template is sound"));
+    bar.set_message(info.name.clone());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// What a person wants to know afterwards, on standard output.
+pub(crate) fn print_summary(info: &SourceInfo, report: &Report, files: &[impl AsRef<Path>]) {
+    let Report { frames, frames_with_a_face, track_ids, elapsed, .. } = report;
+    let seconds = elapsed.as_secs_f64();
+    let share = 100.0 * *frames_with_a_face as f64 / (*frames).max(1) as f64;
+    println!("{}", info.spec);
+    println!("  {frames} frames in {seconds:.2} s: {:.1} frames/s", *frames as f64 / seconds.max(1e-9));
+    println!("  a face in {frames_with_a_face} frames ({share:.1} %), {} in total", faces(track_ids.len()));
+    print!("{}", report.statistics);
+    for file in files {
+        println!("  -> {}", file.as_ref().display());
+    }
+}
+
+fn faces(count: usize) -> String {
+    if count == 1 { "1 face".to_owned() } else { format!("{count} faces") }
+}

@@ -1,0 +1,118 @@
+//! The arguments that decide how faces are tracked, and what a result file says about them.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use clap::Args;
+use mien_capture::{SourceInfo, SourceKind};
+use mien_engine::EngineChoice;
+use mien_pipeline::PipelineSettings;
+use mien_tables::{InputRecord, Provenance};
+
+use crate::build_info::VERSION;
+use crate::networks::{NetworkOptions, Networks, detector_size};
+
+/// What decides how faces are tracked.
+#[derive(Args)]
+pub(crate) struct TrackingArguments {
+    /// auto (says what it took) or cpu
+    #[arg(long, default_value = "auto", value_name = "ENGINE")]
+    engine: EngineChoice,
+    /// Folder of models; the built-in ones without it
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// Most faces that are tracked (1-10)
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=10))]
+    faces: u64,
+    /// Look for faces on every Nth frame and follow their landmarks in between [default: 5; images: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    detect_every: Option<u32>,
+    /// Longest side of the picture that the detector reads, in pixels; larger finds smaller faces
+    #[arg(long, value_name = "PIXELS", default_value_t = 640, value_parser = clap::value_parser!(u32).range(64..=4096))]
+    detector_size: u32,
+    /// Smooth landmarks, blendshapes and pose over time (One-Euro filter)
+    #[arg(long)]
+    smooth: bool,
+    /// The camera's vertical field of view in degrees, for the head pose
+    #[arg(long, value_name = "DEGREES", default_value_t = 63.0)]
+    pub(crate) fov: f32,
+}
+
+impl TrackingArguments {
+    /// The pipeline's settings for a source of this kind.
+    pub(crate) fn settings(&self, kind: SourceKind) -> PipelineSettings {
+        let usual = match kind {
+            SourceKind::Images => 1,
+            _ => PipelineSettings::default().detect_every,
+        };
+        PipelineSettings {
+            max_faces: self.faces as usize,
+            detect_every: self.detect_every.unwrap_or(usual),
+            smoothing: self.smooth.then_some(PipelineSettings::SMOOTHING),
+            vertical_fov_deg: self.fov,
+            ..PipelineSettings::default()
+        }
+    }
+
+    /// Loads the networks for a source.
+    pub(crate) fn networks(&self, info: &SourceInfo) -> Result<Networks> {
+        Networks::load(&NetworkOptions {
+            engine: self.engine,
+            models: self.models.clone(),
+            max_faces: self.faces as usize,
+            detector_size: detector_size(info.size, self.detector_size),
+            threads: None,
+        })
+    }
+}
+
+fn kind_word(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Images => "images",
+        SourceKind::Synthetic => "synthetic",
+        _ => "video",
+    }
+}
+
+/// Everything that is known of a run before its first frame.
+pub(crate) fn provenance(
+    info: &SourceInfo,
+    networks: &Networks,
+    settings: &PipelineSettings,
+    started: SystemTime,
+) -> Provenance {
+    let file_name = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let smoothing = settings.smoothing.map(|filter| {
+        serde_json::json!({
+            "min_cutoff_hz": filter.min_cutoff_hz,
+            "beta": filter.beta,
+            "speed_cutoff_hz": filter.speed_cutoff_hz,
+        })
+    });
+    Provenance {
+        program: format!("mien {VERSION}"),
+        started: humantime::format_rfc3339_seconds(started).to_string(),
+        input: InputRecord {
+            source: info.spec.clone(),
+            kind: kind_word(info.kind).to_owned(),
+            width: info.size.0,
+            height: info.size.1,
+            rate_hz: info.rate_hz,
+            files: info.files.iter().map(file_name).collect(),
+        },
+        engine: networks.engine.clone(),
+        models: networks.models.clone(),
+        settings: serde_json::json!({
+            "max_faces": settings.max_faces,
+            "detect_every": settings.detect_every,
+            "region_source": format!("{:?}", settings.region_source).to_lowercase(),
+            "score_threshold": settings.score_threshold,
+            "nms_iou": settings.nms_iou,
+            "presence_threshold": settings.presence_threshold,
+            "smoothing": smoothing,
+            "vertical_fov_deg": settings.vertical_fov_deg,
+            "max_absence_seconds": settings.max_absence_nanos as f64 / 1e9,
+        }),
+    }
+}
