@@ -259,9 +259,9 @@ def main():
             model.start_at((target * torch.sigmoid(logit - 2)[:, None, None]).sum(0) / torch.sigmoid(logit - 2).sum() / SIZE)
     average = Average(model)
 
-    def save(name):
-        for key, state in (("model", model.state_dict()), ("average", average.state)):
-            torch.save({key: {k: v.clone() for k, v in state.items()}, "step": step}, os.path.join(options.out, f"{name}.{key}.pt"))
+    def save(name, key, state):
+        state = {k: v.clone() for k, v in state.items()}
+        torch.save({key: state, "step": step}, os.path.join(options.out, f"{name}.{key}.pt"))
 
     def report():
         judged = LandmarkStudent(options.size).to(device)
@@ -304,16 +304,17 @@ def main():
         progress = max(step / options.steps, elapsed / 60 / options.minutes)
         if not plateau_saved and progress >= 1 - options.decay:
             plateau_saved = True
-            save("plateau")
+            save("plateau", "model", model.state_dict())
         if step % 100 == 0:
             total = error.item()
             print(f"step {step} {progress:.3f} rate {rate:.2e} error {100 * total:.2f} % "
                   f"{options.batch * (step - 10) / max(elapsed, 1e-9):.0f} pictures/s", flush=True)
         if time.time() - reported > options.report_every:
             report()
-            save("last")
+            save("final", "average", average.state)
             reported = time.time()
-    save("final")
+    save("final", "average", average.state)
+    save("final", "model", model.state_dict())
     results = report()
     with open(os.path.join(options.out, "results.json"), "w") as file:
         json.dump({"options": vars(options), "steps": step, "seconds": elapsed, "results": results}, file, indent=1)

@@ -31,7 +31,7 @@ class LandmarkStudent(nn.Module):
 
     STAGES = ((24, 1), (48, 2), (96, 3), (128, 2))  # channels and residual blocks at 1/4 … 1/32
 
-    def __init__(self, size=192, stem=16, tail=64, hidden=256):
+    def __init__(self, size=192, stem=16, tail=40, hidden=208):
         super().__init__()
         self.size = size
         layers, channels = [conv(3, stem, stride=2)], stem
