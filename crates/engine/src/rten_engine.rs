@@ -35,7 +35,7 @@ pub struct RtenEngine {
 }
 
 impl RtenEngine {
-    /// Loads an ONNX file and runs it once to learn its outputs' shapes.
+    /// Loads an ONNX file and runs it once to see that it works.
     ///
     /// # Errors
     /// [`EngineError`]: the file cannot be read or loaded, or does not run at the size asked for.

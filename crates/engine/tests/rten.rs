@@ -113,6 +113,35 @@ fn files_that_are_no_models_are_refused() {
 }
 
 #[test]
+fn damaged_models_are_refused_or_run() {
+    let whole = picture_network(None, -1);
+    let mut seed = 11_u64;
+    let mut next = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize
+    };
+    let (mut refused, mut ran) = (0, 0);
+    for _ in 0..3000 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + next() % 3 {
+            let at = next() % bytes.len();
+            bytes[at] ^= 1 << (next() % 8);
+        }
+        match RtenEngine::from_bytes("damaged.onnx", &bytes, &options(2)) {
+            Err(error) => {
+                assert!(error.to_string().contains("damaged.onnx"));
+                refused += 1;
+            }
+            Ok(mut engine) => {
+                let _ = engine.run(2);
+                ran += 1;
+            }
+        }
+    }
+    assert!(refused > 100 && ran > 100, "{refused} refused, {ran} ran");
+}
+
+#[test]
 fn an_engine_asked_for_by_name_is_never_replaced() {
     let missing = mien_engine::load(EngineChoice::TensorRt, Path::new("any.onnx"), &EngineOptions::default());
     assert!(matches!(missing, Err(EngineError::Unavailable { .. })));

@@ -133,6 +133,18 @@ fn damaged_files_are_survived_in_bounded_memory() {
     let error = to_onnx(&builder.finish(&[input]), &|_| Some("end")).unwrap_err().to_string();
     assert!(error.contains("absurdly large"), "{error}");
 
+    // And one that a thousand operators ask for.
+    let mut builder = Builder::default();
+    let input = builder.input(&[1, 1]);
+    let shared = builder.floats(&[1 << 18], &vec![0.0; 1 << 18]);
+    let mut last = input;
+    for _ in 0..1000 {
+        let output = builder.value(&[1, 1 << 18]);
+        last = builder.operator(0, &[last, shared], output, vec![]);
+    }
+    let error = to_onnx(&builder.finish(&[last]), &|_| Some("end")).unwrap_err().to_string();
+    assert!(error.contains("absurdly large"), "{error}");
+
     let peak = MEMORY.peak_usage() - before;
     assert!(peak < 512 << 20, "{peak} bytes");
 }

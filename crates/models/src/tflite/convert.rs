@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 
 use super::TfliteError;
-use super::schema::{Network, read};
+use super::schema::{MOST_CONSTANT_BYTES, Network, read};
 
 pub(super) type Result<T> = std::result::Result<T, TfliteError>;
 
@@ -55,6 +55,8 @@ pub(super) struct Converter<'a> {
     /// Values that were brought into another order: tensor, order → name.
     reordered: HashMap<(usize, Vec<usize>), String>,
     graph: Graph<'static>,
+    /// Numbers in all constants so far; many operators may ask for the same one.
+    weights: usize,
     /// Nothing so far needs a batch of one.
     pub any_batch: bool,
 }
@@ -68,6 +70,7 @@ impl<'a> Converter<'a> {
             constants: constants.map(|(index, tensor)| tensor.data.is_some().then_some(index)).collect(),
             reordered: HashMap::new(),
             graph: Graph { name: "network".to_owned(), ..Graph::default() },
+            weights: 0,
             any_batch: true,
         }
     }
@@ -206,10 +209,14 @@ impl<'a> Converter<'a> {
     }
 
     /// Adds a constant and gives its name.
-    pub fn weights(&mut self, name: String, dims: &[usize], numbers: &[f32]) -> String {
+    pub fn weights(&mut self, name: String, dims: &[usize], numbers: &[f32]) -> Result<String> {
+        self.weights += numbers.len();
+        if self.weights > MOST_CONSTANT_BYTES / size_of::<f32>() {
+            return Err(TfliteError::damaged("its constants are absurdly large"));
+        }
         let tensor = Tensor::from_f32(name.clone(), dims, numbers);
         self.graph.initializers.push(tensor);
-        name
+        Ok(name)
     }
 
     /// Adds a list of whole numbers and gives its name.

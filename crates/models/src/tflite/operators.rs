@@ -58,7 +58,7 @@ impl Converter<'_> {
         match activation {
             0 => {}
             1 => self.node("Relu", &[&raw], &name, vec![]),
-            3 => self.clip6(&raw, &name),
+            3 => self.clip6(&raw, &name)?,
             other => {
                 let what = format!("the fused activation {other}");
                 return Err(TfliteError::unsupported(what));
@@ -74,10 +74,11 @@ impl Converter<'_> {
         Ok(())
     }
 
-    fn clip6(&mut self, input: &str, output: &str) {
-        let low = self.weights(format!("{output}_low"), &[], &[0.0]);
-        let high = self.weights(format!("{output}_high"), &[], &[6.0]);
+    fn clip6(&mut self, input: &str, output: &str) -> Result<()> {
+        let low = self.weights(format!("{output}_low"), &[], &[0.0])?;
+        let high = self.weights(format!("{output}_high"), &[], &[6.0])?;
         self.node("Clip", &[input, &low, &high], output, vec![]);
+        Ok(())
     }
 
     fn unary(&mut self, call: &Call, op: &str) -> Result<()> {
@@ -88,7 +89,7 @@ impl Converter<'_> {
 
     fn relu6(&mut self, call: &Call) -> Result<()> {
         let input = self.value(call.input(0)?)?;
-        self.clip6(&input.name, &call.name());
+        self.clip6(&input.name, &call.name())?;
         self.made(call, input.order, 0)
     }
 
@@ -117,7 +118,7 @@ impl Converter<'_> {
                 let (dims, numbers) = self.constant(tensor, &order)?;
                 let ones = dims.iter().take_while(|&&dim| dim == 1).count();
                 let dims = &dims[ones.min(dims.len() - 1)..];
-                self.weights(format!("{}_k{tensor}", call.name()), dims, &numbers)
+                self.weights(format!("{}_k{tensor}", call.name()), dims, &numbers)?
             } else {
                 let rank = self.shape(tensor).len();
                 let order = if rank == order.len() { order.clone() } else { plain(rank) };

@@ -18,7 +18,7 @@ const MOST_DIMENSIONS: usize = 6;
 /// Elements of one tensor: 256 MiB of `f32`.
 const MOST_ELEMENTS: usize = 64 << 20;
 /// All constants together, once they are `f32`.
-const MOST_CONSTANT_BYTES: usize = 256 << 20;
+pub const MOST_CONSTANT_BYTES: usize = 256 << 20;
 
 /// A network: operators in the order of execution.
 pub struct Network<'a> {

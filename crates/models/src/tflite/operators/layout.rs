@@ -20,7 +20,7 @@ impl Converter<'_> {
                 // A constant has one item; ONNX does not repeat it for a batch.
                 self.any_batch = false;
                 let (dims, numbers) = self.constant(tensor, &order)?;
-                self.weights(format!("{}_k{tensor}", call.name()), &dims, &numbers)
+                self.weights(format!("{}_k{tensor}", call.name()), &dims, &numbers)?
             } else {
                 self.in_order(tensor, &order)?
             });

@@ -31,14 +31,14 @@ impl Converter<'_> {
         }
         let window = self.window(call, [height, width], stride_fields, Some(dilation_fields))?;
         let (dims, numbers) = self.constant(weights, &order)?;
-        let weights = self.weights(format!("{}_w", call.name()), &dims, &numbers);
+        let weights = self.weights(format!("{}_w", call.name()), &dims, &numbers)?;
         let mut inputs = vec![self.in_order(input, &CHANNELS_FIRST)?, weights];
         if let Some(bias) = call.optional_input(2) {
             let numbers = self.floats(bias)?;
             if numbers.len() != outputs {
                 return Err(TfliteError::damaged("a convolution whose bias does not fit"));
             }
-            inputs.push(self.weights(format!("{}_b", call.name()), &[outputs], &numbers));
+            inputs.push(self.weights(format!("{}_b", call.name()), &[outputs], &numbers)?);
         }
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let mut attributes = window;
