@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use mien_capture::SourceInfo;
 
 use crate::offline::Report;
@@ -16,12 +16,14 @@ pub(crate) fn progress_bar(info: &SourceInfo, limit: u64) -> ProgressBar {
     }
     let frames = info.frame_count.unwrap_or(u64::MAX).min(limit);
     let (bar, template) = match frames {
-        u64::MAX => (ProgressBar::no_length(), "{spinner} {msg}  {pos} frames  {per_sec:>10}  {elapsed}"),
-        _ => {
-            (ProgressBar::new(frames), "{msg}  {wide_bar:.cyan/238}  {pos}/{len}  {per_sec:>10}  {eta} left")
-        }
+        u64::MAX => (ProgressBar::no_length(), "{spinner} {msg}  {pos} frames  {rate:>12}  {elapsed}"),
+        _ => (ProgressBar::new(frames), "{msg}  {wide_bar:.cyan/238}  {pos}/{len}  {rate:>12}  {eta} left"),
     };
-    bar.set_style(ProgressStyle::with_template(template).expect("the template is sound"));
+    let style = ProgressStyle::with_template(template).expect("the template is sound");
+    bar.set_style(style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        let _ = write!(out, "{:.1} frames/s", state.per_sec());
+    }));
     bar.set_message(info.name.clone());
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

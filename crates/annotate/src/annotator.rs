@@ -7,6 +7,8 @@ use crate::text::Type;
 
 /// The app's accent colour.
 const ACCENT: Color = [0x2F, 0xA8, 0x9B];
+/// For the mesh: seen on dark and on light skin.
+const MESH: Color = [0x55, 0xCC, 0xBE];
 /// The accent, lightened for thin lines on skin.
 const CONTOUR: Color = [0x6F, 0xE3, 0xD4];
 const IRIS: Color = [0xFF, 0xFF, 0xFF];
@@ -95,7 +97,7 @@ impl Annotator {
         if self.overlays.mesh {
             // 1,322 edges on a small face would hide it: the mesh fades out towards 40 pixels.
             let share = ((size - 40.0) / 120.0).clamp(0.0, 1.0) * 0.40 + 0.04;
-            self.edges(canvas, face, &[&topology::TESSELLATION], (stroke * 0.6).max(0.75), ACCENT, share);
+            self.edges(canvas, face, &[&topology::TESSELLATION], (stroke * 0.6).max(0.75), MESH, share);
         }
         if self.overlays.contours {
             self.edges(canvas, face, &CONTOURS, stroke * 1.2, CONTOUR, 0.85);
