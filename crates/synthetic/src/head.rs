@@ -262,7 +262,7 @@ fn mouth_color(camera: Vector, gap: Vector) -> [u8; 3] {
     }
     let [x, y, _] = reach(3.0);
     let tongue = 1.0 - ((x / 1.9).powi(2) + ((y + 6.6) / 1.0).powi(2)).min(1.0);
-    bytes(lerp([0.13, 0.05, 0.05], [0.50, 0.22, 0.22], tongue), 1.0)
+    bytes(lerp([0.13, 0.05, 0.05], [0.42, 0.17, 0.17], tongue), 1.0)
 }
 
 /// The pose as `mien_face` writes it.
