@@ -67,7 +67,7 @@ impl Plan {
     pub(crate) fn new(max_faces: usize) -> Self {
         Self {
             candidates: Vec::with_capacity(max_faces),
-            detections: Vec::with_capacity(MOST_DETECTIONS),
+            detections: Vec::with_capacity(8 * MOST_DETECTIONS),
             regions: Vec::with_capacity(MOST_DETECTIONS),
             slot_of_detection: Vec::with_capacity(MOST_DETECTIONS),
             not_finite: 0,
@@ -88,14 +88,11 @@ impl Plan {
         frame: &FrameView<'_>,
     ) {
         self.detections.clear();
-        for detection in detections {
-            let region = region_of(detection);
-            if self.detections.len() < MOST_DETECTIONS && region.is_usable(frame.width(), frame.height()) {
-                self.detections.push((*detection, region));
-            }
-        }
+        let regions = detections.iter().map(|detection| (*detection, region_of(detection)));
+        self.detections.extend(regions.filter(|(_, region)| region.is_usable(frame.width(), frame.height())));
         let rank = |(detection, region): &(Detection, Region)| detection.score * region.size;
         self.detections.sort_unstable_by(|a, b| rank(b).total_cmp(&rank(a)));
+        self.detections.truncate(MOST_DETECTIONS);
     }
 
     /// Gives the detections to the faces in view, and makes newcomers of the rest as far as

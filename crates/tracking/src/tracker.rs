@@ -202,9 +202,7 @@ impl Tracker {
             let reach = (GATE_DISTANCE + GATE_GROWTH * absence).min(WIDEST_GATE);
             let unlike = GATE_APPEARANCE + GATE_APPEARANCE_HIDDEN * (-absence).exp();
             let (distance, log_size) = track.motion.deviation(region, nanos);
-            distance < reach
-                && log_size < GATE_LOG_SIZE
-                && track.appearance.distance(appearance) < unlike
+            distance < reach && log_size < GATE_LOG_SIZE && track.appearance.distance(appearance) < unlike
         };
         let surprise = |slot: &usize| self.tracks[*slot].surprise(region, appearance, nanos);
         self.slots_that_are(TrackState::Lost).filter(fits).min_by(|a, b| surprise(a).total_cmp(&surprise(b)))
@@ -291,3 +289,6 @@ fn take_cheapest(pairs: &mut Vec<(f32, usize, usize)>, mut take: impl FnMut(usiz
         pairs.retain(|pair| pair.1 != slot && pair.2 != index);
     }
 }
+
+#[cfg(test)]
+mod tests;

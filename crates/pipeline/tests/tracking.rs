@@ -1,0 +1,173 @@
+//! The order of things, on networks that know the truth.
+
+mod fakes;
+
+use fakes::{FakeFace, engines, lock, picture, pipeline, true_landmarks, view, world};
+use mien_face::FrameFaces;
+use mien_pipeline::{Pipeline, PipelineSettings, RegionSource};
+
+const FRAME: i64 = 33_333_333;
+
+fn at(x: f32, y: f32) -> FakeFace {
+    FakeFace { x, y, half: 20.0 }
+}
+
+fn ids(result: &FrameFaces) -> Vec<u32> {
+    result.faces().iter().map(|face| face.track_id).collect()
+}
+
+/// Processes frames `from..to`, and returns the ids of the last.
+fn run(pipeline: &mut Pipeline, from: i64, to: i64) -> Vec<u32> {
+    let pixels = picture();
+    let mut last = Vec::new();
+    for frame in from..to {
+        last = ids(pipeline.process(view(&pixels), frame as u64, frame * FRAME).unwrap());
+    }
+    last
+}
+
+#[test]
+fn the_first_frame_is_measured_as_well_as_the_rest() {
+    let face = at(120.0, 100.0);
+    let world = world(&[face]);
+    let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+    let pixels = picture();
+    for frame in 0..3 {
+        let result = pipeline.process(view(&pixels), frame, frame as i64 * FRAME).unwrap();
+        assert_eq!((result.frame_index, result.face_count), (frame, 1));
+        assert_eq!((result.frame_width, result.frame_height), (256, 256));
+        let found = &result.faces()[0];
+        for (a, b) in found.measured.landmarks.iter().zip(true_landmarks(&face)) {
+            assert!((a[0] - b[0]).abs() < 0.2 && (a[1] - b[1]).abs() < 0.2, "{a:?} {b:?}");
+        }
+        assert_eq!(found.track_id, 1);
+        assert!(found.presence > 0.99 && (found.score - 0.99).abs() < 1e-5);
+        assert!(found.measured.pose.rotation_deg.iter().all(|angle| angle.abs() < 4.0));
+        assert!((found.measured.blendshapes[1] - 0.12).abs() < 0.001);
+        assert_eq!(found.detection_age_frames, frame as u32);
+        assert_eq!(result.detector_ran, u32::from(frame == 0));
+    }
+    // The detected face was read twice, the followed one once a frame.
+    assert_eq!(lock(&world).landmark_items, 4);
+}
+
+#[test]
+fn the_detector_runs_every_few_frames_and_at_once_when_a_face_is_lost() {
+    let world = world(&[at(60.0, 100.0), at(180.0, 100.0)]);
+    let settings = PipelineSettings { detect_every: 5, ..PipelineSettings::default() };
+    let mut pipeline = pipeline(&world, settings).unwrap();
+    assert_eq!(run(&mut pipeline, 0, 11), [1, 2]);
+    assert_eq!(lock(&world).detector_runs, 3, "frames 0, 5 and 10");
+    // The second face jumps out of its region between two detections, and is found in the same frame.
+    lock(&world).faces[1].y = 125.0;
+    assert_eq!(run(&mut pipeline, 11, 12), [1, 2]);
+    assert_eq!(lock(&world).detector_runs, 4);
+    // It vanishes: the detector looks at once and for some frames on, then goes back to its pace.
+    lock(&world).faces.truncate(1);
+    assert_eq!(run(&mut pipeline, 12, 13), [1]);
+    assert_eq!(lock(&world).detector_runs, 5);
+    assert_eq!(run(&mut pipeline, 13, 18), [1]);
+    assert_eq!(lock(&world).detector_runs, 10);
+    run(&mut pipeline, 18, 23);
+    assert_eq!(lock(&world).detector_runs, 11);
+}
+
+#[test]
+fn a_face_that_comes_back_soon_is_the_same_and_later_a_new_one() {
+    let world = world(&[at(100.0, 100.0)]);
+    let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+    assert_eq!(run(&mut pipeline, 0, 10), [1]);
+    let face = lock(&world).faces.pop().unwrap();
+    assert!(run(&mut pipeline, 10, 30).is_empty());
+    lock(&world).faces.push(face);
+    assert_eq!(run(&mut pipeline, 30, 40), [1]);
+    lock(&world).faces.clear();
+    assert!(run(&mut pipeline, 40, 140).is_empty());
+    lock(&world).faces.push(face);
+    assert_eq!(run(&mut pipeline, 140, 150), [2]);
+    pipeline.reset();
+    assert!(pipeline.last().faces().is_empty());
+    assert_eq!(run(&mut pipeline, 0, 2), [3], "ids are never used again");
+}
+
+#[test]
+fn faces_are_followed_between_detections() {
+    let world = world(&[at(60.0, 100.0)]);
+    let settings = PipelineSettings { detect_every: 1000, ..PipelineSettings::default() };
+    let mut pipeline = pipeline(&world, settings).unwrap();
+    for frame in 0..40 {
+        lock(&world).faces[0].x = 60.0 + 3.0 * frame as f32;
+        assert_eq!(run(&mut pipeline, frame, frame + 1), [1]);
+        let [x, _] = pipeline.last().faces()[0].bounds.center();
+        assert!((x - 60.0 - 3.0 * frame as f32).abs() < 1.0);
+    }
+    assert_eq!(lock(&world).detector_runs, 1);
+}
+
+#[test]
+fn what_the_detector_never_confirms_is_given_up() {
+    let world = world(&[at(100.0, 100.0)]);
+    let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+    run(&mut pipeline, 0, 6);
+    lock(&world).detector_blind = true;
+    assert_eq!(run(&mut pipeline, 6, 50), [1], "a hand before the face may hide it for a while");
+    assert!(run(&mut pipeline, 50, 80).is_empty());
+}
+
+#[test]
+fn of_a_hundred_faces_the_largest_are_taken() {
+    let mut faces: Vec<_> = (0..100)
+        .map(|i| FakeFace { x: 12.0 + 25.0 * (i % 10) as f32, y: 12.0 + 25.0 * (i / 10) as f32, half: 8.0 })
+        .collect();
+    for big in [33, 37, 66] {
+        faces[big].half = 11.0;
+    }
+    let world = world(&faces);
+    let mut pipeline =
+        pipeline(&world, PipelineSettings { max_faces: 3, ..PipelineSettings::default() }).unwrap();
+    assert_eq!(run(&mut pipeline, 0, 12), [1, 2, 3]);
+    let mut widths: Vec<f32> = pipeline.last().faces().iter().map(|face| face.keypoints[2][0]).collect();
+    widths.sort_by(f32::total_cmp);
+    for (found, expected) in widths.iter().zip([87.0, 162.0, 187.0]) {
+        assert!((found - expected).abs() < 1.0, "{widths:?}");
+    }
+    let mut ten =
+        Pipeline::new(engines(&world, 3), PipelineSettings { max_faces: 10, ..PipelineSettings::default() })
+            .unwrap();
+    assert_eq!(run(&mut ten, 0, 12).len(), 10);
+    assert!(ten.last().faces[9].track_id == 10 && lock(&world).landmark_runs > 0);
+}
+
+#[test]
+fn regions_from_the_detector_are_read_once_a_frame() {
+    let world = world(&[at(100.0, 100.0), at(180.0, 150.0)]);
+    let settings = PipelineSettings {
+        detect_every: 1,
+        region_source: RegionSource::Detector,
+        smoothing: None,
+        ..PipelineSettings::default()
+    };
+    let mut pipeline = pipeline(&world, settings).unwrap();
+    assert_eq!(run(&mut pipeline, 0, 10), [1, 2]);
+    let (items, runs) = {
+        let world = lock(&world);
+        (world.landmark_items, world.detector_runs)
+    };
+    assert_eq!((items, runs), (20, 10));
+    let face = &pipeline.last().faces()[0];
+    assert_eq!(face.measured, face.smoothed);
+    lock(&world).detector_blind = true;
+    assert!(run(&mut pipeline, 10, 11).is_empty());
+}
+
+#[test]
+fn places_after_the_last_face_are_zero() {
+    let world = world(&[at(60.0, 100.0), at(180.0, 100.0)]);
+    let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+    run(&mut pipeline, 0, 3);
+    lock(&world).faces.remove(0);
+    assert_eq!(run(&mut pipeline, 3, 4), [2]);
+    let last = pipeline.last();
+    assert!(last.faces[1..].iter().all(|face| bytemuck::bytes_of(face).iter().all(|&byte| byte == 0)));
+    assert!(pipeline.timings().total_nanos > 0);
+}
