@@ -2,9 +2,9 @@
 
 use mien_clock::seconds;
 use mien_face::{Face, FaceState, FrameFaces};
+use mien_geometry::{quaternion_from_rotation, rotation_from_euler_deg};
 use mien_xdf::StreamDescription;
 
-use crate::rotation::quaternion;
 use crate::{CameraDescription, FrameRows, Slots, StreamKind, StreamSettings, TimingMonitor, camera_streams};
 
 /// Longest time between two frames that is no gap.
@@ -173,7 +173,7 @@ fn push_state(rows: &mut FrameRows, stream: usize, kind: StreamKind, face: Optio
         StreamKind::Blendshapes => rows.push_floats(stream, state.blendshapes),
         StreamKind::Pose => {
             let position = state.pose.translation_cm.map(|cm| cm / 100.0);
-            let orientation = quaternion(state.pose.rotation_deg);
+            let orientation = quaternion_from_rotation(&rotation_from_euler_deg(state.pose.rotation_deg));
             let [pitch, yaw, roll] = state.pose.rotation_deg;
             let rest = [pitch, yaw, roll, face.presence];
             rows.push_floats(stream, position.into_iter().chain(orientation).chain(rest));

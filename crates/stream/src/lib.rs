@@ -26,7 +26,6 @@ mod camera;
 mod describe;
 mod encode;
 mod publish;
-mod rotation;
 mod rows;
 mod slots;
 mod timing;

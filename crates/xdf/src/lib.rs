@@ -62,6 +62,12 @@ pub enum XdfError {
         /// What does not hold.
         what: &'static str,
     },
+    /// The file is being written.
+    #[error("{path} is being recorded: stop the recording first")]
+    Busy {
+        /// The file.
+        path: String,
+    },
     /// A row does not fit the stream it was written to.
     #[error("stream `{stream}` carries {expected}, but was given {found}")]
     WrongRow {

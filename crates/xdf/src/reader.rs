@@ -146,6 +146,12 @@ impl<R: Read> Reader<R> {
         Ok(Self { chunks: ChunkReader::new(input, MAGIC.len() as u64), decoder: Decoder::default() })
     }
 
+    /// Bytes read so far.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.chunks.position
+    }
+
     /// The next event; `None` at the end of the file.
     ///
     /// # Errors

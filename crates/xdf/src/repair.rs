@@ -1,6 +1,6 @@
 //! Making a broken file whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,9 @@ pub struct Repair {
 /// it may be interrupted anywhere.
 ///
 /// # Errors
-/// When the file cannot be read or written, or never was an XDF file.
+/// When the file cannot be read or written, is being recorded, or never was an XDF file.
 pub fn repair(path: &Path) -> Result<Repair, XdfError> {
+    refuse_while_recorded(path)?;
     let mut report = check(path)?;
     let mut done = Repair::default();
     if report.is_sound() {
@@ -53,6 +54,16 @@ pub fn repair(path: &Path) -> Result<Repair, XdfError> {
     let mut sink = FileSink::reopen(path, length)?;
     write_missing(&mut sink, &report, &mut done).map_err(XdfError::io("cannot repair", path))?;
     Ok(done)
+}
+
+/// A writer holds a lock for as long as it lives.
+fn refuse_while_recorded(path: &Path) -> Result<(), XdfError> {
+    let file = File::open(path).map_err(XdfError::io("cannot open", path))?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(XdfError::Busy { path: path.display().to_string() }),
+        // No locks here: as without them.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
 }
 
 fn write_missing(sink: &mut FileSink, report: &Report, done: &mut Repair) -> io::Result<()> {

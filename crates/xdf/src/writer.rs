@@ -46,12 +46,15 @@ pub struct FileSink {
 }
 
 impl FileSink {
-    /// Makes a new file; one that exists is never touched.
+    /// Makes a new file; one that exists is never touched. While it is written it is locked, so that
+    /// nobody repairs it meanwhile.
     ///
     /// # Errors
     /// When the file exists or cannot be made.
     pub fn create(path: &Path) -> Result<Self, XdfError> {
         let file = File::create_new(path).map_err(XdfError::io("cannot create", path))?;
+        // Some network file systems have no locks; there the recording goes without.
+        let _ = file.try_lock();
         Ok(Self { file, path: path.to_owned(), length: 0 })
     }
 
@@ -59,6 +62,7 @@ impl FileSink {
     pub(crate) fn reopen(path: &Path, length: u64) -> Result<Self, XdfError> {
         let open = || -> io::Result<File> {
             let mut file = File::options().write(true).open(path)?;
+            let _ = file.try_lock();
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;
             Ok(file)

@@ -3,13 +3,14 @@
 use std::fs;
 
 use crate::support::{compare_with_pyxdf, small_recording};
-use mien_xdf::{XdfError, check, repair};
+use mien_xdf::{FileSink, FlushPolicy, Writer, XdfError, check, repair};
 use serde_json::json;
 
 #[test]
 fn a_recording_cut_at_every_byte_keeps_every_whole_chunk() {
     let recording = small_recording(2);
-    let folder = tempfile::tempdir().unwrap();
+    // In memory where possible: each repair waits for the disk.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let mut cases = Vec::new();
     for cut in 0..=recording.bytes.len() {
         let file = folder.path().join(format!("cut-{cut:05}.xdf"));
@@ -66,6 +67,17 @@ fn zeros_after_a_power_cut_are_taken_off() {
     fs::write(&file, &bytes).unwrap();
     assert_eq!(repair(&file).unwrap().removed_bytes, 4096);
     assert_eq!(fs::read(&file).unwrap(), recording.bytes);
+}
+
+#[test]
+fn a_file_that_is_being_recorded_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.xdf");
+    let sink = FileSink::create(&file).unwrap();
+    let writer = Writer::new(sink, &[], FlushPolicy::default(), 0.0).unwrap();
+    assert!(matches!(repair(&file), Err(XdfError::Busy { .. })));
+    writer.finish().unwrap();
+    assert_eq!(repair(&file).unwrap(), Default::default());
 }
 
 #[test]

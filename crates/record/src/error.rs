@@ -1,0 +1,103 @@
+//! What can go wrong with a session.
+
+use std::path::{Path, PathBuf};
+
+/// A session that cannot be recorded, checked or exported.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A name that does not belong into file names.
+    #[error(
+        "the {what} `{name}` cannot be part of file names: use 1 to 64 of the characters A–Z a–z 0–9 _ -"
+    )]
+    Name {
+        /// What is named: `subject`, `session`, `task`, `camera`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// Two cameras of one name.
+    #[error("two cameras are called `{name}`: give each its own name")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// A file or folder that the system refuses.
+    #[error("cannot {action} {}: {source}; {remedy}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+        /// What helps.
+        remedy: &'static str,
+    },
+    /// Not enough room to begin.
+    #[error(
+        "only {free_mb} MB are free where {} lies, and recording stops at {stop_mb} MB: free some space or \
+         choose another folder",
+        path.display()
+    )]
+    DiskFull {
+        /// The folder.
+        path: PathBuf,
+        /// What is free, in 10⁶ bytes.
+        free_mb: u64,
+        /// The limit, in 10⁶ bytes.
+        stop_mb: u64,
+    },
+    /// A folder that holds no session.
+    #[error("{} is no session: it holds no session.toml", path.display())]
+    NoSession {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A `session.toml` that makes no sense.
+    #[error("{} cannot be understood: {reason}", path.display())]
+    SessionFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The data file.
+    #[error(transparent)]
+    Xdf(#[from] mien_xdf::XdfError),
+    /// A video.
+    #[error(transparent)]
+    Video(#[from] mien_ffmpeg::FfmpegError),
+    /// A table.
+    #[error(transparent)]
+    Table(#[from] mien_tables::TableError),
+    /// An export that has nowhere to go.
+    #[error("{} exists already: choose another folder with --out, or remove it", path.display())]
+    ExportExists {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A session whose data lacks what the export needs.
+    #[error("{} has no {missing}: {remedy}", path.display())]
+    NothingToExport {
+        /// The data file.
+        path: PathBuf,
+        /// What is missing.
+        missing: &'static str,
+        /// What helps.
+        remedy: &'static str,
+    },
+}
+
+impl RecordError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| {
+            let remedy = match source.kind() {
+                std::io::ErrorKind::StorageFull => "free some space",
+                std::io::ErrorKind::NotFound => "check that the folder exists",
+                _ => "check the folder's permissions",
+            };
+            Self::Io { action, path, source, remedy }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! OpenFace's columns.
+
+use std::path::{Path, PathBuf};
+
+use mien_face::{FaceBox, FaceState, FrameFaces, MAX_FACES};
+use mien_geometry::rotation_from_euler_deg;
+use mien_tables::{TableFormat, TableWriter};
+
+use super::Source;
+use super::frames::{FrameRecord, Frames, Item};
+use super::layout::Kind;
+use crate::RecordError;
+
+/// Writes one CSV file for each camera, the one that `mien track` writes.
+pub(super) fn export(
+    source: &Source<'_>,
+    out: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Vec<PathBuf>, RecordError> {
+    let mut frames = Frames::open(source)?;
+    let files: Vec<PathBuf> =
+        frames.cameras().iter().map(|camera| out.join(format!("{}.csv", camera.name))).collect();
+    let mut tables = files
+        .iter()
+        .map(|path| TableWriter::create(path, TableFormat::Csv, false))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut faces = FrameFaces::boxed();
+    while let Some(item) = frames.next()? {
+        if let Item::Frame(record) = item {
+            fill(&mut faces, &record);
+            tables[record.camera].write(&faces)?;
+        }
+        let (done, size) = frames.progress();
+        progress(done, size);
+    }
+    for table in tables {
+        table.finish()?;
+    }
+    Ok(files)
+}
+
+/// Makes of a frame's rows the faces that they came from.
+fn fill(faces: &mut FrameFaces, record: &FrameRecord) {
+    faces.frame_index = record.frame[0] as u64;
+    faces.capture_nanos = (record.timestamp * 1e9).round() as i64;
+    faces.face_count = 0;
+    for slot in &record.slots {
+        let Some(quality) = slot.get(&Kind::Quality).filter(|row| !row[1].is_nan()) else { continue };
+        let Some(face) = faces.faces.get_mut(faces.face_count as usize) else { break };
+        face.score = quality[0];
+        face.presence = quality[1];
+        face.track_id = quality[4] as u32;
+        face.detection_age_frames = quality[5] as u32;
+        face.bounds = FaceBox { x1: quality[6], y1: quality[7], x2: quality[8], y2: quality[9] };
+        fill_state(&mut face.measured, slot, [Kind::Landmarks, Kind::Blendshapes, Kind::Pose]);
+        let filtered = [Kind::LandmarksFiltered, Kind::BlendshapesFiltered, Kind::PoseFiltered];
+        face.smoothed = face.measured;
+        fill_state(&mut face.smoothed, slot, filtered);
+        faces.face_count += 1;
+    }
+    debug_assert!(faces.face_count as usize <= MAX_FACES);
+}
+
+/// Takes over what the slot has.
+fn fill_state(
+    state: &mut FaceState,
+    slot: &std::collections::BTreeMap<Kind, Vec<f32>>,
+    [landmarks, blendshapes, pose]: [Kind; 3],
+) {
+    if let Some(row) = slot.get(&landmarks) {
+        for (point, values) in state.landmarks.iter_mut().zip(row.as_chunks::<3>().0) {
+            *point = *values;
+        }
+    }
+    if let Some(row) = slot.get(&blendshapes) {
+        for (coefficient, value) in state.blendshapes.iter_mut().zip(row) {
+            *coefficient = *value;
+        }
+    }
+    if let Some(row) = slot.get(&pose).filter(|row| row.len() >= 10) {
+        state.pose.translation_cm = [0, 1, 2].map(|axis| 100.0 * row[axis]);
+        state.pose.rotation_deg = [row[7], row[8], row[9]];
+        let rotation = rotation_from_euler_deg(state.pose.rotation_deg);
+        for (i, row) in rotation.iter().enumerate() {
+            state.pose.camera_from_head[4 * i..4 * i + 3].copy_from_slice(row);
+            state.pose.camera_from_head[4 * i + 3] = state.pose.translation_cm[i];
+        }
+        state.pose.camera_from_head[12..].copy_from_slice(&[0.0, 0.0, 0.0, 1.0]);
+    }
+}

@@ -1,0 +1,168 @@
+//! Everything that becomes of a frame once it is tracked: LSL and, at times, a recording.
+
+use std::sync::Arc;
+
+use mien_clock::{monotonic_nanos, seconds};
+use mien_face::FrameFaces;
+use mien_stream::{
+    CameraDescription, CameraEncoder, Publisher, PublisherStatus, StreamError, StreamSettings, marker_stream,
+};
+
+use crate::session::{CameraPlan, gap_marker};
+use crate::session_file::{CameraRecord, ModelRecord};
+use crate::{RecordError, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
+
+/// Streams and records the results of a set of cameras.
+///
+/// What is recorded is what is streamed: both get the same rows.
+#[derive(Debug)]
+pub struct Outputs {
+    settings: StreamSettings,
+    encoders: Vec<CameraEncoder>,
+    publisher: Result<Publisher, Option<StreamError>>,
+    recorder: Option<SessionRecorder>,
+}
+
+impl Outputs {
+    /// Sets up the cameras; with `publish`, opens their LSL outlets. Without liblsl all else works:
+    /// see [`stream_problem`](Self::stream_problem).
+    #[must_use]
+    pub fn new(cameras: Vec<CameraDescription>, settings: StreamSettings, publish: bool) -> Self {
+        let encoders: Vec<_> =
+            cameras.into_iter().map(|camera| CameraEncoder::new(camera, settings.clone())).collect();
+        let publisher = if publish {
+            let streams = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
+            Publisher::start(marker_stream(&settings), streams).map_err(Some)
+        } else {
+            Err(None)
+        };
+        Self { settings, encoders, publisher, recorder: None }
+    }
+
+    /// The cameras.
+    #[must_use]
+    pub fn encoders(&self) -> &[CameraEncoder] {
+        &self.encoders
+    }
+
+    /// One camera, to place faces into slots.
+    pub fn encoder(&mut self, camera: usize) -> Option<&mut CameraEncoder> {
+        self.encoders.get_mut(camera)
+    }
+
+    /// Takes the result of a frame of camera number `camera`: streams it, records it.
+    pub fn push(&mut self, camera: usize, frame: &FrameFaces) {
+        let Some(encoder) = self.encoders.get_mut(camera) else { return };
+        let Some(rows) = encoder.encode(frame, monotonic_nanos()) else { return };
+        let rows = Arc::new(rows);
+        if let Some(gap) = encoder.take_gap() {
+            let text = gap_marker(&encoder.camera().name, &gap);
+            if let Ok(publisher) = &self.publisher {
+                publisher.marker(gap.to, text);
+            }
+            if let Some(recorder) = &mut self.recorder {
+                recorder.gap(camera, &gap);
+            }
+        }
+        if let Ok(publisher) = &self.publisher {
+            publisher.push(camera, Arc::clone(&rows));
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.push(camera, rows);
+        }
+    }
+
+    /// Sets a marker, now.
+    pub fn marker(&self, text: &str) {
+        let now = seconds(monotonic_nanos());
+        if let Ok(publisher) = &self.publisher {
+            publisher.marker(now, text);
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.marker(now, text);
+        }
+    }
+
+    /// What streaming has done so far; `None` where nothing is streamed.
+    #[must_use]
+    pub fn stream_status(&self) -> Option<PublisherStatus> {
+        self.publisher.as_ref().ok().map(Publisher::status)
+    }
+
+    /// Why nothing is streamed, where it should be; says what to install.
+    #[must_use]
+    pub fn stream_problem(&self) -> Option<&StreamError> {
+        self.publisher.as_ref().err().and_then(Option::as_ref)
+    }
+
+    /// What a plan has to say of the cameras: their streams with the timing measured so far.
+    /// `rates_hz` are their nominal frames per second.
+    #[must_use]
+    pub fn camera_plans(&self, rates_hz: &[f64], vertical_fov_deg: f32) -> Vec<CameraPlan> {
+        let rates = rates_hz.iter().copied().chain(std::iter::repeat(30.0));
+        self.encoders
+            .iter()
+            .zip(rates)
+            .map(|(encoder, rate_hz)| CameraPlan {
+                record: camera_record(encoder.camera(), rate_hz, vertical_fov_deg),
+                streams: encoder.measured_streams(),
+            })
+            .collect()
+    }
+
+    /// The stream of markers.
+    #[must_use]
+    pub fn markers(&self) -> mien_stream::StreamDescription {
+        marker_stream(&self.settings)
+    }
+
+    /// Begins a recording; the plan's cameras come from [`camera_plans`](Self::camera_plans). The
+    /// result's [`videos`](SessionRecorder::videos) are for the workers.
+    ///
+    /// # Errors
+    /// When it cannot begin; streaming goes on.
+    pub fn start_recording(&mut self, plan: SessionPlan) -> Result<&SessionRecorder, RecordError> {
+        self.stop_recording()?;
+        let recorder = self.recorder.insert(SessionRecorder::start(plan)?);
+        recorder.marker(seconds(monotonic_nanos()), "mien recording started");
+        Ok(recorder)
+    }
+
+    /// The recording that runs.
+    #[must_use]
+    pub fn recording(&self) -> Option<&SessionRecorder> {
+        self.recorder.as_ref()
+    }
+
+    /// How the recording stands, if there is one.
+    #[must_use]
+    pub fn record_status(&self) -> Option<RecordStatus> {
+        self.recorder.as_ref().map(SessionRecorder::status)
+    }
+
+    /// Ends the recording, if there is one; streaming goes on.
+    ///
+    /// # Errors
+    /// When `session.toml` cannot be written.
+    pub fn stop_recording(&mut self) -> Result<Option<SessionSummary>, RecordError> {
+        let Some(recorder) = self.recorder.take() else { return Ok(None) };
+        recorder.marker(seconds(monotonic_nanos()), "mien recording stopped");
+        recorder.stop().map(Some)
+    }
+}
+
+fn camera_record(camera: &CameraDescription, rate_hz: f64, vertical_fov_deg: f32) -> CameraRecord {
+    let models = camera.models.iter().map(|model| ModelRecord {
+        role: model.role.clone(),
+        name: model.name.clone(),
+        sha256: model.sha256.clone(),
+    });
+    CameraRecord {
+        name: camera.name.clone(),
+        source: camera.source.clone(),
+        rate_hz,
+        engine: camera.engine.clone(),
+        vertical_fov_deg,
+        models: models.collect(),
+    }
+}

@@ -1,0 +1,296 @@
+//! Recording on a thread of its own.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use mien_face::{Frame, FrameFaces, PixelFormat};
+use mien_ffmpeg::{Codec, hardware_codec};
+use serde::{Deserialize, Serialize};
+
+use super::part::{Part, settings};
+use super::privacy::{CONCEALED_FORMAT, Concealer, Privacy};
+use crate::RecordError;
+
+/// Frames that may wait for the encoder: half a second at 30 fps.
+const QUEUED_FRAMES: usize = 16;
+/// Most files that are begun after ffmpeg died, before giving up.
+const MOST_RESTARTS: u32 = 3;
+
+/// How video is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VideoKind {
+    /// Small.
+    #[default]
+    H264,
+    /// Lossless.
+    Ffv1,
+    /// Not at all.
+    None,
+}
+
+impl VideoKind {
+    /// Its name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Ffv1 => "ffv1",
+            Self::None => "none",
+        }
+    }
+
+    fn codec(self, hardware: bool) -> Codec {
+        match self {
+            Self::Ffv1 => Codec::Ffv1,
+            Self::H264 | Self::None => hardware.then(hardware_codec).flatten().unwrap_or(Codec::H264Live),
+        }
+    }
+}
+
+/// Where and how a camera's video is to be recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VideoPlan {
+    /// The session's folder.
+    pub folder: PathBuf,
+    /// Name of the camera: the video is `NAME.mkv`.
+    pub camera: String,
+    /// How it is encoded.
+    pub kind: VideoKind,
+    /// Whether a hardware encoder is used where one works.
+    pub hardware: bool,
+    /// How faces appear.
+    pub privacy: Privacy,
+    /// Nominal frames per second.
+    pub rate_hz: f64,
+    /// Vertical field of view that the poses were computed with, in degrees.
+    pub vertical_fov_deg: f32,
+}
+
+/// How a video recording stands.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct VideoStatus {
+    /// The file being written; `None` before the first frame.
+    pub file: Option<PathBuf>,
+    /// The encoder, as ffmpeg calls it.
+    pub encoder: String,
+    /// Process id of the encoder.
+    pub encoder_process: Option<u32>,
+    /// Frames handed to the encoder, over all parts.
+    pub frames: u64,
+    /// Frames dropped because the encoder did not keep up.
+    pub dropped_frames: u64,
+    /// Files begun.
+    pub parts: u32,
+    /// The last thing that went wrong.
+    pub problem: Option<String>,
+    /// Whether it was given up: no more video will come.
+    pub failed: bool,
+}
+
+struct Job {
+    frame: Frame,
+    /// Only where faces are to be hidden.
+    faces: Option<Box<FrameFaces>>,
+}
+
+/// Records the frames of one camera; never blocks its caller.
+pub struct VideoRecorder {
+    jobs: Option<Sender<Job>>,
+    oldest: Receiver<Job>,
+    spare: Receiver<Job>,
+    with_faces: bool,
+    status: Arc<Mutex<VideoStatus>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl VideoRecorder {
+    /// Begins; the file is made with the first frame. Whatever goes wrong later shows in the
+    /// [`status`](Self::status).
+    ///
+    /// # Errors
+    /// When the camera's name cannot be part of a file name, or the system refuses a thread.
+    pub fn start(plan: VideoPlan) -> Result<Self, RecordError> {
+        crate::check_name("camera", &plan.camera)?;
+        let (jobs, queue) = bounded(QUEUED_FRAMES);
+        let (back, spare) = bounded(QUEUED_FRAMES + 2);
+        let oldest = queue.clone();
+        let status = Arc::new(Mutex::new(VideoStatus::default()));
+        let with_faces = plan.privacy != Privacy::Full;
+        let folder = plan.folder.clone();
+        let mut writer = Writer::new(plan, Arc::clone(&status));
+        let thread = std::thread::Builder::new()
+            .name("video".to_owned())
+            .spawn(move || {
+                for job in &queue {
+                    writer.take(&job);
+                    let _ = back.try_send(job);
+                }
+                writer.finish();
+            })
+            .map_err(RecordError::io("start a thread to record into", &folder))?;
+        Ok(Self { jobs: Some(jobs), oldest, spare, with_faces, status, thread: Some(thread) })
+    }
+
+    /// Adds a frame with what was found in it. A full queue drops its oldest frame.
+    pub fn push(&self, frame: &Frame, faces: &FrameFaces) {
+        let Some(jobs) = &self.jobs else { return };
+        let mut job = self.spare.try_recv().unwrap_or_else(|_| Job { frame: Frame::empty(), faces: None });
+        job.frame.clone_from(frame);
+        if self.with_faces {
+            **job.faces.get_or_insert_with(FrameFaces::boxed) = *faces;
+        }
+        while let Err(TrySendError::Full(refused)) = jobs.try_send(job) {
+            if self.oldest.try_recv().is_ok() {
+                self.status.lock().expect("no holder panics").dropped_frames += 1;
+            }
+            job = refused;
+        }
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> VideoStatus {
+        self.status.lock().expect("no holder panics").clone()
+    }
+
+    /// Encodes what is queued, completes the file, and says how it went.
+    #[must_use]
+    pub fn stop(mut self) -> VideoStatus {
+        self.end();
+        self.status()
+    }
+
+    fn end(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for VideoRecorder {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Lives on the recording thread.
+struct Writer {
+    plan: VideoPlan,
+    status: Arc<Mutex<VideoStatus>>,
+    codec: Option<Codec>,
+    concealer: Option<Concealer>,
+    part: Option<Part>,
+    restarts: u32,
+    tight: Frame,
+}
+
+impl Writer {
+    fn new(plan: VideoPlan, status: Arc<Mutex<VideoStatus>>) -> Self {
+        let concealer =
+            (plan.privacy != Privacy::Full).then(|| Concealer::new(plan.privacy, plan.vertical_fov_deg));
+        Self { plan, status, codec: None, concealer, part: None, restarts: 0, tight: Frame::empty() }
+    }
+
+    fn take(&mut self, job: &Job) {
+        let Ok(view) = job.frame.view() else { return };
+        match (self.concealer.take(), &job.faces) {
+            (Some(mut concealer), Some(faces)) => {
+                concealer.push(&view, faces);
+                self.write_concealed(&mut concealer, false);
+                self.concealer = Some(concealer);
+            }
+            _ => {
+                let frame = &job.frame;
+                let row_bytes = frame.format.row_bytes(frame.width);
+                if frame.stride == row_bytes
+                    && frame.pixels.len() == row_bytes * frame.format.rows(frame.height)
+                {
+                    let form = (frame.width, frame.height, frame.format);
+                    self.write(form, &frame.pixels, frame.frame_index, frame.capture_nanos);
+                } else {
+                    self.write_tight(frame);
+                }
+            }
+        }
+    }
+
+    fn write_concealed(&mut self, concealer: &mut Concealer, flush: bool) {
+        while let Some(picture) = concealer.next(flush) {
+            let form = (picture.width, picture.height, CONCEALED_FORMAT);
+            self.write(form, &picture.rgb, picture.frame_index, picture.capture_nanos);
+        }
+    }
+
+    /// Writes a frame whose rows have something behind them.
+    fn write_tight(&mut self, frame: &Frame) {
+        let mut tight = std::mem::replace(&mut self.tight, Frame::empty());
+        tight.reshape(frame.width, frame.height, frame.format);
+        for (to, from) in tight.pixels.chunks_exact_mut(tight.stride).zip(frame.pixels.chunks(frame.stride)) {
+            to.copy_from_slice(&from[..to.len()]);
+        }
+        let form = (frame.width, frame.height, frame.format);
+        self.write(form, &tight.pixels, frame.frame_index, frame.capture_nanos);
+        self.tight = tight;
+    }
+
+    fn write(&mut self, form: (u32, u32, PixelFormat), pixels: &[u8], frame_index: u64, capture_nanos: i64) {
+        if self.status.lock().expect("no holder panics").failed {
+            return;
+        }
+        if self.part.as_ref().is_some_and(|part| !part.takes(form.0, form.1, form.2)) {
+            self.close_part();
+        }
+        let added = match self.part.as_mut() {
+            Some(part) => part.add(pixels, frame_index, capture_nanos),
+            None => self.begin_part(form).and_then(|part| part.add(pixels, frame_index, capture_nanos)),
+        };
+        match added {
+            Ok(()) => self.status.lock().expect("no holder panics").frames += 1,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn begin_part(&mut self, form: (u32, u32, PixelFormat)) -> Result<&mut Part, RecordError> {
+        let plan = &self.plan;
+        let codec = self.codec.get_or_insert_with(|| plan.kind.codec(plan.hardware)).clone();
+        let encoder = codec.name();
+        let part = Part::create(&plan.folder, &plan.camera, settings(form, plan.rate_hz, codec))?;
+        let mut status = self.status.lock().expect("no holder panics");
+        status.file = Some(part.path().to_owned());
+        status.encoder = encoder.to_owned();
+        status.encoder_process = Some(part.process_id());
+        status.parts += 1;
+        drop(status);
+        Ok(self.part.insert(part))
+    }
+
+    /// Notes what went wrong; the next frame begins a new part, unless it has gone wrong too often.
+    fn fail(&mut self, error: &RecordError) {
+        self.part = None;
+        self.restarts += 1;
+        let mut status = self.status.lock().expect("no holder panics");
+        status.problem = Some(error.to_string());
+        status.encoder_process = None;
+        status.failed = self.restarts > MOST_RESTARTS;
+    }
+
+    fn close_part(&mut self) {
+        if let Some(part) = self.part.take()
+            && let Err(error) = part.finish()
+        {
+            self.status.lock().expect("no holder panics").problem = Some(error.to_string());
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(mut concealer) = self.concealer.take() {
+            self.write_concealed(&mut concealer, true);
+        }
+        self.close_part();
+        self.status.lock().expect("no holder panics").encoder_process = None;
+    }
+}
