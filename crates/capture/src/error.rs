@@ -50,6 +50,22 @@ pub enum SourceError {
     /// A video that cannot be read.
     #[error(transparent)]
     Video(#[from] FfmpegError),
+    /// A camera that cannot be opened, or is gone.
+    #[error("camera {camera}: {reason}")]
+    Camera {
+        /// Its id, or its address without a password.
+        camera: String,
+        /// What happened, and the remedy.
+        reason: String,
+    },
+    /// A frame of a camera that arrived damaged.
+    #[error("camera {camera}: a frame is damaged ({reason})")]
+    DamagedFrame {
+        /// Its id.
+        camera: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A word that names no source.
     #[error("`{spec}`: {reason}")]
     Spec {
@@ -64,6 +80,6 @@ impl SourceError {
     /// Whether the source can go on with its next picture: one bad image does not end a folder.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
-        matches!(self, Self::Image { .. } | Self::Empty { .. } | Self::Unreadable { .. })
+        matches!(self, Self::Image { .. } | Self::Empty { .. } | Self::Unreadable { .. } | Self::DamagedFrame { .. })
     }
 }

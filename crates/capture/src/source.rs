@@ -41,6 +41,10 @@ pub enum SourceKind {
     Images,
     /// The synthetic camera.
     Synthetic,
+    /// A camera at this machine.
+    Usb,
+    /// A camera or stream in the network.
+    Network,
 }
 
 /// What a source says about itself.

@@ -54,7 +54,7 @@ impl Faults {
 /// Everything that is wrong with the values.
 pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     let mut faults = Faults::default();
-    faults.range("engine.threads", config.engine.threads, 1, 256);
+    faults.range("engine.threads", config.engine.threads, 0, 256);
 
     let detection = &config.detection;
     faults.range("detection.max_faces", detection.max_faces, 1, 10);

@@ -166,13 +166,13 @@ pub struct EngineSection {
     pub kind: EngineKind,
     /// Precision on the GPU.
     pub precision: PrecisionKind,
-    /// Threads of the CPU engine for each camera.
+    /// Threads of the CPU engine for each camera; 0 shares the processor out among the cameras.
     pub threads: usize,
 }
 
 impl Default for EngineSection {
     fn default() -> Self {
-        Self { kind: EngineKind::Auto, precision: PrecisionKind::Fp16, threads: 1 }
+        Self { kind: EngineKind::Auto, precision: PrecisionKind::Fp16, threads: 0 }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use mien_config::{Camera, CameraFormat, Config, ConfigError, EngineKind, TEMPLATE, init, load, parse, print};
+use mien_config::{
+    Camera, CameraFormat, Config, ConfigError, EngineKind, TEMPLATE, init, load, parse, print,
+};
 
 fn good(text: &str) -> Config {
     parse(text, Path::new("f.toml")).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -20,7 +22,8 @@ fn the_template_says_what_holds_without_it() {
     // And it mentions every key there is: what is commented out in it must be accepted, too.
     let all: String = TEMPLATE.lines().fold(String::new(), |text, line| {
         let key = line.strip_prefix("# ").filter(|rest| {
-            rest.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+            rest.split_once(" = ")
+                .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
         });
         text + key.unwrap_or(line) + "\n"
     });
@@ -34,7 +37,9 @@ fn the_template_says_what_holds_without_it() {
 
 #[test]
 fn what_is_printed_gives_the_same_again() {
-    for text in [TEMPLATE, "version = 1", "version = 1\n[[cameras]]\nname='a'\nsource='b'\nsize=[640,480]\ngpu=1"] {
+    for text in
+        [TEMPLATE, "version = 1", "version = 1\n[[cameras]]\nname='a'\nsource='b'\nsize=[640,480]\ngpu=1"]
+    {
         let config = good(text);
         assert_eq!(good(&print(&config)), config);
         let json = serde_json::to_string(&config).unwrap();
@@ -128,7 +133,8 @@ fn files_are_found_from_the_folder_of_the_file() {
     assert!(matches!(init(&path), Err(ConfigError::Exists { .. })));
     assert_eq!(load(&path).unwrap().recording.dir, dir.path().join("recordings"));
     std::fs::write(dir.path().join("clip.mp4"), "").unwrap();
-    let text = "version = 1\n[[cameras]]\nname='a'\nsource='clip.mp4'\n[[cameras]]\nname='b'\nsource='usb:x'\n";
+    let text =
+        "version = 1\n[[cameras]]\nname='a'\nsource='clip.mp4'\n[[cameras]]\nname='b'\nsource='usb:x'\n";
     std::fs::write(&path, text).unwrap();
     let config = load(&path).unwrap();
     assert_eq!(Path::new(&config.cameras[0].source), dir.path().join("clip.mp4"));

@@ -4,6 +4,10 @@
 //! to standard error. Frames and results never take this way: they lie in rings, whose paths a report
 //! tells. A worker whose input ends has lost its supervisor and quits.
 
+mod video;
+
+pub use video::{VideoPlan, VideoStatus};
+
 use std::io::{self, BufRead, Read, Write};
 use std::path::PathBuf;
 
@@ -54,6 +58,13 @@ pub enum Command {
         /// The temporal filter.
         smoothing: Smoothing,
     },
+    /// Record the video; one that is being recorded already goes on.
+    RecordStart {
+        /// Where and how.
+        plan: Box<VideoPlan>,
+    },
+    /// End the video's recording.
+    RecordStop,
     /// End the process.
     Quit,
 }
@@ -126,6 +137,11 @@ pub enum Report {
         state: CameraState,
         /// Why, in words for a person; empty when live.
         reason: String,
+    },
+    /// The video's recording has changed: told every second while it runs, and at its end.
+    Video {
+        /// How it stands.
+        status: VideoStatus,
     },
     /// The process cannot go on and ends.
     Fatal {

@@ -110,9 +110,12 @@ mod tests {
         }
         let summary = histogram.summary();
         assert_eq!(summary.count, 1000);
-        for (found, expected) in
-            [(summary.p50_ms, 500.0), (summary.p95_ms, 950.0), (summary.p99_ms, 990.0), (summary.max_ms, 1000.0)]
-        {
+        for (found, expected) in [
+            (summary.p50_ms, 500.0),
+            (summary.p95_ms, 950.0),
+            (summary.p99_ms, 990.0),
+            (summary.max_ms, 1000.0),
+        ] {
             assert!((found / expected - 1.0).abs() < 2e-3, "{found} for {expected}");
         }
         histogram.record_nanos(u64::MAX);

@@ -8,7 +8,9 @@ use bytemuck::{Pod, Zeroable};
 use mien_face::{Face, FaceState, FrameFaces};
 
 use crate::layout::hash_numbers;
-use crate::{Entry, Heartbeat, ProcessId, RingError, RingKind, RingReader, RingSpec, RingWriter, SegmentName};
+use crate::{
+    Entry, Heartbeat, ProcessId, RingError, RingKind, RingReader, RingSpec, RingWriter, SegmentName,
+};
 
 /// Most stages whose times go with a result.
 pub const MAX_STAGES: usize = 12;

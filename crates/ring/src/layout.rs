@@ -270,7 +270,9 @@ mod tests {
                 let any_pid = index == word::WRITER_PID && u32::try_from(wrong).is_ok();
                 // An entry that takes as many cache lines: the typed readers check the exact size.
                 let as_large = index == word::PAYLOAD_BYTES
-                    && RingSpec { payload_bytes: wrong, ..SPEC }.segment_bytes().is_ok_and(|new| new == bytes);
+                    && RingSpec { payload_bytes: wrong, ..SPEC }
+                        .segment_bytes()
+                        .is_ok_and(|new| new == bytes);
                 let harmless = free || any_pid || as_large || wrong == value;
                 assert_eq!(result.is_ok(), harmless, "word {index} = {wrong}");
             }

@@ -69,9 +69,11 @@ impl Segment {
         let file = rustix::fs::open(path, flags, Mode::empty())
             .map(File::from)
             .map_err(|error| failure(path, "open", error))?;
-        let meta = file
-            .metadata()
-            .map_err(|source| RingError::System { path: path.to_path_buf(), action: "examine", source })?;
+        let meta = file.metadata().map_err(|source| RingError::System {
+            path: path.to_path_buf(),
+            action: "examine",
+            source,
+        })?;
         if !meta.is_file() || meta.len() < HEADER_BYTES as u64 {
             let reason = "it is no regular file with a header".into();
             return Err(RingError::Foreign { path: path.to_path_buf(), reason });
@@ -84,8 +86,7 @@ impl Segment {
             return Err(RingError::NoRoom { path: path.to_path_buf(), bytes });
         };
         // The writer's pages are entered now, so that no frame pays for it.
-        let populate =
-            if access.contains(ProtFlags::WRITE) { MapFlags::POPULATE } else { MapFlags::empty() };
+        let populate = if access.contains(ProtFlags::WRITE) { MapFlags::POPULATE } else { MapFlags::empty() };
         // SAFETY: a fresh mapping at an address that the kernel chooses overlaps nothing of ours.
         let start = unsafe {
             rustix::mm::mmap(
@@ -125,9 +126,7 @@ impl Segment {
         // SAFETY: the mapping spans `from..to` (asserted) for as long as `self` lives; pages are aligned
         // and `from` is a multiple of a word; any bits are a valid `AtomicU64`; and every process
         // accesses these bytes as `AtomicU64` only.
-        unsafe {
-            std::slice::from_raw_parts(self.start.add(from).cast().as_ptr(), (to - from) / WORD_BYTES)
-        }
+        unsafe { std::slice::from_raw_parts(self.start.add(from).cast().as_ptr(), (to - from) / WORD_BYTES) }
     }
 
     /// The futex word, which counts announcements. Readers must only load, relaxed.

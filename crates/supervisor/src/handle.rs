@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mien_config::{Camera, Detection, Smoothing};
+use mien_control::{VideoPlan, VideoStatus};
 use mien_metrics::{ProcessStats, ProcessUsage, RunStats, TraceWriter};
 use mien_ring::remove_stale;
 
@@ -140,6 +141,7 @@ impl SupervisorHandle {
             restarts: RestartLog::default(),
             detection: self.options.config.detection.clone(),
             smoothing: self.options.config.smoothing.clone(),
+            recording: None,
         };
         let thread = std::thread::Builder::new()
             .name(format!("keeper {name}"))
@@ -184,6 +186,23 @@ impl SupervisorHandle {
     /// When there is no such camera.
     pub fn restart_camera(&self, camera: &str) -> Result<(), SupervisorError> {
         self.order(camera, Order::Restart)
+    }
+
+    /// Has a camera's worker, and every worker after it, record the video by this plan; with `None`, no
+    /// longer.
+    ///
+    /// # Errors
+    /// When there is no such camera.
+    pub fn record(&self, camera: &str, plan: Option<VideoPlan>) -> Result<(), SupervisorError> {
+        self.order(camera, Order::Record(plan.map(Box::new)))
+    }
+
+    /// How the recording of a camera's video stands; `None` before there was one.
+    ///
+    /// # Errors
+    /// When there is no such camera.
+    pub fn video(&self, camera: &str) -> Result<Option<VideoStatus>, SupervisorError> {
+        self.with(camera, |kept| kept.shared.video().clone())
     }
 
     /// Changes how all cameras track, on their running sources.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use mien_config::{Camera, Detection, Smoothing};
-use mien_control::{CameraState, Command, Report, WorkerSettings};
+use mien_control::{CameraState, Command, Report, VideoPlan, VideoStatus, WorkerSettings};
 use mien_metrics::TraceWriter;
 use mien_ring::{FacesEntry, FacesReader, open_faces, remove_segment, remove_stale};
 
@@ -33,6 +33,8 @@ pub(crate) enum Order {
     Stop,
     Restart,
     Settings { detection: Detection, smoothing: Smoothing },
+    /// Record the video by this plan, or no longer.
+    Record(Option<Box<VideoPlan>>),
     Quit,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct Keeper {
     pub restarts: RestartLog,
     pub detection: Detection,
     pub smoothing: Smoothing,
+    /// What every new worker records, too.
+    pub recording: Option<Box<VideoPlan>>,
 }
 
 /// What is known of the present worker.
@@ -121,6 +125,7 @@ impl Keeper {
                 }
                 Ok(Order::Start | Order::Restart) | Err(RecvTimeoutError::Timeout) => return true,
                 Ok(Order::Settings { detection, smoothing }) => self.change(detection, smoothing),
+                Ok(Order::Record(plan)) => self.recording = plan,
             }
         }
     }
@@ -135,6 +140,7 @@ impl Keeper {
                 }
                 Ok(Order::Quit) | Err(_) => return false,
                 Ok(Order::Settings { detection, smoothing }) => self.change(detection, smoothing),
+                Ok(Order::Record(plan)) => self.recording = plan,
                 Ok(Order::Stop) => {}
             }
         }
@@ -169,6 +175,9 @@ impl Keeper {
             fatal: None,
         };
         life.worker.send(&Command::Start { settings: Box::new(self.settings()) });
+        if let Some(plan) = &self.recording {
+            life.worker.send(&Command::RecordStart { plan: plan.clone() });
+        }
         let (mut ending, means) = self.watch(&mut life);
         self.read_results(&mut life);
         if means == Means::Steps && !life.worker.has_ended() {
@@ -221,6 +230,14 @@ impl Keeper {
                     self.change(detection.clone(), smoothing.clone());
                     life.worker.send(&Command::Settings { detection, smoothing });
                 }
+                Ok(Order::Record(plan)) => {
+                    self.recording = plan.clone();
+                    *self.shared.video() = plan.as_ref().map(|_| VideoStatus::default());
+                    life.worker.send(&match plan {
+                        Some(plan) => Command::RecordStart { plan },
+                        None => Command::RecordStop,
+                    });
+                }
                 Ok(Order::Start) | Err(TryRecvError::Empty) => {}
             }
             match &life.ring {
@@ -267,6 +284,7 @@ impl Keeper {
                 life.last_progress = Instant::now();
                 self.set_state(state, reason);
             }
+            Report::Video { status } => *self.shared.video() = Some(status),
             Report::Fatal { reason } => life.fatal = Some(reason),
         }
     }
@@ -295,7 +313,8 @@ impl Keeper {
         if life.state != CameraState::Live {
             return None;
         }
-        let slow = |rate_hz: f64| Duration::from_secs_f64((PROGRESS_LIMIT_FRAMES / rate_hz).clamp(0.0, 3600.0));
+        let slow =
+            |rate_hz: f64| Duration::from_secs_f64((PROGRESS_LIMIT_FRAMES / rate_hz).clamp(0.0, 3600.0));
         let limit = life.rate_hz.filter(|rate| *rate > 0.0).map_or(PROGRESS_LIMIT, slow).max(PROGRESS_LIMIT);
         let age = life.last_progress.elapsed();
         if age > limit {
@@ -352,14 +371,17 @@ impl Keeper {
         drop(status);
         let nanos = mien_clock::monotonic_nanos();
         // Who does not read events loses them; the status tells the present state anyway.
-        let _full = self.events.try_send(CameraEvent { camera: self.camera.name.clone(), state, reason, nanos });
+        let _full =
+            self.events.try_send(CameraEvent { camera: self.camera.name.clone(), state, reason, nanos });
     }
 
     fn trace(&self, pid: u32, result: &FacesEntry, read_nanos: i64) {
         let mut trace = lock(&self.trace);
         let Some(writer) = trace.as_mut() else { return };
         let measure = self.shared.measure();
-        if let Err(error) = write_spans(writer, pid, &self.camera.name, measure.stage_names(), result, read_nanos) {
+        if let Err(error) =
+            write_spans(writer, pid, &self.camera.name, measure.stage_names(), result, read_nanos)
+        {
             tracing::warn!("the trace ends here: {error}");
             *trace = None;
         }

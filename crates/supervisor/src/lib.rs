@@ -21,8 +21,8 @@ mod measure;
 mod options;
 mod status;
 
-pub use follow::{Followed, FacesFollower, PreviewFollower};
+pub use follow::{FacesFollower, Followed, PreviewFollower};
 pub use handle::{SupervisorError, SupervisorHandle, start};
-pub use mien_control::CameraState;
+pub use mien_control::{CameraState, VideoPlan, VideoStatus};
 pub use options::{LogSink, RestartPolicy, SupervisorOptions};
 pub use status::{CameraEvent, CameraStatus};

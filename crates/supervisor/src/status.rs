@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mien_control::CameraState;
+use mien_control::{CameraState, VideoStatus};
 use mien_metrics::{DurationSummary, StageStats};
 
 use crate::measure::Measure;
@@ -67,6 +67,7 @@ pub(crate) struct Shared {
     status: Mutex<CameraStatus>,
     rings: Mutex<Option<RingPaths>>,
     measure: Mutex<Measure>,
+    video: Mutex<Option<VideoStatus>>,
 }
 
 impl Shared {
@@ -88,7 +89,12 @@ impl Shared {
             cpu_percent: 0.0,
             resident_bytes: 0,
         };
-        Self { status: Mutex::new(status), rings: Mutex::new(None), measure: Mutex::new(Measure::new()) }
+        Self {
+            status: Mutex::new(status),
+            rings: Mutex::new(None),
+            measure: Mutex::new(Measure::new()),
+            video: Mutex::new(None),
+        }
     }
 
     pub fn status(&self) -> MutexGuard<'_, CameraStatus> {
@@ -97,6 +103,10 @@ impl Shared {
 
     pub fn rings(&self) -> MutexGuard<'_, Option<RingPaths>> {
         lock(&self.rings)
+    }
+
+    pub fn video(&self) -> MutexGuard<'_, Option<VideoStatus>> {
+        lock(&self.video)
     }
 
     pub fn measure(&self) -> MutexGuard<'_, Measure> {

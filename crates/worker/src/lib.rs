@@ -18,6 +18,7 @@ mod preview;
 mod report;
 mod session;
 mod track;
+mod video;
 
 pub use handover::Handover;
 pub use lifecycle::{WorkerError, die_with_parent, run};

@@ -10,7 +10,6 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::report::Reporter;
 use crate::session::{Parts, Session};
-use crate::track::TrackEnd;
 
 /// How often the worker looks at what does not announce itself.
 const LOOK: Duration = Duration::from_millis(100);
@@ -21,8 +20,8 @@ pub enum WorkerError {
     /// The rings cannot be made.
     #[error(transparent)]
     Ring(#[from] mien_ring::RingError),
-    /// Tracking broke.
-    #[error("tracking broke: {reason}")]
+    /// A thread cannot go on.
+    #[error("{reason}")]
     Broken {
         /// What happened.
         reason: String,
@@ -92,16 +91,26 @@ fn serve(
                     session.change(detection, smoothing);
                 }
             }
+            Ok(Command::RecordStart { plan }) => {
+                if let Some(session) = session {
+                    session.video().start(*plan);
+                }
+            }
+            Ok(Command::RecordStop) => {
+                if let Some(session) = session {
+                    session.video().stop();
+                }
+            }
             Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(status) = session.as_ref().and_then(|session| session.video().news()) {
+            reporter.send(&Report::Video { status });
         }
         if stop_requested() || reporter.is_gone() {
             return Ok(());
         }
-        if session.as_ref().is_some_and(Session::has_ended)
-            && let Some(ended) = session.take()
-            && let TrackEnd::Broken(reason) = ended.stop()
-        {
+        if let Some(reason) = session.as_mut().and_then(Session::broken) {
             return Err(WorkerError::Broken { reason });
         }
     }

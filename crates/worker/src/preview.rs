@@ -43,7 +43,8 @@ impl PreviewScaler {
                 }
             }
             let pixels = self.rgb[target].as_chunks_mut::<3>().0;
-            for ((pixel, sum), columns) in pixels.iter_mut().zip(self.sums.as_chunks::<3>().0).zip(&self.columns)
+            for ((pixel, sum), columns) in
+                pixels.iter_mut().zip(self.sums.as_chunks::<3>().0).zip(&self.columns)
             {
                 let count = (rows.len() * columns.len()) as u32;
                 *pixel = sum.map(|sum| ((sum + count / 2) / count) as u8);

@@ -14,12 +14,12 @@ use crate::capture::Capture;
 use crate::handover::Handover;
 use crate::report::Reporter;
 use crate::track::{Made, Track, TrackEnd};
+use crate::video::Video;
 
 /// Opens a camera's source.
 pub(crate) type OpenSource = dyn Fn(&Camera) -> Result<Box<dyn Source>, SourceError> + Send + Sync;
 /// Makes a tracker for frames of a size (width, height).
-pub(crate) type MakeTracker =
-    Box<dyn FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, String> + Send>;
+pub(crate) type MakeTracker = Box<dyn FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, String> + Send>;
 
 /// What a worker captures and tracks with.
 pub struct Parts {
@@ -47,13 +47,20 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 pub(crate) struct Session {
     stop: Arc<AtomicBool>,
     changed: Arc<Mutex<Option<(Detection, Smoothing)>>>,
-    capture: JoinHandle<()>,
-    track: JoinHandle<TrackEnd>,
+    video: Arc<Video>,
+    /// Nothing once the thread has ended by itself, and has said why.
+    capture: Option<JoinHandle<()>>,
+    track: Option<JoinHandle<TrackEnd>>,
+    /// Beats on, also when there is nothing left to do: a camera that has failed has a living worker.
     heartbeat: JoinHandle<()>,
 }
 
 impl Session {
-    pub fn start(settings: WorkerSettings, parts: &Parts, reporter: &Arc<Reporter>) -> Result<Self, RingError> {
+    pub fn start(
+        settings: WorkerSettings,
+        parts: &Parts,
+        reporter: &Arc<Reporter>,
+    ) -> Result<Self, RingError> {
         let WorkerSettings { session, camera, ring_dir, rings, preview, epoch, .. } = &settings;
         let faces = create_faces(ring_dir, session, &camera.name, rings.slots, *epoch)?;
         let size = [preview.width, preview.height];
@@ -67,6 +74,7 @@ impl Session {
         let stop = Arc::new(AtomicBool::new(false));
         let handover = Arc::new(Handover::default());
         let changed = Arc::new(Mutex::new(None));
+        let video = Arc::new(Video::default());
         let heartbeat = spawn("heartbeat", {
             let (stop, heartbeat) = (Arc::clone(&stop), faces.heartbeat());
             move || beat(&heartbeat, &stop)
@@ -81,6 +89,7 @@ impl Session {
         let track = Track {
             settings,
             changed: Arc::clone(&changed),
+            video: Arc::clone(&video),
             make: Arc::clone(&parts.make),
             handover,
             reporter: Arc::clone(reporter),
@@ -91,9 +100,10 @@ impl Session {
         Ok(Self {
             stop,
             changed,
+            video,
             heartbeat,
-            capture: spawn("capture", move || capture.run()),
-            track: spawn("track", move || track.run()),
+            capture: Some(spawn("capture", move || capture.run())),
+            track: Some(spawn("track", move || track.run())),
         })
     }
 
@@ -101,24 +111,40 @@ impl Session {
         *self.changed.lock().unwrap_or_else(PoisonError::into_inner) = Some((detection, smoothing));
     }
 
-    /// Whether tracking has ended by itself (it failed, and has said so, or it broke).
-    pub fn has_ended(&self) -> bool {
-        self.track.is_finished()
+    /// The video of this camera.
+    pub fn video(&self) -> &Video {
+        &self.video
+    }
+
+    /// Why the process cannot go on, once it cannot.
+    pub fn broken(&mut self) -> Option<String> {
+        let panicked = |thread| Some(format!("the {thread} thread panicked; its message is in the log"));
+        if let Some(track) = self.track.take_if(|thread| thread.is_finished()) {
+            match track.join() {
+                Ok(TrackEnd::Broken(reason)) => return Some(reason),
+                Ok(TrackEnd::Failed | TrackEnd::Stopped) => {}
+                Err(_) => return panicked("track"),
+            }
+        }
+        let capture = self.capture.take_if(|thread| thread.is_finished())?;
+        if capture.join().is_err() { panicked("capture") } else { None }
     }
 
     /// Ends the threads and removes the rings. A source that hangs is left behind.
-    pub fn stop(self) -> TrackEnd {
+    pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.capture.thread().unpark();
+        if let Some(capture) = &self.capture {
+            capture.thread().unpark();
+        }
         let deadline = Instant::now() + PATIENCE;
-        let track = match join_until(self.track, deadline) {
-            Some(Ok(end)) => end,
-            Some(Err(_)) => TrackEnd::Broken("the thread panicked; its message is in the log".into()),
-            None => TrackEnd::Stopped,
+        let done = || {
+            self.track.as_ref().is_none_or(JoinHandle::is_finished)
+                && self.capture.as_ref().is_none_or(JoinHandle::is_finished)
+                && self.heartbeat.is_finished()
         };
-        join_until(self.capture, deadline);
-        join_until(self.heartbeat, deadline);
-        track
+        while !done() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -131,15 +157,4 @@ fn beat(heartbeat: &Heartbeat, stop: &AtomicBool) {
 
 fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     std::thread::Builder::new().name(name.into()).spawn(work).expect("the system starts threads")
-}
-
-/// Joins a thread that ends in time.
-fn join_until<T>(thread: JoinHandle<T>, deadline: Instant) -> Option<std::thread::Result<T>> {
-    while !thread.is_finished() {
-        if Instant::now() >= deadline {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Some(thread.join())
 }

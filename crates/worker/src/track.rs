@@ -14,6 +14,7 @@ use crate::handover::{Captured, Handover};
 use crate::preview::PreviewScaler;
 use crate::report::Reporter;
 use crate::session::MakeTracker;
+use crate::video::Video;
 
 /// Longest wait for a frame before looking whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -107,6 +108,7 @@ pub(crate) enum TrackEnd {
 pub(crate) struct Track {
     pub settings: WorkerSettings,
     pub changed: Arc<Mutex<Option<(Detection, Smoothing)>>>,
+    pub video: Arc<Video>,
     pub make: Arc<Mutex<MakeTracker>>,
     pub handover: Arc<Handover>,
     pub reporter: Arc<Reporter>,
@@ -199,6 +201,7 @@ impl Track {
             stage_nanos: tracker.stage_nanos(),
         };
         self.faces.publish(tracker.result(), &timings);
+        self.video.push(&captured.frame, tracker.result());
         self.reporter.result();
         Ok(())
     }

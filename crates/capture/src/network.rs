@@ -1,0 +1,341 @@
+//! Streams in the network, through the `ffmpeg` program.
+//!
+//! ffmpeg decodes and writes each picture as a portable pixmap (`P6`, RGB) into a pipe: the size comes with
+//! every picture, so a stream may change it. A picture's time is that of its arrival: streams carry the
+//! clock of their sender, which is not this machine's.
+
+use std::io::Read;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mien_clock::monotonic_nanos;
+use mien_face::{Frame, PixelFormat};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
+
+/// How long a stream may take to give its first picture, and then each further one.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const FRAME_LIMIT: Duration = Duration::from_millis(1500);
+/// Schemes that are handed to ffmpeg; others (`file:`, `concat:`) reach into this machine.
+const SCHEMES: [&str; 7] = ["rtsp", "rtsps", "http", "https", "udp", "rtp", "srt"];
+const PROTOCOLS: &str = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto";
+/// Largest side of a picture.
+const MAX_SIDE: usize = 8192;
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// A stream that is being read.
+pub(crate) struct NetworkSource {
+    info: SourceInfo,
+    pipe: Pipe,
+    ffmpeg: Child,
+    last_words: Arc<Mutex<String>>,
+    /// The picture that was read to learn the size.
+    first: Option<Frame>,
+    next_index: u64,
+}
+
+impl NetworkSource {
+    pub fn open(url: &str) -> Result<Self, SourceError> {
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+        if !SCHEMES.contains(&scheme.as_str()) {
+            let reason = format!("`{scheme}` is no scheme for a stream; take one of {}", SCHEMES.join(", "));
+            return Err(SourceError::Spec { spec: without_password(url), reason });
+        }
+        let camera = without_password(url);
+        let mut ffmpeg = command(url, &scheme).spawn().map_err(|error| SourceError::Camera {
+            camera: camera.clone(),
+            reason: match error.kind() {
+                std::io::ErrorKind::NotFound => "ffmpeg is not installed (apt install ffmpeg)".into(),
+                _ => format!("ffmpeg cannot be started: {error}"),
+            },
+        })?;
+        let last_words = Arc::default();
+        listen(&mut ffmpeg, Arc::clone(&last_words), url.to_owned(), camera.clone());
+        let stdout = ffmpeg.stdout.take().expect("standard output is a pipe");
+        let info = SourceInfo {
+            name: scheme,
+            spec: camera,
+            kind: SourceKind::Network,
+            size: (0, 0),
+            rate_hz: None,
+            frame_count: None,
+            files: Vec::new(),
+            live: true,
+        };
+        let mut source =
+            Self { info, pipe: Pipe::new(stdout), ffmpeg, last_words, first: None, next_index: 0 };
+        let mut frame = Frame::empty();
+        source.read_picture(&mut frame, OPEN_LIMIT)?;
+        source.info.size = (frame.width, frame.height);
+        source.first = Some(frame);
+        Ok(source)
+    }
+
+    fn read_picture(&mut self, frame: &mut Frame, limit: Duration) -> Result<(), SourceError> {
+        let deadline = Instant::now() + limit;
+        let read = self.pipe.header(deadline).and_then(|[width, height]| {
+            frame.capture_nanos = monotonic_nanos();
+            frame.reshape(width, height, PixelFormat::Rgb8);
+            self.pipe.fill(&mut frame.pixels, deadline)
+        });
+        read.map_err(|fault| {
+            let reason = match fault {
+                Fault::Late => format!("no picture for {:.1} s", limit.as_secs_f64()),
+                Fault::Format => "ffmpeg sent something that is no picture".into(),
+                Fault::Ended => self.why_ended(),
+            };
+            SourceError::Camera { camera: self.info.spec.clone(), reason }
+        })
+    }
+
+    /// ffmpeg's last words come over another pipe, perhaps a moment later.
+    fn why_ended(&mut self) -> String {
+        let deadline = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < deadline && matches!(self.ffmpeg.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if words.is_empty() { "the stream has ended".into() } else { format!("the stream has ended: {words}") }
+    }
+}
+
+impl Source for NetworkSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError> {
+        match self.first.take() {
+            Some(first) => *frame = first,
+            None => self.read_picture(frame, FRAME_LIMIT)?,
+        }
+        frame.frame_index = self.next_index;
+        self.next_index += 1;
+        Ok(Step::Frame)
+    }
+}
+
+impl Drop for NetworkSource {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _gone = self.ffmpeg.kill();
+        let _gone = self.ffmpeg.wait();
+    }
+}
+
+fn command(url: &str, scheme: &str) -> Command {
+    let mut command = Command::new("ffmpeg");
+    let mut push = |words: &str| {
+        command.args(words.split_ascii_whitespace());
+    };
+    push("-nostdin -hide_banner -v error -fflags nobuffer -flags low_delay -probesize 500000");
+    push("-analyzeduration 500000 -protocol_whitelist");
+    push(PROTOCOLS);
+    match scheme {
+        "rtsp" | "rtsps" => push("-rtsp_transport tcp -timeout 5000000"),
+        "http" | "https" => push("-rw_timeout 5000000"),
+        _ => {}
+    }
+    command.arg("-i").arg(url);
+    command.args("-map 0:V:0 -pix_fmt rgb24 -c:v ppm -f image2pipe -flush_packets 1 pipe:1".split(' '));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Keeps ffmpeg's last line, without the password that it may repeat.
+fn listen(ffmpeg: &mut Child, last_words: Arc<Mutex<String>>, url: String, shown: String) {
+    use std::io::BufRead;
+    let Some(stderr) = ffmpeg.stderr.take() else { return };
+    let read = move || {
+        for line in std::io::BufReader::new(stderr).lines() {
+            let Ok(line) = line else { return };
+            if !line.trim().is_empty() {
+                let words = line.replace(&url, &shown);
+                *last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+            }
+        }
+    };
+    // Without the thread only the reason of a failure is missing.
+    let _thread = std::thread::Builder::new().name("ffmpeg-errors".into()).spawn(read);
+}
+
+/// The address as it may be shown.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match host.rsplit_once('@') {
+        Some((secret, _)) => format!("{scheme}://…@{}", &rest[secret.len() + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+enum Fault {
+    Late,
+    Ended,
+    Format,
+}
+
+/// Reads with a deadline.
+struct Pipe {
+    stdout: ChildStdout,
+    buffer: Vec<u8>,
+    from: usize,
+    to: usize,
+}
+
+impl Pipe {
+    fn new(stdout: ChildStdout) -> Self {
+        Self { stdout, buffer: vec![0; BUFFER_BYTES], from: 0, to: 0 }
+    }
+
+    /// Reads `P6\nWIDTH HEIGHT\n255\n`.
+    fn header(&mut self, deadline: Instant) -> Result<[u32; 2], Fault> {
+        let mut lines = [const { String::new() }; 3];
+        for line in &mut lines {
+            loop {
+                match self.byte(deadline)? {
+                    b'\n' => break,
+                    byte if line.len() < 32 && byte.is_ascii() => line.push(char::from(byte)),
+                    _ => return Err(Fault::Format),
+                }
+            }
+        }
+        let side = |word: Option<&str>| {
+            word.and_then(|word| word.parse().ok()).filter(|side| (1..=MAX_SIDE as u32).contains(side))
+        };
+        let mut words = lines[1].split(' ');
+        match (lines[0].as_str(), side(words.next()), side(words.next()), lines[2].as_str()) {
+            ("P6", Some(width), Some(height), "255") => Ok([width, height]),
+            _ => Err(Fault::Format),
+        }
+    }
+
+    fn byte(&mut self, deadline: Instant) -> Result<u8, Fault> {
+        if self.from == self.to {
+            self.to = read_some(&mut self.stdout, &mut self.buffer, deadline)?;
+            self.from = 0;
+        }
+        self.from += 1;
+        Ok(self.buffer[self.from - 1])
+    }
+
+    fn fill(&mut self, bytes: &mut [u8], deadline: Instant) -> Result<(), Fault> {
+        let mut done = bytes.len().min(self.to - self.from);
+        bytes[..done].copy_from_slice(&self.buffer[self.from..self.from + done]);
+        self.from += done;
+        while done < bytes.len() {
+            done += read_some(&mut self.stdout, &mut bytes[done..], deadline)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_some(stdout: &mut ChildStdout, bytes: &mut [u8], deadline: Instant) -> Result<usize, Fault> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&left)) {
+            Ok(0) => return Err(Fault::Late),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return Err(Fault::Ended),
+        }
+        return match stdout.read(bytes) {
+            Ok(0) => Err(Fault::Ended),
+            Ok(count) => Ok(count),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => Err(Fault::Ended),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, shown) in [
+            ("rtsp://user:pass@10.0.0.1/a?b=c@d", "rtsp://…@10.0.0.1/a?b=c@d"),
+            ("http://10.0.0.1/mail@x", "http://10.0.0.1/mail@x"),
+            ("http://a:p@ss@host", "http://…@host"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+
+    fn jpeg(shade: u8) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_pixel(32, 16, image::Rgb([shade; 3]));
+        picture.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+        bytes.into_inner()
+    }
+
+    /// An HTTP camera that sends so many JPEGs to one caller and hangs up.
+    fn camera(frames: u8) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n";
+            let _gone = stream.write_all(head.as_bytes());
+            for frame in 0..frames {
+                let jpeg = jpeg(frame * 10);
+                let head = format!("--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+                let _gone = stream.write_all(head.as_bytes());
+                let _gone = stream.write_all(&jpeg);
+                let _gone = stream.write_all(b"\r\n");
+            }
+        });
+        format!("http://{address}/")
+    }
+
+    fn ffmpeg_is_missing() -> bool {
+        let missing = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_err();
+        if missing {
+            println!("skipped: ffmpeg is not installed");
+        }
+        missing
+    }
+
+    #[test]
+    fn a_camera_in_the_network_is_read_until_it_hangs_up() {
+        if ffmpeg_is_missing() {
+            return;
+        }
+        let mut source = NetworkSource::open(&camera(12)).unwrap();
+        assert_eq!(source.info().size, (32, 16));
+        let (mut frame, mut last, mut count) = (Frame::empty(), 0, 0);
+        let error = loop {
+            match source.next_frame(&mut frame) {
+                Ok(_) => {
+                    assert_eq!(frame.frame_index, count);
+                    assert!(frame.capture_nanos >= last);
+                    assert!(frame.pixels[0].abs_diff(frame.pixels[frame.pixels.len() - 1]) <= 4);
+                    (last, count) = (frame.capture_nanos, count + 1);
+                }
+                Err(error) => break error,
+            }
+        };
+        assert!(count >= 10, "{count} frames");
+        assert!(matches!(error, SourceError::Camera { .. }), "{error}");
+    }
+
+    #[test]
+    fn nobody_there_is_a_clear_error() {
+        if ffmpeg_is_missing() {
+            return;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let error = NetworkSource::open(&format!("http://user:secret@{address}/")).err().unwrap().to_string();
+        assert!(error.contains("refused") && !error.contains("secret"), "{error}");
+    }
+}

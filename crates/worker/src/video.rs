@@ -1,0 +1,69 @@
+//! The video of the camera, while one is recorded.
+
+use std::sync::{Mutex, PoisonError};
+
+use mien_control::{VideoPlan, VideoStatus};
+use mien_face::{Frame, FrameFaces};
+use mien_record::VideoRecorder;
+
+/// Shared by the thread that obeys (starts and ends recordings) and the one that tracks (has frames).
+#[derive(Default)]
+pub(crate) struct Video(Mutex<Slots>);
+
+#[derive(Default)]
+struct Slots {
+    recorder: Option<VideoRecorder>,
+    /// Still closing its file.
+    closing: Option<VideoRecorder>,
+    /// A recording that could not begin.
+    refused: Option<VideoStatus>,
+    told: Option<VideoStatus>,
+}
+
+impl Video {
+    /// Begins; a recording that runs goes on as it is.
+    pub fn start(&self, plan: VideoPlan) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.recorder.is_some() {
+            return;
+        }
+        match VideoRecorder::start(plan) {
+            Ok(recorder) => slots.recorder = Some(recorder),
+            Err(error) => {
+                let problem = Some(error.to_string());
+                slots.refused =
+                    Some(VideoStatus { problem, failed: true, finished: true, ..VideoStatus::default() });
+            }
+        }
+    }
+
+    /// Ends the recording; its file is closed meanwhile.
+    pub fn stop(&self) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut recorder) = slots.recorder.take() {
+            recorder.finish();
+            slots.closing = Some(recorder);
+        }
+    }
+
+    /// Adds a tracked frame; nothing waits.
+    pub fn push(&self, frame: &Frame, faces: &FrameFaces) {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recorder) = &slots.recorder {
+            recorder.push(frame, faces);
+        }
+    }
+
+    /// How it stands, when that has changed since it was told.
+    pub fn news(&self) -> Option<VideoStatus> {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refused) = slots.refused.take() {
+            return Some(refused);
+        }
+        let status = slots.recorder.as_ref().or(slots.closing.as_ref()).map(VideoRecorder::status)?;
+        if status.finished {
+            slots.closing = None;
+        }
+        (slots.told.as_ref() != Some(&status)).then(|| slots.told.insert(status).clone())
+    }
+}

@@ -1,0 +1,156 @@
+//! `mien run`: cameras, live.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use mien_config::{Camera, Config, EngineKind};
+use mien_engine::EngineChoice;
+use mien_ring::SHM_DIR;
+use mien_supervisor::{
+    CameraEvent, CameraState, CameraStatus, RestartPolicy, SupervisorHandle, SupervisorOptions, start,
+};
+
+use crate::build_info::VERSION;
+
+/// How often the headless mode says how the cameras are doing.
+const TELL: Duration = Duration::from_secs(5);
+
+/// Arguments of `mien run`.
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    /// Configuration file; without one, the defaults hold
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A camera, instead of the configuration's: synthetic, usb:ID, a URL, or a file (repeatable)
+    #[arg(long, value_name = "SPEC")]
+    source: Vec<String>,
+    /// No window: states and rates go to standard error
+    #[arg(long)]
+    headless: bool,
+    /// Engine, instead of the configuration's: auto, cpu or tensorrt
+    #[arg(long)]
+    engine: Option<EngineChoice>,
+    /// Folder of models that comes before the usual ones
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// End after so many seconds
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
+    /// Write rates, latencies, drops and the use of the machine to a JSON file at the end
+    #[arg(long, value_name = "FILE")]
+    stats: Option<PathBuf>,
+    /// Write a trace of every frame, for ui.perfetto.dev
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// Runs the cameras.
+pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
+    let config = arguments.config()?;
+    if !config.cameras.iter().any(|camera| camera.enabled) {
+        bail!("there are no cameras: give some with --source (try `synthetic`), or a --config that has some");
+    }
+    if !arguments.headless {
+        tracing::warn!("this build has no window: running as with --headless");
+    }
+    let supervisor = start(options(config, arguments.trace.clone())?)?;
+    watch(&supervisor, arguments.seconds);
+    let stats = supervisor.stats(VERSION);
+    let statuses = supervisor.cameras();
+    supervisor.shutdown();
+    if let Some(path) = &arguments.stats {
+        write_stats(path, &stats)?;
+    }
+    match statuses.iter().find(|status| status.state == CameraState::Failed) {
+        Some(CameraStatus { name, reason, .. }) => bail!("camera {name} has failed: {reason}"),
+        None => Ok(()),
+    }
+}
+
+impl RunArguments {
+    /// The file's configuration, with what the command line says instead.
+    fn config(&self) -> Result<Config> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
+        if !self.source.is_empty() {
+            let name =
+                |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
+            config.cameras =
+                (1..).zip(&self.source).map(|(index, spec)| Camera::new(name(index), spec)).collect();
+        }
+        if let Some(engine) = self.engine {
+            config.engine.kind = match engine {
+                EngineChoice::Auto => EngineKind::Auto,
+                EngineChoice::Cpu => EngineKind::Cpu,
+                EngineChoice::TensorRt => EngineKind::TensorRt,
+            };
+            config.cameras.iter_mut().for_each(|camera| camera.engine = None);
+        }
+        if let Some(models) = &self.models {
+            config.models.dir = Some(models.clone());
+        }
+        Ok(config)
+    }
+}
+
+/// Workers are this very program. The session's name is its time and its process: unique on a machine.
+fn options(mut config: Config, trace: Option<PathBuf>) -> Result<SupervisorOptions> {
+    if config.engine.threads == 0 {
+        let cameras = config.cameras.iter().filter(|camera| camera.enabled).count().max(1);
+        config.engine.threads = (available_parallelism().map_or(1, usize::from) / cameras).max(1);
+    }
+    let pid = std::process::id();
+    Ok(SupervisorOptions {
+        program: std::env::current_exe().context("the path of this program is not known")?,
+        arguments: ["worker".into(), "--parent".into(), pid.to_string().into()].into(),
+        session: format!("{}-{pid}", mien_clock::unix_nanos() / 1_000_000_000),
+        ring_dir: SHM_DIR.into(),
+        config,
+        policy: RestartPolicy::default(),
+        trace,
+        log: Arc::new(|camera, line| eprintln!("[{camera}] {line}")),
+    })
+}
+
+/// Tells what happens until the time is over or somebody ends it.
+fn watch(supervisor: &SupervisorHandle, seconds: Option<f64>) {
+    let events = supervisor.events();
+    let started = Instant::now();
+    let over = |started: Instant| seconds.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds);
+    let mut told = Instant::now();
+    while !crate::interrupt::is_requested() && !over(started) {
+        if let Ok(CameraEvent { camera, state, reason, .. }) = events.recv_timeout(Duration::from_millis(50))
+        {
+            match state {
+                CameraState::Starting | CameraState::Live | CameraState::Stopped => {
+                    tracing::info!("camera {camera}: {}", state.label());
+                }
+                _ => tracing::warn!("camera {camera}: {}: {reason}", state.label()),
+            }
+        }
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            supervisor.cameras().iter().for_each(tell);
+        }
+    }
+}
+
+fn tell(status: &CameraStatus) {
+    let CameraStatus { name, state, fps, latency, dropped_frames, cpu_percent, restarts, .. } = status;
+    tracing::info!(
+        "camera {name}: {}, {fps:.1} fps, latency p50 {:.1} ms p95 {:.1} ms, {dropped_frames} dropped, \
+         {cpu_percent:.0} % of a core, {restarts} restarts",
+        state.label(),
+        latency.p50_ms,
+        latency.p95_ms
+    );
+}
+
+fn write_stats(path: &Path, stats: &mien_metrics::RunStats) -> Result<()> {
+    let text = serde_json::to_string_pretty(stats)?;
+    std::fs::write(path, text + "\n")
+        .with_context(|| format!("{}: the statistics cannot be written", path.display()))
+}

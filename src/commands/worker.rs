@@ -1,0 +1,60 @@
+//! `mien worker`: one camera's process, started by `mien run`.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use mien_capture::{LiveOptions, Source, SourceError, WireFormat, open_live};
+use mien_config::{Camera, CameraFormat, EngineKind};
+use mien_control::WorkerSettings;
+use mien_engine::EngineChoice;
+use mien_pipeline::Pipeline;
+use mien_worker::{Made, Parts, die_with_parent, pipeline_settings};
+
+use crate::networks::{NetworkOptions, Networks, detector_size};
+
+/// Arguments of `mien worker`; all else comes over standard input.
+#[derive(Args)]
+pub(crate) struct WorkerArguments {
+    /// The process that starts this one and without which it ends
+    #[arg(long, value_name = "PID")]
+    parent: Option<u32>,
+}
+
+/// Runs the worker.
+pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
+    if !die_with_parent(arguments.parent)? {
+        bail!("the supervising process is gone already");
+    }
+    let parts =
+        Parts::new(open, |settings, size| make(settings, size).map_err(|error| crate::cli::one_line(&error)));
+    Ok(mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), crate::interrupt::is_requested)?)
+}
+
+fn open(camera: &Camera) -> Result<Box<dyn Source>, SourceError> {
+    let format = camera.format.map(|format| match format {
+        CameraFormat::Mjpeg => WireFormat::Mjpeg,
+        CameraFormat::Yuyv => WireFormat::Yuyv,
+        CameraFormat::Nv12 => WireFormat::Nv12,
+    });
+    open_live(&camera.source, &LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format })
+}
+
+fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
+    let networks = Networks::load(&NetworkOptions {
+        engine: match settings.engine.kind {
+            EngineKind::Auto => EngineChoice::Auto,
+            EngineKind::Cpu => EngineChoice::Cpu,
+            EngineKind::TensorRt => EngineChoice::TensorRt,
+        },
+        models: settings.models.dir.as_deref().map(Path::to_path_buf),
+        max_faces: settings.detection.max_faces,
+        detector_size: detector_size((width, height), settings.detection.detector_size),
+        threads: (settings.engine.threads > 0).then_some(settings.engine.threads),
+    })?;
+    networks.log_header();
+    let pipeline =
+        Pipeline::new(networks.engines, pipeline_settings(&settings.detection, &settings.smoothing))?;
+    let engine = networks.engine;
+    Ok(Made { tracker: Box::new(pipeline), engine: engine.used, reason: engine.reason })
+}

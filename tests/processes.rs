@@ -1,0 +1,467 @@
+//! What becomes of cameras when processes die, freeze or lose their source.
+//!
+//! Supervisor and workers are real processes: this program starts itself again in the role of a worker,
+//! which captures and writes rings as `mien worker` does, but with a tracker that finds nobody (tracking
+//! needs models, and these faults do not need tracking). Times are printed, not asserted; a deadline that
+//! is far too long keeps a failure from hanging.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mien_capture::{LiveOptions, Source, SourceError, SourceInfo, SourceKind, Step, open_live};
+use mien_config::{Camera, Config};
+use mien_face::{Frame, FrameFaces, FrameView, PixelFormat};
+use mien_metrics::open_descriptors;
+use mien_ring::{FacesEntry, MAX_STAGES, ProcessId, SHM_DIR};
+use mien_supervisor::{
+    CameraState, CameraStatus, FacesFollower, RestartPolicy, SupervisorHandle, SupervisorOptions, start,
+};
+use mien_worker::{Made, Parts, Tracker, die_with_parent};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Far longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A tracker that finds nobody.
+struct Nobody(Box<FrameFaces>);
+
+impl Tracker for Nobody {
+    fn track(&mut self, frame: FrameView<'_>, frame_index: u64, capture_nanos: i64) -> Result<(), String> {
+        self.0.frame_index = frame_index;
+        self.0.capture_nanos = capture_nanos;
+        (self.0.frame_width, self.0.frame_height) = (frame.width(), frame.height());
+        Ok(())
+    }
+
+    fn result(&self) -> &FrameFaces {
+        &self.0
+    }
+
+    fn stages(&self) -> &'static [&'static str] {
+        &["nothing"]
+    }
+
+    fn stage_nanos(&self) -> [u64; MAX_STAGES] {
+        [0; MAX_STAGES]
+    }
+}
+
+/// A camera that is plugged in while a file exists, and silent while another one does.
+struct GateSource {
+    gate: PathBuf,
+    info: SourceInfo,
+    next_index: u64,
+}
+
+impl GateSource {
+    fn open(gate: &str) -> Result<Box<dyn Source>, SourceError> {
+        let unplugged = || SourceError::Camera { camera: gate.into(), reason: "unplugged".into() };
+        Path::new(gate).exists().then_some(()).ok_or_else(unplugged)?;
+        let info = SourceInfo {
+            name: "gate".into(),
+            spec: gate.into(),
+            kind: SourceKind::Synthetic,
+            size: (32, 16),
+            rate_hz: Some(50.0),
+            frame_count: None,
+            files: Vec::new(),
+            live: true,
+        };
+        Ok(Box::new(Self { gate: gate.into(), info, next_index: 0 }))
+    }
+}
+
+impl Source for GateSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError> {
+        while self.gate.with_extension("silent").exists() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if !self.gate.exists() {
+            return Err(SourceError::Camera { camera: "gate".into(), reason: "unplugged".into() });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        frame.reshape(32, 16, PixelFormat::Rgb8);
+        frame.capture_nanos = mien_clock::monotonic_nanos();
+        frame.frame_index = self.next_index;
+        self.next_index += 1;
+        Ok(Step::Frame)
+    }
+}
+
+#[test]
+#[ignore = "a role that other tests start"]
+fn role_worker() {
+    if std::env::var_os("MIEN_ROLE").is_none() {
+        return;
+    }
+    assert!(die_with_parent(None).unwrap());
+    let open = |camera: &Camera| match camera.source.strip_prefix("gate:") {
+        Some(gate) => GateSource::open(gate),
+        None if camera.source == "crash" => std::process::exit(7),
+        None => open_live(
+            &camera.source,
+            &LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format: None },
+        ),
+    };
+    let parts = Parts::new(open, |_, _| {
+        let tracker = Box::new(Nobody(FrameFaces::boxed()));
+        Ok(Made { tracker, engine: "none".into(), reason: "a test".into() })
+    });
+    mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), || false).unwrap();
+    // The harness would wait for threads that a silent source holds.
+    std::process::exit(0);
+}
+
+/// A folder in shared memory for the rings of one test.
+fn ring_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in(SHM_DIR).unwrap()
+}
+
+fn camera(name: &str, source: &str) -> Camera {
+    Camera { size: Some([64, 48]), rate_hz: Some(50.0), ..Camera::new(name, source) }
+}
+
+const QUIET: &str = "synthetic?heads=0";
+
+fn options(ring_dir: &Path, cameras: Vec<Camera>) -> SupervisorOptions {
+    let mut config = Config { cameras, ..Config::default() };
+    (config.preview.width, config.preview.height, config.rings.preview_slots) = (64, 48, 4);
+    // The kills of a test are no sign of a camera that cannot live.
+    let policy = RestartPolicy { most_per_minute: 10_000, ..RestartPolicy::default() };
+    let longest_pause = policy.first_pause;
+    SupervisorOptions {
+        program: "env".into(),
+        arguments: ["MIEN_ROLE=worker".into(), std::env::current_exe().unwrap().into_os_string()]
+            .into_iter()
+            .chain(["--exact", "role_worker", "--ignored", "--nocapture"].map(OsString::from))
+            .collect(),
+        session: "test".into(),
+        ring_dir: ring_dir.to_path_buf(),
+        config,
+        policy: RestartPolicy { longest_pause, ..policy },
+        trace: None,
+        log: Arc::new(|_, _| {}),
+    }
+}
+
+fn status(supervisor: &SupervisorHandle, camera: &str) -> CameraStatus {
+    supervisor.cameras().into_iter().find(|status| status.name == camera).unwrap()
+}
+
+/// Waits until something is so, and says how long it took.
+fn until(what: &str, mut so: impl FnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    while !so() {
+        assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    started.elapsed()
+}
+
+fn until_live(supervisor: &SupervisorHandle, camera: &str) -> u32 {
+    let mut last = None;
+    until("live", || {
+        let now = status(supervisor, camera);
+        let live = now.state == CameraState::Live;
+        last = now.pid;
+        live && now.pid.is_some()
+    });
+    last.unwrap()
+}
+
+/// Waits for a worker other than `old` that is live.
+fn until_replaced(supervisor: &SupervisorHandle, camera: &str, old: u32) -> (u32, Duration) {
+    let mut new = old;
+    let took = until("replaced", || {
+        let now = status(supervisor, camera);
+        new = now.pid.unwrap_or(old);
+        now.state == CameraState::Live && new != old
+    });
+    (new, took)
+}
+
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+/// Reads all results on a thread of its own until told to stop: what was read, and whether any is missing.
+struct Witness {
+    stop: Arc<Mutex<bool>>,
+    thread: std::thread::JoinHandle<(u64, u64, BTreeSet<u64>)>,
+}
+
+impl Witness {
+    fn start(mut follower: FacesFollower) -> Self {
+        let stop = Arc::new(Mutex::new(false));
+        let stopping = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let mut result = FacesEntry::boxed();
+            let (mut count, mut gaps, mut epochs, mut last) = (0, 0, BTreeSet::new(), None);
+            while !*stopping.lock().unwrap() {
+                while let Some(followed) = follower.next(&mut result) {
+                    count += 1;
+                    let drops = result.timings.dropped_frames;
+                    let index = result.frame.frame_index;
+                    if epochs.insert(followed.epoch) {
+                        last = None;
+                    }
+                    // What the pipeline dropped because the machine is busy is no fault of the rings.
+                    if let Some((before, dropped)) = last {
+                        gaps += index - before - 1 - (drops - dropped) + followed.missed;
+                    }
+                    last = Some((index, drops));
+                }
+                follower.wait(Duration::from_millis(20));
+            }
+            (count, gaps, epochs)
+        });
+        Self { stop, thread }
+    }
+
+    fn finish(self) -> (u64, u64, BTreeSet<u64>) {
+        *self.stop.lock().unwrap() = true;
+        self.thread.join().unwrap()
+    }
+}
+
+fn segments(dir: &Path) -> usize {
+    std::fs::read_dir(dir).unwrap().count()
+}
+
+fn is_gone(pid: u32) -> bool {
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Err(_) => true,
+        Ok(stat) => stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X'])),
+    }
+}
+
+#[test]
+fn a_killed_worker_is_replaced_and_the_other_camera_loses_nothing() {
+    let dir = ring_dir();
+    let supervisor = start(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)])).unwrap();
+    let (a, b) = (until_live(&supervisor, "a"), until_live(&supervisor, "b"));
+    let of_a = Witness::start(supervisor.faces("a").unwrap());
+    let of_b = Witness::start(supervisor.faces("b").unwrap());
+    until("results", || status(&supervisor, "b").fps > 0.0);
+    signal(a, Signal::KILL);
+    let (_, took) = until_replaced(&supervisor, "a", a);
+    println!("live again after {took:?}");
+    std::thread::sleep(Duration::from_millis(300));
+    let ((_, gaps_of_a, epochs_of_a), (count, gaps, epochs)) = (of_a.finish(), of_b.finish());
+    assert_eq!((gaps, epochs.len(), status(&supervisor, "b").pid), (0, 1, Some(b)));
+    assert!(count > 0);
+    assert_eq!((gaps_of_a, epochs_of_a.len()), (0, 2));
+    assert_eq!((status(&supervisor, "a").restarts, status(&supervisor, "b").restarts), (1, 0));
+    assert_eq!(segments(dir.path()), 4);
+    supervisor.shutdown();
+    assert_eq!(segments(dir.path()), 0);
+    assert!(is_gone(a) && is_gone(b));
+}
+
+#[test]
+fn a_frozen_worker_is_noticed_and_replaced() {
+    let dir = ring_dir();
+    let supervisor = start(options(dir.path(), vec![camera("a", QUIET)])).unwrap();
+    let pid = until_live(&supervisor, "a");
+    signal(pid, Signal::STOP);
+    let started = Instant::now();
+    until("noticed", || status(&supervisor, "a").state != CameraState::Live);
+    println!("noticed after {:?}", started.elapsed());
+    until_replaced(&supervisor, "a", pid);
+    println!("live again after {:?}", started.elapsed());
+    assert!(is_gone(pid));
+}
+
+#[test]
+fn a_worker_that_lives_but_gives_no_results_is_replaced() {
+    let (dir, files) = (ring_dir(), tempfile::tempdir().unwrap());
+    let gate = files.path().join("gate");
+    std::fs::write(&gate, "").unwrap();
+    let supervisor =
+        start(options(dir.path(), vec![camera("a", &format!("gate:{}", gate.display()))])).unwrap();
+    let pid = until_live(&supervisor, "a");
+    std::fs::write(gate.with_extension("silent"), "").unwrap();
+    let mut seen = BTreeSet::new();
+    let took = until("a restart", || {
+        seen.insert(status(&supervisor, "a").state.label());
+        status(&supervisor, "a").restarts > 0
+    });
+    println!("noticed and stopped after {took:?}, by way of {seen:?}");
+    assert!(seen.contains("stalled"), "{seen:?}");
+    std::fs::remove_file(gate.with_extension("silent")).unwrap();
+    until_replaced(&supervisor, "a", pid);
+}
+
+#[test]
+fn a_source_that_vanishes_and_returns_is_reconnected_by_the_same_worker() {
+    let (dir, files) = (ring_dir(), tempfile::tempdir().unwrap());
+    let gate = files.path().join("gate");
+    let source = format!("gate:{}", gate.display());
+    let supervisor = start(options(dir.path(), vec![camera("a", &source)])).unwrap();
+    until("reconnecting", || status(&supervisor, "a").state == CameraState::Reconnecting);
+    assert!(status(&supervisor, "a").reason.contains("unplugged"));
+    let pid = status(&supervisor, "a").pid;
+    for _ in 0..3 {
+        std::fs::write(&gate, "").unwrap();
+        assert_eq!(Some(until_live(&supervisor, "a")), pid);
+        std::fs::remove_file(&gate).unwrap();
+        until("reconnecting", || status(&supervisor, "a").state == CameraState::Reconnecting);
+    }
+    assert_eq!(status(&supervisor, "a").restarts, 0);
+}
+
+#[test]
+fn nonsense_and_crashes_end_in_a_failed_state_with_a_reason_and_others_go_on() {
+    let dir = ring_dir();
+    let cameras = vec![camera("good", QUIET), camera("typo", "synthetic?heads=x"), camera("crash", "crash")];
+    let policy = RestartPolicy { first_pause: Duration::from_millis(1), ..RestartPolicy::default() };
+    let supervisor = start(SupervisorOptions { policy, ..options(dir.path(), cameras) }).unwrap();
+    until("failed", || {
+        ["typo", "crash"].iter().all(|name| status(&supervisor, name).state == CameraState::Failed)
+    });
+    until_live(&supervisor, "good");
+    let typo = status(&supervisor, "typo");
+    assert!(typo.reason.contains("heads=x") && typo.restarts == 0, "{}", typo.reason);
+    let crash = status(&supervisor, "crash");
+    assert!(
+        crash.reason.contains("exit code 7") && crash.restarts == 6,
+        "{}: {}",
+        crash.restarts,
+        crash.reason
+    );
+    // A person may try again.
+    supervisor.restart_camera("crash").unwrap();
+    until("another try", || status(&supervisor, "crash").restarts > 6);
+}
+
+#[test]
+fn cameras_are_stopped_started_added_and_removed_while_others_run() {
+    let dir = ring_dir();
+    let supervisor = start(options(dir.path(), vec![camera("a", QUIET)])).unwrap();
+    let pid = until_live(&supervisor, "a");
+    supervisor.add(camera("b", QUIET)).unwrap();
+    assert!(supervisor.add(camera("b", QUIET)).is_err());
+    assert!(supervisor.add(camera("b/c", QUIET)).is_err());
+    let b = until_live(&supervisor, "b");
+    supervisor.stop_camera("b").unwrap();
+    until("stopped", || status(&supervisor, "b").state == CameraState::Stopped && is_gone(b));
+    assert_eq!(segments(dir.path()), 2);
+    supervisor.start_camera("b").unwrap();
+    let b = until_live(&supervisor, "b");
+    supervisor.remove("b").unwrap();
+    until("removed", || is_gone(b) && segments(dir.path()) == 2);
+    assert!(supervisor.faces("b").is_err());
+    assert_eq!(status(&supervisor, "a").pid, Some(pid));
+}
+
+/// A supervisor that tells its workers' numbers and then waits to be killed.
+#[test]
+#[ignore = "a role that other tests start"]
+fn role_supervisor() {
+    let Some(dir) = std::env::var_os("MIEN_RING_DIR") else { return };
+    let supervisor = start(options(Path::new(&dir), vec![camera("a", QUIET), camera("b", QUIET)])).unwrap();
+    let pids = ["a", "b"].map(|name| until_live(&supervisor, name));
+    println!("workers={} {}", pids[0], pids[1]);
+    std::thread::sleep(DEADLINE);
+}
+
+fn kill_a_supervisor(dir: &Path) -> Duration {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "role_supervisor", "--ignored", "--nocapture"])
+        .env("MIEN_RING_DIR", dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let pids: Vec<u32> = output
+        .lines()
+        .find_map(|line| Some(line.ok()?.split_once("workers=")?.1.to_owned()))
+        .expect("the supervisor tells its workers")
+        .split(' ')
+        .map(|pid| pid.parse().unwrap())
+        .collect();
+    child.kill().unwrap();
+    let took = until("workers gone", || pids.iter().all(|pid| is_gone(*pid)));
+    child.wait().unwrap();
+    took
+}
+
+#[test]
+fn when_the_supervisor_is_killed_its_workers_end_and_the_next_start_cleans_up() {
+    let dir = ring_dir();
+    let took = kill_a_supervisor(dir.path());
+    println!("workers gone after {took:?}, {} segments left", segments(dir.path()));
+    // What a kill -9 of everything at once would leave.
+    let mut name = mien_ring::SegmentName::new("s", "c", mien_ring::RingKind::Faces).unwrap();
+    name.owner = ProcessId { pid: u32::MAX, start_ticks: 1 };
+    std::fs::write(dir.path().join(name.file_name()), "half made").unwrap();
+    let supervisor = start(options(dir.path(), Vec::new())).unwrap();
+    assert_eq!(segments(dir.path()), 0);
+    supervisor.shutdown();
+}
+
+fn kill_in_a_row(kills: usize) {
+    let dir = ring_dir();
+    let supervisor = start(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)])).unwrap();
+    let (mut pid, b) = (until_live(&supervisor, "a"), until_live(&supervisor, "b"));
+    let witness = Witness::start(supervisor.faces("b").unwrap());
+    let own = std::process::id();
+    let mut descriptors = Vec::new();
+    let mut times = Vec::new();
+    for _ in 0..kills {
+        signal(pid, Signal::KILL);
+        let (new, took) = until_replaced(&supervisor, "a", pid);
+        assert!(is_gone(pid));
+        pid = new;
+        times.push(took);
+        until("two rings for each camera", || segments(dir.path()) == 4);
+        descriptors.push(open_descriptors(own).unwrap());
+    }
+    times.sort();
+    println!(
+        "{kills} kills: live again after {:?} (median), {:?} (longest)",
+        times[kills / 2],
+        times[kills - 1]
+    );
+    println!("open descriptors after each: {descriptors:?}");
+    let (_, gaps, epochs) = witness.finish();
+    assert_eq!((gaps, epochs.len(), status(&supervisor, "b").pid), (0, 1, Some(b)));
+    supervisor.shutdown();
+    assert_eq!(segments(dir.path()), 0);
+    assert!(is_gone(pid) && is_gone(b));
+    // Other tests of this process open files, too; a leak would grow with every kill.
+    if kills >= 20 {
+        assert!(descriptors[kills - 1] <= descriptors[0] + kills / 4, "{descriptors:?}");
+    }
+}
+
+#[test]
+fn kills_in_a_row_leave_nothing() {
+    kill_in_a_row(4);
+}
+
+#[test]
+#[ignore = "long; ./x stress"]
+fn stress_fifty_kills_in_a_row() {
+    kill_in_a_row(50);
+}
+
+#[test]
+#[ignore = "long; ./x stress"]
+fn stress_twenty_killed_supervisors() {
+    let dir = ring_dir();
+    let mut times: Vec<Duration> = (0..20).map(|_| kill_a_supervisor(dir.path())).collect();
+    times.sort();
+    println!("workers gone after {:?} (median), {:?} (longest)", times[10], times[19]);
+    start(options(dir.path(), Vec::new())).unwrap().shutdown();
+    assert_eq!(segments(dir.path()), 0);
+}
