@@ -5,9 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::build_info::VERSION;
+use crate::commands::cameras::CamerasArguments;
+use crate::commands::config::ConfigCommand;
 use crate::commands::demo::DemoArguments;
 use crate::commands::models::ModelsCommand;
+use crate::commands::run::RunArguments;
 use crate::commands::track::TrackArguments;
+use crate::commands::worker::WorkerArguments;
 use crate::{commands, interrupt, logging};
 
 /// Tracks faces: 478 landmarks, 52 blendshapes and head pose, from files or the synthetic camera.
@@ -27,6 +31,16 @@ enum Command {
     Track(TrackArguments),
     /// Track the synthetic camera for ten seconds and show what Mien does
     Demo(DemoArguments),
+    /// Track cameras live, each in a process of its own
+    Run(RunArguments),
+    /// List the cameras at this machine, their formats and rates
+    Cameras(CamerasArguments),
+    /// Check, show or begin a configuration file
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// One camera's process (started by `run`)
+    #[command(hide = true)]
+    Worker(WorkerArguments),
     /// List, check or import model files
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -42,6 +56,10 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Track(arguments) => commands::track::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Cameras(arguments) => commands::cameras::run(&arguments),
+        Command::Config(command) => commands::config::run(&command),
+        Command::Worker(arguments) => commands::worker::run(&arguments),
         Command::Models(command) => commands::models::run(&command),
     };
     match result {

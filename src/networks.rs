@@ -21,6 +21,8 @@ pub struct NetworkOptions {
     pub max_faces: usize,
     /// Height and width in pixels of the picture that the detector reads.
     pub detector_size: [usize; 2],
+    /// Threads of the CPU engine; `None` lets it pick.
+    pub threads: Option<usize>,
 }
 
 /// Loaded networks, with what a log and a result file say about them.
@@ -44,7 +46,7 @@ impl Networks {
         let mut reason = "";
         let mut load = |role: Role, input_size, max_batch| -> Result<Box<dyn Engine>> {
             let file = set.get(role)?;
-            let engine_options = EngineOptions { input_size, threads: None, max_batch };
+            let engine_options = EngineOptions { input_size, threads: options.threads, max_batch };
             let loaded = file.load(options.engine, &engine_options)?;
             models.push(record(file, loaded.engine.info()));
             reason = loaded.reason;

@@ -1,5 +1,6 @@
 //! The commands.
 
+pub(crate) mod cameras;
 pub(crate) mod config;
 pub(crate) mod demo;
 mod display;
