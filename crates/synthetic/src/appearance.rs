@@ -3,7 +3,7 @@
 use crate::random::{between, mix, unit};
 use crate::vector::{Vector, scale};
 
-/// Colours are linear 0–1.
+/// Colours are 0–1 as displayed.
 #[derive(Debug, Clone)]
 pub(crate) struct Appearance {
     pub(crate) seed: u64,

@@ -16,7 +16,7 @@ pub(crate) struct Surface {
 pub(crate) struct Vertex {
     pub(crate) position: Vector,
     pub(crate) normal: Vector,
-    /// Linear 0–1.
+    /// 0–1, as displayed.
     pub(crate) color: Vector,
     /// 0 moves with the head, 1 stays with the shoulders.
     pub(crate) torso: f32,

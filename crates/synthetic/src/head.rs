@@ -139,9 +139,10 @@ impl Head {
         self.draw_throat(scene, &rigid, state, canvas);
     }
 
-    fn draw_face(&mut self, scene: &Scene<'_>, rigid: &Rigid, canvas: &mut Canvas) {
+    /// Directions of the skin in the head's frame, of any length.
+    fn find_normals(&mut self, anatomy: &Anatomy) {
         self.normals.fill([0.0; 3]);
-        for &[a, b, c] in &scene.anatomy.skin {
+        for &[a, b, c] in &anatomy.skin {
             let [a, b, c] = [a, b, c].map(usize::from);
             let v = &self.vertices;
             let normal = cross(sub(v[b], v[a]), sub(v[c], v[a]));
@@ -159,6 +160,10 @@ impl Head {
             let outward = normalize([x, 0.8 * y - 2.0, 0.3 * z]);
             self.normals[i] = add(normalize(self.normals[i]), scale(outward, JAW_ROUNDNESS));
         }
+    }
+
+    fn draw_face(&mut self, scene: &Scene<'_>, rigid: &Rigid, canvas: &mut Canvas) {
+        self.find_normals(scene.anatomy);
         self.face_corners.clear();
         let corner = |position: Vector, normal: Vector, [u, v]: [f32; 2]| {
             let normal = rigid.direction(normal);

@@ -14,7 +14,7 @@ pub(crate) struct Level {
 }
 
 impl Texture {
-    /// From linear floats 0–1, row by row.
+    /// From colours 0–1, row by row.
     pub(crate) fn new(size: usize, colors: &[[f32; 3]]) -> Self {
         let texels: Vec<[u8; 4]> = colors
             .iter()
