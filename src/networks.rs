@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use mien_engine::{Engine, EngineChoice, EngineInfo, EngineOptions};
+use mien_engine::{Engine, EngineChoice, EngineOptions};
 use mien_models::{ModelFile, ModelSet, Role};
 use mien_pipeline::PipelineEngines;
 use mien_tables::{EngineRecord, ModelRecord};
@@ -48,7 +48,7 @@ impl Networks {
             let file = set.get(role)?;
             let engine_options = EngineOptions { input_size, threads: options.threads, max_batch };
             let loaded = file.load(options.engine, &engine_options)?;
-            models.push(record(file, loaded.engine.info()));
+            models.push(record(file, loaded.engine.as_ref()));
             reason = loaded.reason;
             Ok(loaded.engine)
         };
@@ -82,12 +82,14 @@ fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
 
-fn record(file: &ModelFile, info: &EngineInfo) -> ModelRecord {
+fn record(file: &ModelFile, engine: &dyn Engine) -> ModelRecord {
+    let info = engine.info();
     ModelRecord {
         role: file.role().to_string(),
         file: info.model_file.clone(),
         sha256: info.model_sha256.clone(),
         origin: file.origin.to_string(),
+        input_shape: engine.inputs().first().map(|input| input.shape.clone()).unwrap_or_default(),
         engine: format!("{}, {}", info.engine, info.precision),
     }
 }

@@ -65,6 +65,7 @@ fn the_synthetic_camera_becomes_json_lines() {
     let models = meta["models"].as_array().unwrap();
     assert_eq!(models.len(), 3);
     assert!(models.iter().all(|model| model["sha256"].as_str().unwrap().len() == 64));
+    assert_eq!(models[0]["input_shape"], serde_json::json!([3, 256, 320]));
     assert!(meta["settings"]["smoothing"]["beta"].is_number());
 }
 

@@ -66,6 +66,8 @@ pub struct ModelRecord {
     pub sha256: String,
     /// Whose model it is: `built in`, `your models`, `--models`, …
     pub origin: String,
+    /// Shape of one item of its (first) input, for a picture channels × height × width.
+    pub input_shape: Vec<usize>,
     /// The engine and precision that ran it.
     pub engine: String,
 }

@@ -47,6 +47,7 @@ fn provenance() -> Provenance {
             file: "d.onnx".into(),
             sha256: "ab".repeat(32),
             origin: "built in".into(),
+            input_shape: vec![3, 480, 640],
             engine: "rten, FP32".into(),
         }],
         settings: serde_json::json!({"detect_every": 5}),
