@@ -232,7 +232,9 @@ impl Keeper {
                 }
                 Ok(Order::Record(plan)) => {
                     self.recording = plan.clone();
-                    *self.shared.video() = plan.as_ref().map(|_| VideoStatus::default());
+                    if plan.is_some() {
+                        *self.shared.video() = Some(VideoStatus::default());
+                    }
                     life.worker.send(&match plan {
                         Some(plan) => Command::RecordStart { plan },
                         None => Command::RecordStop,

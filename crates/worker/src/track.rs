@@ -123,7 +123,7 @@ impl Track {
         let mut tracker: Option<Box<dyn Tracker>> = None;
         let mut scaler = PreviewScaler::default();
         let mut header: Box<PreviewHeader> = bytemuck::allocation::zeroed_box();
-        let mut next_preview_nanos = i64::MIN;
+        let mut pace = Pace::new(self.settings.preview.rate_hz);
         let mut used: Option<Frame> = None;
         while !self.stop.load(Ordering::Relaxed) {
             let Some(captured) = self.handover.take(used.take(), LOOK) else { continue };
@@ -148,11 +148,7 @@ impl Track {
             if let Err(reason) = self.publish(&mut **tracker, &captured, frame) {
                 return TrackEnd::Broken(reason);
             }
-            // Half a frame early is on time: a rate equal to the camera's must not halve it.
-            let interval_nanos = (1e9 / self.settings.preview.rate_hz) as i64;
-            if captured.frame.capture_nanos >= next_preview_nanos - interval_nanos / 2 {
-                next_preview_nanos =
-                    (next_preview_nanos.max(captured.frame.capture_nanos - interval_nanos)) + interval_nanos;
+            if pace.lets_through(captured.frame.capture_nanos) {
                 self.show(&mut scaler, &mut header, tracker.result(), &frame);
             }
             used = Some(captured.frame);
@@ -217,5 +213,52 @@ impl Track {
         header.set_faces(result);
         (header.width, header.height) = (width, height);
         self.preview.publish(header, rgb);
+    }
+}
+
+/// Lets through at most so many frames a second.
+struct Pace {
+    interval_nanos: i64,
+    next_nanos: Option<i64>,
+}
+
+impl Pace {
+    fn new(rate_hz: f64) -> Self {
+        Self { interval_nanos: (1e9 / rate_hz) as i64, next_nanos: None }
+    }
+
+    fn lets_through(&mut self, now_nanos: i64) -> bool {
+        let next = self.next_nanos.unwrap_or(now_nanos);
+        // Half an interval early is on time: a rate equal to the camera's must not halve it.
+        if now_nanos < next - self.interval_nanos / 2 {
+            return false;
+        }
+        self.next_nanos = Some(next.max(now_nanos - self.interval_nanos) + self.interval_nanos);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(rate_hz: f64, camera_hz: f64, jitter_nanos: i64) -> usize {
+        let mut pace = Pace::new(rate_hz);
+        let time = |frame: i64| (frame as f64 * 1e9 / camera_hz) as i64 + (frame * 7 % 3 - 1) * jitter_nanos;
+        (0..300).filter(|frame| pace.lets_through(1_000_000_000_000 + time(*frame))).count()
+    }
+
+    #[test]
+    fn previews_keep_their_rate_whatever_the_cameras() {
+        assert_eq!(passed(30.0, 30.0, 4_000_000), 300);
+        assert_eq!(passed(30.0, 15.0, 4_000_000), 300);
+        assert!((98..=102).contains(&passed(10.0, 30.0, 4_000_000)));
+        assert!((148..=152).contains(&passed(30.0, 60.0, 2_000_000)));
+    }
+
+    #[test]
+    fn a_configuration_of_defaults_gives_the_pipelines_defaults() {
+        let settings = pipeline_settings(&Detection::default(), &Smoothing::default());
+        assert_eq!(settings, PipelineSettings::default());
     }
 }

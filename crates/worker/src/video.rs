@@ -1,10 +1,14 @@
 //! The video of the camera, while one is recorded.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mien_control::{VideoPlan, VideoStatus};
 use mien_face::{Frame, FrameFaces};
 use mien_record::VideoRecorder;
+
+/// How often a running recording is told about.
+const TELL: Duration = Duration::from_secs(1);
 
 /// Shared by the thread that obeys (starts and ends recordings) and the one that tracks (has frames).
 #[derive(Default)]
@@ -17,7 +21,7 @@ struct Slots {
     closing: Option<VideoRecorder>,
     /// A recording that could not begin.
     refused: Option<VideoStatus>,
-    told: Option<VideoStatus>,
+    told: Option<(VideoStatus, Instant)>,
 }
 
 impl Video {
@@ -54,7 +58,7 @@ impl Video {
         }
     }
 
-    /// How it stands, when that has changed since it was told.
+    /// How it stands, when that has changed and is worth telling: each second, and at the end.
     pub fn news(&self) -> Option<VideoStatus> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(refused) = slots.refused.take() {
@@ -64,6 +68,10 @@ impl Video {
         if status.finished {
             slots.closing = None;
         }
-        (slots.told.as_ref() != Some(&status)).then(|| slots.told.insert(status).clone())
+        let is_news = match &slots.told {
+            Some((told, at)) => *told != status && (status.finished || at.elapsed() >= TELL),
+            None => true,
+        };
+        is_news.then(|| slots.told.insert((status, Instant::now())).0.clone())
     }
 }

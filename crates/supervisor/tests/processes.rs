@@ -149,8 +149,22 @@ fn options(ring_dir: &Path, cameras: Vec<Camera>) -> SupervisorOptions {
         config,
         policy: RestartPolicy { longest_pause, ..policy },
         trace: None,
-        log: Arc::new(|_, _| {}),
+        log: Arc::new(|camera, line| eprintln!("[{camera}] {line}")),
     }
+}
+
+/// Starts cameras and prints what happens to them: shown when a test fails.
+fn begin(options: SupervisorOptions) -> SupervisorHandle {
+    let supervisor = start(options).unwrap();
+    let events = supervisor.events();
+    let started = Instant::now();
+    std::thread::spawn(move || {
+        for event in events {
+            let (seconds, state) = (started.elapsed().as_secs_f64(), event.state.label());
+            eprintln!("{seconds:.3} {}: {state}: {}", event.camera, event.reason);
+        }
+    });
+    supervisor
 }
 
 fn status(supervisor: &SupervisorHandle, camera: &str) -> CameraStatus {
@@ -247,7 +261,7 @@ fn is_gone(pid: u32) -> bool {
 #[test]
 fn a_killed_worker_is_replaced_and_the_other_camera_loses_nothing() {
     let dir = ring_dir();
-    let supervisor = start(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)])).unwrap();
+    let supervisor = begin(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)]));
     let (a, b) = (until_live(&supervisor, "a"), until_live(&supervisor, "b"));
     let of_a = Witness::start(supervisor.faces("a").unwrap());
     let of_b = Witness::start(supervisor.faces("b").unwrap());
@@ -270,7 +284,7 @@ fn a_killed_worker_is_replaced_and_the_other_camera_loses_nothing() {
 #[test]
 fn a_frozen_worker_is_noticed_and_replaced() {
     let dir = ring_dir();
-    let supervisor = start(options(dir.path(), vec![camera("a", QUIET)])).unwrap();
+    let supervisor = begin(options(dir.path(), vec![camera("a", QUIET)]));
     let pid = until_live(&supervisor, "a");
     signal(pid, Signal::STOP);
     let started = Instant::now();
@@ -287,7 +301,7 @@ fn a_worker_that_lives_but_gives_no_results_is_replaced() {
     let gate = files.path().join("gate");
     std::fs::write(&gate, "").unwrap();
     let supervisor =
-        start(options(dir.path(), vec![camera("a", &format!("gate:{}", gate.display()))])).unwrap();
+        begin(options(dir.path(), vec![camera("a", &format!("gate:{}", gate.display()))]));
     let pid = until_live(&supervisor, "a");
     std::fs::write(gate.with_extension("silent"), "").unwrap();
     let mut seen = BTreeSet::new();
@@ -306,7 +320,7 @@ fn a_source_that_vanishes_and_returns_is_reconnected_by_the_same_worker() {
     let (dir, files) = (ring_dir(), tempfile::tempdir().unwrap());
     let gate = files.path().join("gate");
     let source = format!("gate:{}", gate.display());
-    let supervisor = start(options(dir.path(), vec![camera("a", &source)])).unwrap();
+    let supervisor = begin(options(dir.path(), vec![camera("a", &source)]));
     until("reconnecting", || status(&supervisor, "a").state == CameraState::Reconnecting);
     assert!(status(&supervisor, "a").reason.contains("unplugged"));
     let pid = status(&supervisor, "a").pid;
@@ -324,7 +338,7 @@ fn nonsense_and_crashes_end_in_a_failed_state_with_a_reason_and_others_go_on() {
     let dir = ring_dir();
     let cameras = vec![camera("good", QUIET), camera("typo", "synthetic?heads=x"), camera("crash", "crash")];
     let policy = RestartPolicy { first_pause: Duration::from_millis(1), ..RestartPolicy::default() };
-    let supervisor = start(SupervisorOptions { policy, ..options(dir.path(), cameras) }).unwrap();
+    let supervisor = begin(SupervisorOptions { policy, ..options(dir.path(), cameras) });
     until("failed", || {
         ["typo", "crash"].iter().all(|name| status(&supervisor, name).state == CameraState::Failed)
     });
@@ -346,7 +360,7 @@ fn nonsense_and_crashes_end_in_a_failed_state_with_a_reason_and_others_go_on() {
 #[test]
 fn cameras_are_stopped_started_added_and_removed_while_others_run() {
     let dir = ring_dir();
-    let supervisor = start(options(dir.path(), vec![camera("a", QUIET)])).unwrap();
+    let supervisor = begin(options(dir.path(), vec![camera("a", QUIET)]));
     let pid = until_live(&supervisor, "a");
     supervisor.add(camera("b", QUIET)).unwrap();
     assert!(supervisor.add(camera("b", QUIET)).is_err());
@@ -368,7 +382,7 @@ fn cameras_are_stopped_started_added_and_removed_while_others_run() {
 #[ignore = "a role that other tests start"]
 fn role_supervisor() {
     let Some(dir) = std::env::var_os("MIEN_RING_DIR") else { return };
-    let supervisor = start(options(Path::new(&dir), vec![camera("a", QUIET), camera("b", QUIET)])).unwrap();
+    let supervisor = begin(options(Path::new(&dir), vec![camera("a", QUIET), camera("b", QUIET)]));
     let pids = ["a", "b"].map(|name| until_live(&supervisor, name));
     println!("workers={} {}", pids[0], pids[1]);
     std::thread::sleep(DEADLINE);
@@ -404,14 +418,14 @@ fn when_the_supervisor_is_killed_its_workers_end_and_the_next_start_cleans_up() 
     let mut name = mien_ring::SegmentName::new("s", "c", mien_ring::RingKind::Faces).unwrap();
     name.owner = ProcessId { pid: u32::MAX, start_ticks: 1 };
     std::fs::write(dir.path().join(name.file_name()), "half made").unwrap();
-    let supervisor = start(options(dir.path(), Vec::new())).unwrap();
+    let supervisor = begin(options(dir.path(), Vec::new()));
     assert_eq!(segments(dir.path()), 0);
     supervisor.shutdown();
 }
 
 fn kill_in_a_row(kills: usize) {
     let dir = ring_dir();
-    let supervisor = start(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)])).unwrap();
+    let supervisor = begin(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)]));
     let (mut pid, b) = (until_live(&supervisor, "a"), until_live(&supervisor, "b"));
     let witness = Witness::start(supervisor.faces("b").unwrap());
     let own = std::process::id();
@@ -462,6 +476,6 @@ fn stress_twenty_killed_supervisors() {
     let mut times: Vec<Duration> = (0..20).map(|_| kill_a_supervisor(dir.path())).collect();
     times.sort();
     println!("workers gone after {:?} (median), {:?} (longest)", times[10], times[19]);
-    start(options(dir.path(), Vec::new())).unwrap().shutdown();
+    begin(options(dir.path(), Vec::new())).shutdown();
     assert_eq!(segments(dir.path()), 0);
 }
