@@ -8,8 +8,11 @@ use crate::build_info::VERSION;
 use crate::commands::cameras::CamerasArguments;
 use crate::commands::config::ConfigCommand;
 use crate::commands::demo::DemoArguments;
+use crate::commands::export::ExportArguments;
 use crate::commands::models::ModelsCommand;
+use crate::commands::record::RecordArguments;
 use crate::commands::run::RunArguments;
+use crate::commands::session::SessionCommand;
 use crate::commands::track::TrackArguments;
 use crate::commands::worker::WorkerArguments;
 use crate::{commands, interrupt, logging};
@@ -33,6 +36,13 @@ enum Command {
     Demo(DemoArguments),
     /// Track cameras live, each in a process of its own
     Run(RunArguments),
+    /// Record cameras live: data, video and markers into a session's folder
+    Record(RecordArguments),
+    /// Look at recorded sessions
+    #[command(subcommand)]
+    Session(SessionCommand),
+    /// Turn a recorded session into CSV, Parquet, OpenFace's CSV or Motion-BIDS
+    Export(ExportArguments),
     /// List the cameras at this machine, their formats and rates
     Cameras(CamerasArguments),
     /// Check, show or begin a configuration file
@@ -57,6 +67,9 @@ pub fn run() -> ExitCode {
         Command::Track(arguments) => commands::track::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Record(arguments) => commands::record::run(&arguments),
+        Command::Session(command) => commands::session::run(&command),
+        Command::Export(arguments) => commands::export::run(&arguments),
         Command::Cameras(arguments) => commands::cameras::run(&arguments),
         Command::Config(command) => commands::config::run(&command),
         Command::Worker(arguments) => commands::worker::run(&arguments),

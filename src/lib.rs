@@ -7,9 +7,11 @@ mod build_info;
 mod cli;
 mod commands;
 mod interrupt;
+mod live;
 mod logging;
 mod networks;
 pub mod offline;
 
 pub use cli::run;
+pub use live::Live;
 pub use networks::{NetworkOptions, Networks};

@@ -16,9 +16,7 @@ pub(crate) struct CamerasArguments {
 pub(crate) fn run(arguments: &CamerasArguments) -> Result<()> {
     let cameras = list_cameras();
     if arguments.json {
-        let mode = |mode: &mien_capture::CameraMode| {
-            serde_json::json!({"format": mode.format, "size": mode.size, "rates_hz": mode.rates_hz})
-        };
+        let mode = |mode: &mien_capture::CameraMode| serde_json::json!({"format": mode.format, "size": mode.size, "rates_hz": mode.rates_hz});
         let camera = |camera: &mien_capture::CameraDevice| {
             let modes: Vec<_> = camera.modes.iter().map(mode).collect();
             serde_json::json!({"source": camera.spec, "label": camera.label, "node": camera.node, "modes": modes})
@@ -36,7 +34,8 @@ pub(crate) fn run(arguments: &CamerasArguments) -> Result<()> {
         }
         for mode in camera.modes {
             let rates: Vec<String> = mode.rates_hz.iter().map(|rate| format!("{rate:.4}")).collect();
-            let rates: Vec<&str> = rates.iter().map(|rate| rate.trim_end_matches('0').trim_end_matches('.')).collect();
+            let rates: Vec<&str> =
+                rates.iter().map(|rate| rate.trim_end_matches('0').trim_end_matches('.')).collect();
             println!("    {} {}×{}   {} fps", mode.format, mode.size[0], mode.size[1], rates.join(", "));
         }
     }

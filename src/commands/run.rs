@@ -15,9 +15,13 @@ use mien_supervisor::{
 };
 
 use crate::build_info::VERSION;
+use crate::live::Live;
 
 /// How often the headless mode says how the cameras are doing.
 const TELL: Duration = Duration::from_secs(5);
+
+/// How long cameras may take to start before their streams are opened without knowing more of them.
+const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Arguments of `mien run`.
 #[derive(Args)]
@@ -57,8 +61,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     if !arguments.headless {
         tracing::warn!("this build has no window: running as with --headless");
     }
-    let supervisor = start(options(config, arguments.trace.clone())?)?;
+    let supervisor = start(options(config.clone(), arguments.trace.clone())?)?;
+    let live = stream(&supervisor, &config)?;
     watch(&supervisor, arguments.seconds);
+    drop(live);
     let stats = supervisor.stats(VERSION);
     let statuses = supervisor.cameras();
     supervisor.shutdown();
@@ -72,8 +78,18 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
 }
 
 impl RunArguments {
+    /// Where the trace goes.
+    pub(crate) fn trace(&self) -> Option<PathBuf> {
+        self.trace.clone()
+    }
+
+    /// When to end.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        self.seconds
+    }
+
     /// The file's configuration, with what the command line says instead.
-    fn config(&self) -> Result<Config> {
+    pub(crate) fn config(&self) -> Result<Config> {
         let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
         if !self.source.is_empty() {
             let name =
@@ -96,8 +112,22 @@ impl RunArguments {
     }
 }
 
+/// Publishes to LSL, where the configuration says so.
+fn stream(supervisor: &SupervisorHandle, config: &Config) -> Result<Option<Live>> {
+    if !config.lsl.enabled {
+        return Ok(None);
+    }
+    Live::wait_for_cameras(supervisor, STREAM_PATIENCE);
+    let live = Live::start(supervisor, config, true)?;
+    match live.stream_problem() {
+        Some(problem) => tracing::warn!("nothing is streamed: {problem}"),
+        None => tracing::info!("results are published to LSL"),
+    }
+    Ok(Some(live))
+}
+
 /// Workers are this very program. The session's name is its time and its process: unique on a machine.
-fn options(mut config: Config, trace: Option<PathBuf>) -> Result<SupervisorOptions> {
+pub(crate) fn options(mut config: Config, trace: Option<PathBuf>) -> Result<SupervisorOptions> {
     if config.engine.threads == 0 {
         let cameras = config.cameras.iter().filter(|camera| camera.enabled).count().max(1);
         config.engine.threads = (available_parallelism().map_or(1, usize::from) / cameras).max(1);
@@ -138,7 +168,7 @@ fn watch(supervisor: &SupervisorHandle, seconds: Option<f64>) {
     }
 }
 
-fn tell(status: &CameraStatus) {
+pub(crate) fn tell(status: &CameraStatus) {
     let CameraStatus { name, state, fps, latency, dropped_frames, cpu_percent, restarts, .. } = status;
     tracing::info!(
         "camera {name}: {}, {fps:.1} fps, latency p50 {:.1} ms p95 {:.1} ms, {dropped_frames} dropped, \

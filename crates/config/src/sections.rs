@@ -351,6 +351,8 @@ pub struct Recording {
     pub task: String,
     /// How video is kept.
     pub video: VideoKind,
+    /// Whether a hardware encoder is used where one works.
+    pub hardware: bool,
     /// How faces appear in it.
     pub privacy: PrivacyKind,
     /// Free disk below which there is a warning, in 10⁹ bytes.
@@ -365,6 +367,7 @@ impl Default for Recording {
             session: "01".into(),
             task: "default".into(),
             video: VideoKind::H264,
+            hardware: true,
             privacy: PrivacyKind::Full,
             min_free_gb: 10.0,
         }

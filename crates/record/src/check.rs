@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use mien_config::VideoKind;
+
+use crate::RecordError;
 use crate::session_file::{DATA_FILE, SessionFile, SessionState};
 use crate::video::{read_sidecar, truncate_sidecar};
-use crate::{RecordError, VideoKind};
 
 /// What was found of one video.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +103,7 @@ fn problems(session: &SessionFile, data: &mien_xdf::Report, videos: &[VideoRepor
             Some(_) => {}
         }
     }
-    let wants_video = session.video != VideoKind::None.name();
+    let wants_video = session.video != VideoKind::None;
     for camera in session.cameras.iter().filter(|_| wants_video) {
         let begins = |video: &&VideoReport| {
             let stem = video.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

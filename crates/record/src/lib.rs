@@ -38,10 +38,12 @@ pub use check::{SessionReport, VideoReport, check_session};
 pub use disk::{DiskLimits, free_bytes};
 pub use error::RecordError;
 pub use export::{ExportFormat, Exported, export};
+pub use mien_config::{PrivacyKind, VideoKind};
+pub use mien_control::{VideoPlan, VideoStatus};
 pub use names::{SessionNames, check_name};
 pub use outputs::Outputs;
 pub use session::{CameraPlan, RecordState, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 pub use session_file::{
     CameraRecord, DATA_FILE, GapRecord, ModelRecord, SESSION_FILE, SessionFile, SessionState,
 };
-pub use video::{Concealer, Privacy, VideoKind, VideoPlan, VideoRecorder, VideoStatus};
+pub use video::{Concealer, VideoRecorder};

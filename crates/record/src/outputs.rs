@@ -5,10 +5,11 @@ use std::sync::Arc;
 use mien_clock::{monotonic_nanos, seconds};
 use mien_face::FrameFaces;
 use mien_stream::{
-    CameraDescription, CameraEncoder, Publisher, PublisherStatus, StreamError, StreamSettings, marker_stream,
+    CameraDescription, CameraEncoder, Gap, Publisher, PublisherStatus, StreamError, StreamSettings,
+    marker_stream,
 };
 
-use crate::session::{CameraPlan, gap_marker};
+use crate::session::CameraPlan;
 use crate::session_file::{CameraRecord, ModelRecord};
 use crate::{RecordError, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 
@@ -57,12 +58,10 @@ impl Outputs {
         let rows = Arc::new(rows);
         if let Some(gap) = encoder.take_gap() {
             let text = gap_marker(&encoder.camera().name, &gap);
-            if let Ok(publisher) = &self.publisher {
-                publisher.marker(gap.to, text);
-            }
             if let Some(recorder) = &mut self.recorder {
                 recorder.gap(camera, &gap);
             }
+            self.marker(&text);
         }
         if let Ok(publisher) = &self.publisher {
             publisher.push(camera, Arc::clone(&rows));
@@ -149,6 +148,13 @@ impl Outputs {
         recorder.marker(seconds(monotonic_nanos()), "mien recording stopped");
         recorder.stop().map(Some)
     }
+}
+
+/// The text of the marker that is set when a gap has ended.
+fn gap_marker(camera: &str, gap: &Gap) -> String {
+    let kind = if gap.restarted { "restart" } else { "gap" };
+    let Gap { from, to, .. } = gap;
+    format!("mien {kind}: camera {camera} had no frames for {:.3} s, from {from:.3} to {to:.3}", to - from)
 }
 
 fn camera_record(camera: &CameraDescription, rate_hz: f64, vertical_fov_deg: f32) -> CameraRecord {

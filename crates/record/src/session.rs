@@ -6,13 +6,15 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use mien_clock::{monotonic_nanos, seconds, unix_nanos};
+use mien_config::{PrivacyKind, VideoKind};
+use mien_control::VideoPlan;
 use mien_stream::{FrameRows, Gap, StreamDescription};
 use mien_xdf::StreamTotals;
 
 use crate::data::{DataMessage, DataWriter, Written};
 use crate::disk::{DiskLimits, free_bytes};
 use crate::session_file::{CameraRecord, GapRecord, SessionFile, SessionState, rfc3339};
-use crate::{Privacy, RecordError, SessionNames, VideoKind, VideoPlan, check_name};
+use crate::{RecordError, SessionNames, check_name};
 
 /// Frames that may wait for the disk: some ten seconds of four cameras.
 const QUEUED_FRAMES: usize = 1200;
@@ -38,7 +40,7 @@ pub struct SessionPlan {
     /// Whether a hardware encoder is used where one works.
     pub hardware: bool,
     /// How faces appear in video.
-    pub privacy: Privacy,
+    pub privacy: PrivacyKind,
     /// When to warn and stop.
     pub limits: DiskLimits,
     /// The configuration, as TOML.
@@ -160,9 +162,12 @@ impl SessionRecorder {
         &self.videos
     }
 
-    /// Adds the rows of a frame of camera number `camera`.
+    /// Adds the rows of a frame of camera number `camera`. A frame that was captured before the recording
+    /// began is no part of it.
     pub fn push(&self, camera: usize, rows: Arc<FrameRows>) {
-        self.send(DataMessage::Rows(camera, rows));
+        if rows.timestamp >= self.file.started_lsl_seconds {
+            self.send(DataMessage::Rows(camera, rows));
+        }
     }
 
     /// Adds a marker; `timestamp` in seconds on the LSL clock.
@@ -170,16 +175,18 @@ impl SessionRecorder {
         self.send(DataMessage::Marker(timestamp, text.into()));
     }
 
-    /// Notes a time without frames, in the markers too.
+    /// Notes a time without frames that lies within the recording.
     pub fn gap(&mut self, camera: usize, gap: &Gap) {
         let Some(record) = self.file.cameras.get(camera) else { return };
+        if gap.from < self.file.started_lsl_seconds {
+            return;
+        }
         self.file.gaps.push(GapRecord {
             camera: record.name.clone(),
             from_lsl_seconds: gap.from,
             to_lsl_seconds: gap.to,
             restarted: gap.restarted,
         });
-        self.marker(gap.to, gap_marker(&record.name, gap));
     }
 
     /// How it stands.
@@ -249,12 +256,6 @@ impl Drop for SessionRecorder {
     }
 }
 
-/// The text of the marker at the end of a gap.
-pub(crate) fn gap_marker(camera: &str, gap: &Gap) -> String {
-    let kind = if gap.restarted { "restart" } else { "gap" };
-    format!("mien {kind}: camera {camera} had no frames for {:.3} s", gap.to - gap.from)
-}
-
 fn check_cameras(plan: &SessionPlan) -> Result<(), RecordError> {
     for (index, camera) in plan.cameras.iter().enumerate() {
         let name = &camera.record.name;
@@ -282,8 +283,8 @@ fn session_file(plan: &SessionPlan) -> SessionFile {
         unix_minus_lsl_seconds: seconds(unix - lsl),
         unix_minus_lsl_seconds_at_end: None,
         duration_seconds: None,
-        privacy: plan.privacy.name().to_owned(),
-        video: plan.video.name().to_owned(),
+        privacy: plan.privacy,
+        video: plan.video,
         dropped_rows: 0,
         configuration: plan.configuration.clone(),
         cameras: plan.cameras.iter().map(|camera| camera.record.clone()).collect(),

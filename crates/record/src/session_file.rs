@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use mien_config::{PrivacyKind, VideoKind};
 use serde::{Deserialize, Serialize};
 
 use crate::RecordError;
@@ -55,10 +56,10 @@ pub struct SessionFile {
     /// How long it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
-    /// How faces appear in the videos: `full`, `blur`, `mesh`.
-    pub privacy: String,
-    /// How the videos are encoded: `h264`, `ffv1`, `none`.
-    pub video: String,
+    /// How faces appear in the videos.
+    pub privacy: PrivacyKind,
+    /// How the videos are encoded.
+    pub video: VideoKind,
     /// Rows that did not reach the file because the disk did not keep up.
     #[serde(default)]
     pub dropped_rows: u64,

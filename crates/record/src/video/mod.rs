@@ -18,6 +18,6 @@ mod privacy;
 mod recorder;
 mod sidecar;
 
-pub use privacy::{Concealer, Privacy};
-pub use recorder::{VideoKind, VideoPlan, VideoRecorder, VideoStatus};
+pub use privacy::Concealer;
+pub use recorder::VideoRecorder;
 pub(crate) use sidecar::{read_sidecar, truncate_sidecar};

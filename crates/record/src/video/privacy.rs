@@ -3,34 +3,9 @@
 use std::collections::VecDeque;
 
 use mien_annotate::{Annotator, Overlays};
+use mien_config::PrivacyKind;
 use mien_face::{FaceBox, FrameFaces, FrameView, PixelFormat};
 use mien_geometry::{landmark_bounds, rgb_row};
-use serde::{Deserialize, Serialize};
-
-/// How faces appear in recorded video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Privacy {
-    /// As captured.
-    #[default]
-    Full,
-    /// Blurred beyond recognition.
-    Blur,
-    /// Replaced by a grey field with the mesh on it.
-    Mesh,
-}
-
-impl Privacy {
-    /// Its name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Blur => "blur",
-            Self::Mesh => "mesh",
-        }
-    }
-}
 
 /// How long a face stays hidden after it was last seen, and how long before it was first seen: the
 /// detector may miss a face for a moment.
@@ -68,7 +43,7 @@ struct Waiting {
 /// frames just before it was first seen, too. Only what the detector finds can be hidden: a face that
 /// it never finds stays visible.
 pub struct Concealer {
-    privacy: Privacy,
+    privacy: PrivacyKind,
     annotator: Annotator,
     waiting: VecDeque<Waiting>,
     /// When, and where, faces were seen.
@@ -78,7 +53,7 @@ pub struct Concealer {
 impl Concealer {
     /// `vertical_fov_deg` is the field of view that the poses were computed with.
     #[must_use]
-    pub fn new(privacy: Privacy, vertical_fov_deg: f32) -> Self {
+    pub fn new(privacy: PrivacyKind, vertical_fov_deg: f32) -> Self {
         let overlays = Overlays { mesh: true, contours: true, boxes: false, axes: false };
         let annotator = Annotator::new(overlays, vertical_fov_deg);
         Self { privacy, annotator, waiting: VecDeque::new(), seen: VecDeque::new() }
@@ -128,7 +103,7 @@ impl Concealer {
                 self.hide(&mut picture, region);
             }
         }
-        if self.privacy == Privacy::Mesh {
+        if self.privacy == PrivacyKind::Mesh {
             self.annotator.draw(&mut picture.rgb, picture.width, picture.height, &faces, "");
         }
         Some(picture)
@@ -143,9 +118,9 @@ impl Concealer {
         }
         let width = picture.width as usize;
         match self.privacy {
-            Privacy::Full => {}
-            Privacy::Blur => blur(&mut picture.rgb, width, [x1, y1, x2, y2]),
-            Privacy::Mesh => {
+            PrivacyKind::Full => {}
+            PrivacyKind::Blur => blur(&mut picture.rgb, width, [x1, y1, x2, y2]),
+            PrivacyKind::Mesh => {
                 for y in y1..y2 {
                     picture.rgb[3 * (y * width + x1)..3 * (y * width + x2)]
                         .as_chunks_mut::<3>()
@@ -218,7 +193,7 @@ mod tests {
     const SIZE: u32 = 64;
 
     /// A picture of noise with a face in the middle, from `first` on.
-    fn run(privacy: Privacy, first: u64) -> Vec<Concealed> {
+    fn run(privacy: PrivacyKind, first: u64) -> Vec<Concealed> {
         let mut concealer = Concealer::new(privacy, 63.0);
         let mut pictures = Vec::new();
         for index in 0..30u64 {
@@ -252,7 +227,7 @@ mod tests {
 
     #[test]
     fn faces_are_hidden_a_little_before_and_after_they_are_seen() {
-        for privacy in [Privacy::Blur, Privacy::Mesh] {
+        for privacy in [PrivacyKind::Blur, PrivacyKind::Mesh] {
             let pictures = run(privacy, 10);
             let indices: Vec<_> = pictures.iter().map(|picture| picture.frame_index).collect();
             assert_eq!(indices, (0..30).collect::<Vec<_>>(), "every frame once, in order");

@@ -1,16 +1,16 @@
 //! Recording on a thread of its own.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use mien_config::{PrivacyKind, VideoKind};
+use mien_control::{VideoPlan, VideoStatus};
 use mien_face::{Frame, FrameFaces, PixelFormat};
 use mien_ffmpeg::{Codec, hardware_codec};
-use serde::{Deserialize, Serialize};
 
 use super::part::{Part, settings};
-use super::privacy::{CONCEALED_FORMAT, Concealer, Privacy};
+use super::privacy::{CONCEALED_FORMAT, Concealer};
 use crate::RecordError;
 
 /// Frames that may wait for the encoder: half a second at 30 fps.
@@ -18,76 +18,14 @@ const QUEUED_FRAMES: usize = 16;
 /// Most files that are begun after ffmpeg died, before giving up.
 const MOST_RESTARTS: u32 = 3;
 
-/// How video is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VideoKind {
-    /// Small.
-    #[default]
-    H264,
-    /// Lossless.
-    Ffv1,
-    /// Not at all.
-    None,
-}
-
-impl VideoKind {
-    /// Its name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::H264 => "h264",
-            Self::Ffv1 => "ffv1",
-            Self::None => "none",
+/// The encoder of a kind of video.
+fn codec(kind: VideoKind, hardware: bool) -> Codec {
+    match kind {
+        VideoKind::Ffv1 => Codec::Ffv1,
+        VideoKind::H264 | VideoKind::None => {
+            hardware.then(hardware_codec).flatten().unwrap_or(Codec::H264Live)
         }
     }
-
-    fn codec(self, hardware: bool) -> Codec {
-        match self {
-            Self::Ffv1 => Codec::Ffv1,
-            Self::H264 | Self::None => hardware.then(hardware_codec).flatten().unwrap_or(Codec::H264Live),
-        }
-    }
-}
-
-/// Where and how a camera's video is to be recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VideoPlan {
-    /// The session's folder.
-    pub folder: PathBuf,
-    /// Name of the camera: the video is `NAME.mkv`.
-    pub camera: String,
-    /// How it is encoded.
-    pub kind: VideoKind,
-    /// Whether a hardware encoder is used where one works.
-    pub hardware: bool,
-    /// How faces appear.
-    pub privacy: Privacy,
-    /// Nominal frames per second.
-    pub rate_hz: f64,
-    /// Vertical field of view that the poses were computed with, in degrees.
-    pub vertical_fov_deg: f32,
-}
-
-/// How a video recording stands.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct VideoStatus {
-    /// The file being written; `None` before the first frame.
-    pub file: Option<PathBuf>,
-    /// The encoder, as ffmpeg calls it.
-    pub encoder: String,
-    /// Process id of the encoder.
-    pub encoder_process: Option<u32>,
-    /// Frames handed to the encoder, over all parts.
-    pub frames: u64,
-    /// Frames dropped because the encoder did not keep up.
-    pub dropped_frames: u64,
-    /// Files begun.
-    pub parts: u32,
-    /// The last thing that went wrong.
-    pub problem: Option<String>,
-    /// Whether it was given up: no more video will come.
-    pub failed: bool,
 }
 
 struct Job {
@@ -118,7 +56,7 @@ impl VideoRecorder {
         let (back, spare) = bounded(QUEUED_FRAMES + 2);
         let oldest = queue.clone();
         let status = Arc::new(Mutex::new(VideoStatus::default()));
-        let with_faces = plan.privacy != Privacy::Full;
+        let with_faces = plan.privacy != PrivacyKind::Full;
         let folder = plan.folder.clone();
         let mut writer = Writer::new(plan, Arc::clone(&status));
         let thread = std::thread::Builder::new()
@@ -148,6 +86,12 @@ impl VideoRecorder {
             }
             job = refused;
         }
+    }
+
+    /// Lets it come to its end without waiting: what is queued is encoded and the file completed on the
+    /// recording's own thread; the status says when that is done.
+    pub fn finish(&mut self) {
+        self.jobs = None;
     }
 
     /// How it stands.
@@ -191,7 +135,7 @@ struct Writer {
 impl Writer {
     fn new(plan: VideoPlan, status: Arc<Mutex<VideoStatus>>) -> Self {
         let concealer =
-            (plan.privacy != Privacy::Full).then(|| Concealer::new(plan.privacy, plan.vertical_fov_deg));
+            (plan.privacy != PrivacyKind::Full).then(|| Concealer::new(plan.privacy, plan.vertical_fov_deg));
         Self { plan, status, codec: None, concealer, part: None, restarts: 0, tight: Frame::empty() }
     }
 
@@ -256,7 +200,7 @@ impl Writer {
 
     fn begin_part(&mut self, form: (u32, u32, PixelFormat)) -> Result<&mut Part, RecordError> {
         let plan = &self.plan;
-        let codec = self.codec.get_or_insert_with(|| plan.kind.codec(plan.hardware)).clone();
+        let codec = self.codec.get_or_insert_with(|| codec(plan.kind, plan.hardware)).clone();
         let encoder = codec.name();
         let part = Part::create(&plan.folder, &plan.camera, settings(form, plan.rate_hz, codec))?;
         let mut status = self.status.lock().expect("no holder panics");
@@ -291,6 +235,8 @@ impl Writer {
             self.write_concealed(&mut concealer, true);
         }
         self.close_part();
-        self.status.lock().expect("no holder panics").encoder_process = None;
+        let mut status = self.status.lock().expect("no holder panics");
+        status.encoder_process = None;
+        status.finished = true;
     }
 }

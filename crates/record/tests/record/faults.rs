@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mien_record::{
-    DiskLimits, Privacy, RecordError, RecordState, SessionNames, VideoKind, VideoRecorder, check_session,
+    DiskLimits, PrivacyKind, RecordError, RecordState, SessionNames, VideoKind, VideoRecorder, check_session,
 };
 
 use crate::support::{capture_times, faces, have_ffmpeg, outputs, picture, plan};
@@ -105,7 +105,7 @@ fn frames_of_another_size_begin_a_new_part() {
         camera: "cam0".to_owned(),
         kind: VideoKind::Ffv1,
         hardware: false,
-        privacy: Privacy::Blur,
+        privacy: PrivacyKind::Blur,
         rate_hz: 30.0,
         vertical_fov_deg: 63.0,
     };

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use mien_clock::monotonic_nanos;
 use mien_face::{FaceBox, Frame, FrameFaces, PixelFormat};
-use mien_record::{DiskLimits, Outputs, Privacy, SessionNames, SessionPlan, VideoKind};
+use mien_record::{DiskLimits, Outputs, PrivacyKind, SessionNames, SessionPlan, VideoKind};
 use mien_stream::{CameraDescription, ModelNote, StreamSettings};
 
 pub const WIDTH: u32 = 320;
@@ -45,7 +45,7 @@ pub fn plan(outputs: &Outputs, parent: &Path, video: VideoKind) -> SessionPlan {
         names: SessionNames { subject: "P-01".into(), session: "01".into(), task: "rest".into() },
         video,
         hardware: false,
-        privacy: Privacy::Full,
+        privacy: PrivacyKind::Full,
         limits: DiskLimits { warn_bytes: 1000, stop_bytes: 1000 },
         configuration: "version = 1\n".to_owned(),
         markers: outputs.markers(),

@@ -1,0 +1,235 @@
+//! `mien record`: cameras, live, into a session's folder.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use crossbeam_channel::{Receiver, bounded};
+use mien_config::{Config, PrivacyKind, VideoKind};
+use mien_record::{RecordState, SessionSummary, free_bytes};
+use mien_supervisor::{CameraState, SupervisorHandle, start};
+
+use super::run::{RunArguments, options, tell};
+use crate::interrupt;
+use crate::live::Live;
+
+/// How long cameras may take to give their first result.
+const START_PATIENCE: Duration = Duration::from_secs(20);
+/// How long cameras run before it is said what this machine sustains.
+const MEASURE: Duration = Duration::from_secs(2);
+/// How often it is said how the recording stands.
+const TELL: Duration = Duration::from_secs(5);
+
+/// Arguments of `mien record`.
+#[derive(Args)]
+pub(crate) struct RecordArguments {
+    #[command(flatten)]
+    run: RunArguments,
+    /// Folder that receives the session's folder, instead of the configuration's
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Name of the subject
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
+    /// Name of the session
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+    /// Name of the task
+    #[arg(long, value_name = "NAME")]
+    task: Option<String>,
+    /// Video: h264, ffv1 (lossless) or none
+    #[arg(long, value_name = "KIND", value_parser = video_kind)]
+    video: Option<VideoKind>,
+    /// Faces in the video: full, blur, or mesh (replaced by it)
+    #[arg(long, value_name = "KIND", value_parser = privacy_kind)]
+    privacy: Option<PrivacyKind>,
+    /// Do not publish to LSL meanwhile
+    #[arg(long)]
+    no_stream: bool,
+    /// Record even when a camera is not there
+    #[arg(long)]
+    anyway: bool,
+}
+
+fn video_kind(text: &str) -> Result<VideoKind, String> {
+    match text {
+        "h264" => Ok(VideoKind::H264),
+        "ffv1" => Ok(VideoKind::Ffv1),
+        "none" => Ok(VideoKind::None),
+        _ => Err("use h264, ffv1 or none".to_owned()),
+    }
+}
+
+fn privacy_kind(text: &str) -> Result<PrivacyKind, String> {
+    match text {
+        "full" => Ok(PrivacyKind::Full),
+        "blur" => Ok(PrivacyKind::Blur),
+        "mesh" => Ok(PrivacyKind::Mesh),
+        _ => Err("use full, blur or mesh".to_owned()),
+    }
+}
+
+impl RecordArguments {
+    fn config(&self) -> Result<Config> {
+        let mut config = self.run.config()?;
+        let recording = &mut config.recording;
+        let texts = [
+            (&self.subject, &mut recording.subject),
+            (&self.session, &mut recording.session),
+            (&self.task, &mut recording.task),
+        ];
+        for (named, setting) in texts {
+            if let Some(name) = named {
+                setting.clone_from(name);
+            }
+        }
+        if let Some(out) = &self.out {
+            recording.dir.clone_from(out);
+        }
+        recording.video = self.video.unwrap_or(recording.video);
+        recording.privacy = self.privacy.unwrap_or(recording.privacy);
+        if self.no_stream {
+            config.lsl.enabled = false;
+        }
+        Ok(config)
+    }
+}
+
+/// Records until the time is over or somebody ends it.
+pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
+    let config = arguments.config()?;
+    if !config.cameras.iter().any(|camera| camera.enabled) {
+        bail!("there are no cameras: give some with --source (try `synthetic`), or a --config that has some");
+    }
+    let supervisor = start(options(config.clone(), arguments.run.trace())?)?;
+    Live::wait_for_cameras(&supervisor, START_PATIENCE);
+    check_cameras(&supervisor, arguments.anyway)?;
+    let live = Live::start(&supervisor, &config, config.lsl.enabled)?;
+    if let Some(problem) = live.stream_problem() {
+        tracing::warn!("nothing is streamed: {problem}");
+    }
+    let folder = live.start_recording(&supervisor)?;
+    eprintln!("recording into {}", folder.display());
+    if let Ok(free) = free_bytes(&folder) {
+        tracing::info!("{:.1} GB are free on its disk", free as f64 / 1e9);
+    }
+    let failed = watch(&supervisor, &live, arguments.run.seconds());
+    let summary = live.stop_recording(&supervisor)?;
+    for (camera, video) in live.videos(&supervisor) {
+        if let Some(problem) = &video.problem {
+            eprintln!("video of {camera}: {problem}");
+        }
+        println!(
+            "video of {camera}: {} frames in {} files ({}), {} dropped",
+            video.frames, video.parts, video.encoder, video.dropped_frames
+        );
+    }
+    drop(live);
+    supervisor.shutdown();
+    if let Some(summary) = &summary {
+        print_summary(summary);
+    }
+    match failed {
+        Some(reason) => bail!("{reason}"),
+        None => Ok(()),
+    }
+}
+
+/// A camera that is not there is to be missed on purpose only.
+fn check_cameras(supervisor: &SupervisorHandle, anyway: bool) -> Result<()> {
+    for camera in supervisor.cameras() {
+        if camera.state == CameraState::Live {
+            continue;
+        }
+        let reason = if camera.reason.is_empty() { camera.state.label() } else { &camera.reason };
+        if !anyway {
+            bail!("camera {} is not there ({reason}); record without it with --anyway", camera.name);
+        }
+        tracing::warn!("camera {} is not there: {reason}", camera.name);
+    }
+    Ok(())
+}
+
+/// Tells how it goes until the end; why the recording ended before its time, if it did.
+fn watch(supervisor: &SupervisorHandle, live: &Live, seconds: Option<f64>) -> Option<String> {
+    let started = Instant::now();
+    let over = || seconds.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds);
+    let markers = typed_markers();
+    let (mut told, mut measured, mut low) = (Instant::now(), false, false);
+    while !interrupt::is_requested() && !over() {
+        if let Ok(marker) = markers.recv_timeout(Duration::from_millis(50)) {
+            live.marker(&marker);
+        }
+        let status = live.record_status()?;
+        if let RecordState::Failed(reason) = status.state {
+            return Some(reason);
+        }
+        if status.disk_low && !low {
+            tracing::warn!("only {:.1} GB are left on the disk", status.free_bytes as f64 / 1e9);
+        }
+        low = status.disk_low;
+        if !measured && started.elapsed() >= MEASURE {
+            measured = true;
+            tell_capacity(supervisor);
+        }
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            supervisor.cameras().iter().for_each(tell);
+            tracing::info!(
+                "{} frames recorded, {} dropped by the disk",
+                status.frames,
+                status.dropped_frames
+            );
+        }
+    }
+    None
+}
+
+/// Lines on standard input are markers.
+fn typed_markers() -> Receiver<String> {
+    let (sender, receiver) = bounded(64);
+    let read = move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if !line.trim().is_empty() && sender.send(line.trim().to_owned()).is_err() {
+                return;
+            }
+        }
+        // Without an input nobody types; the channel stays open so that waiting on it takes its time.
+        std::mem::forget(sender);
+    };
+    if let Err(error) = std::thread::Builder::new().name("markers".into()).spawn(read) {
+        tracing::warn!("lines on standard input set no markers: {error}");
+    }
+    receiver
+}
+
+/// What this machine sustains, measured on these cameras: the time that a frame takes tells how many
+/// fit into a second.
+fn tell_capacity(supervisor: &SupervisorHandle) {
+    for camera in supervisor.cameras() {
+        let frame_ms: f64 = camera.stages.iter().map(|stage| stage.times.p95_ms).sum();
+        if frame_ms > 0.0 && camera.fps > 0.0 {
+            let most = 1000.0 / frame_ms;
+            let verdict = if most < camera.fps * 1.1 { "at its limit" } else { "with room to spare" };
+            tracing::info!(
+                "camera {}: {:.1} fps come, this machine sustains {most:.0} fps of it: {verdict}",
+                camera.name,
+                camera.fps
+            );
+        }
+    }
+}
+
+fn print_summary(summary: &SessionSummary) {
+    let samples: u64 = summary.streams.iter().map(|(_, totals)| totals.sample_count).sum();
+    println!(
+        "{}: {:.1} s, {} streams, {} frames, {samples} samples, {} dropped",
+        summary.folder.display(),
+        summary.duration_seconds,
+        summary.streams.len(),
+        summary.status.frames,
+        summary.status.dropped_frames
+    );
+}

@@ -1,0 +1,144 @@
+//! Sessions as a person records them: `mien record`, `mien session check`, `mien export`.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{fail, have_ffmpeg, mien, mien_without_models, succeed};
+
+/// A recording of synthetic cameras that runs until it is told to end.
+struct Recording {
+    process: Child,
+    folder: PathBuf,
+}
+
+/// Starts a recording and waits until its data grows; `None` without models or ffmpeg.
+fn record(parent: &Path, cameras: usize, more: &[&str]) -> Option<Recording> {
+    if !have_ffmpeg() {
+        return None;
+    }
+    let mut command = mien()?;
+    command.arg("record").arg("--out").arg(parent).args(["--no-stream", "--engine", "cpu"]).args(more);
+    for _ in 0..cameras {
+        command.args(["--source", "synthetic"]);
+    }
+    let mut process =
+        command.stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let folder = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("recording into ").map(PathBuf::from))
+        .expect("it says where it records");
+    // Nobody else reads what it says; a full pipe would stop it.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let rows = |folder: &Path| {
+        let sidecar = std::fs::read_to_string(
+            folder.join(format!("camera{}_frames.csv", if cameras == 1 { "" } else { "1" })),
+        );
+        sidecar.map_or(0, |text| text.lines().count())
+    };
+    while rows(&folder) < 6 {
+        assert!(Instant::now() < deadline, "no frames come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Some(Recording { process, folder })
+}
+
+fn signal(process: u32, name: &str) {
+    assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
+}
+
+/// Processes whose parent is this one.
+fn children(process: u32) -> Vec<u32> {
+    let path = format!("/proc/{process}/task");
+    let tasks = std::fs::read_dir(path).unwrap();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok())
+        .flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
+        .collect()
+}
+
+#[test]
+fn a_recording_that_is_ended_is_complete_and_exports() {
+    let parent = tempfile::tempdir().unwrap();
+    let names = ["--subject", "P-07", "--task", "talk"];
+    let Some(mut recording) = record(parent.path(), 2, &names) else { return };
+    writeln!(recording.process.stdin.as_mut().unwrap(), "stimulus 1").unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    signal(recording.process.id(), "-TERM");
+    let output = recording.process.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("video of camera1") && said.contains("streams"), "{said}");
+    assert_eq!(recording.folder, parent.path().join("sub-P-07_ses-01_task-talk"));
+    let check = |more: &[&str]| {
+        succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder).args(more))
+    };
+    let found = check(&["--dry-run"]);
+    assert!(found.contains("Complete") && found.contains("camera2.mkv"), "{found}");
+    assert!(!found.contains("PROBLEM"), "{found}");
+    for format in ["csv", "parquet", "openface", "bids"] {
+        succeed(mien_without_models().arg("export").arg(&recording.folder).args(["--to", format]));
+        assert!(recording.folder.join(format).is_dir());
+    }
+    let markers = std::fs::read_to_string(recording.folder.join("csv/mien_markers.csv")).unwrap();
+    assert!(markers.contains("stimulus 1"), "{markers}");
+    let again = fail(mien_without_models().arg("export").arg(&recording.folder).args(["--to", "csv"]));
+    assert!(again.contains("exists already"), "{again}");
+}
+
+#[test]
+fn a_killed_recording_is_made_whole() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(mut recording) = record(parent.path(), 1, &[]) else { return };
+    recording.process.kill().unwrap();
+    recording.process.wait().unwrap();
+    // The worker sees that its parent is gone, ffmpeg that its input has ended.
+    std::thread::sleep(Duration::from_secs(2));
+    let line = fail(mien_without_models().args(["session", "check", "--dry-run"]).arg(&recording.folder));
+    assert!(line.contains("problems are left"), "{line}");
+    let found = succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder));
+    assert!(found.contains("Repaired") && !found.contains("PROBLEM"), "{found}");
+}
+
+#[test]
+fn a_killed_worker_leaves_a_marked_gap_and_a_second_video() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(recording) = record(parent.path(), 1, &[]) else { return };
+    let worker = children(recording.process.id()).into_iter().next().expect("a worker runs");
+    signal(worker, "-KILL");
+    let second = recording.folder.join("camera_part-2_frames.csv");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !std::fs::read_to_string(&second).is_ok_and(|text| text.lines().count() > 4) {
+        assert!(Instant::now() < deadline, "the new worker records no video");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    signal(recording.process.id(), "-TERM");
+    assert!(recording.process.wait_with_output().unwrap().status.success());
+    let found = succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder));
+    assert!(found.contains("camera_part-2.mkv") && found.contains("was restarted"), "{found}");
+    assert!(!found.contains("PROBLEM"), "{found}");
+}
+
+#[test]
+fn wrong_input_is_refused_in_one_line() {
+    let parent = tempfile::tempdir().unwrap();
+    let line = fail(mien_without_models().args(["session", "check"]).arg(parent.path()));
+    assert!(line.contains("is no session"), "{line}");
+    let line = fail(mien_without_models().arg("record").arg("--out").arg(parent.path()));
+    assert!(line.contains("there are no cameras"), "{line}");
+    if let Some(mut command) = mien() {
+        let line = fail(
+            command
+                .args(["record", "--source", "synthetic", "--no-stream", "--subject", "../evil", "--out"])
+                .arg(parent.path()),
+        );
+        assert!(line.contains("cannot be part of file names") && line.contains("../evil"), "{line}");
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+}
