@@ -1,12 +1,11 @@
 """All source pictures as one tensor on the GPU, and the faces known in them."""
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from .regions import region_from_landmarks
+from .regions import region_from_detection, region_from_landmarks
 from .sources import clip_paths, name_of, picture_paths, read_clip, read_picture
 
 SURE_PRESENCE = 5.0  # teacher's logit; prints on clothes reach about 4, hidden faces about 9
@@ -125,8 +124,6 @@ def evaluation_sets(shared, sources):
     `how` is "tracked" (region from the landmarks of the frame before, the pipeline's usual case)
     or "detected" (region from the RetinaFace box; also evaluated for every detected face).
     """
-    from .regions import region_from_detection
-
     table = dict(np.load(sources))  # an open npz would unpack a column at each use
     sets = []
     for path in clip_paths(shared):
@@ -148,8 +145,3 @@ def evaluation_sets(shared, sources):
         pictures.append(read_picture(path))
     sets.append(("faces/test", pictures, faces))
     return sets
-
-
-def shared_copy_size(folder):
-    """Bytes below `folder`: what travels to a training machine."""
-    return sum(os.path.getsize(os.path.join(root, f)) for root, _, files in os.walk(folder) for f in files)

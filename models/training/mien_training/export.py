@@ -20,7 +20,7 @@ def folded(student):
     """The landmark student with batch statistics, input and output scaling folded into weights."""
 
     def fold(module):
-        for name, child in module.named_children():
+        for child in module.children():
             if isinstance(child, torch.nn.Sequential) and len(child) >= 2 and isinstance(child[1], torch.nn.BatchNorm2d):
                 child[0], child[1] = fuse_conv_bn_eval(child[0], child[1]), torch.nn.Identity()
             fold(child)

@@ -30,6 +30,10 @@ class Batches:
     def __init__(self, atlas, faces, dtype):
         self.atlas, self.faces, self.dtype = atlas, faces, dtype
         self.chance = torch.cumsum(faces.weight / faces.weight.sum(), 0)
+        # A face in each picture of the atlas (the first of all where none is known).
+        first = torch.zeros(len(atlas.offset), device=faces.picture.device, dtype=torch.long)
+        first[faces.picture] = torch.arange(len(faces.picture), device=first.device)
+        self.first_landmarks = faces.landmarks[first][..., :2].contiguous()
 
     def draw_regions(self, n):
         """Pictures [n], their source positions [n, SIZE, SIZE] and landmarks in crop units."""
@@ -65,10 +69,9 @@ class Batches:
         skin = warp.sometimes(third, 0.5, device)
         texture = torch.where(skin > 0, shown, other)
         centre, side, angle = warp.without_face(atlas, texture)
-        # Skin: a small patch of the cheek, enlarged.
-        face = self.cheeks(texture)
-        centre = torch.where(skin[:, None] > 0, face[0], centre)
-        side = torch.where(skin > 0, face[1], side)
+        cheek, patch = self.cheeks(texture)
+        centre = torch.where(skin[:, None] > 0, cheek, centre)
+        side = torch.where(skin > 0, patch, side)
         linear = warp.crop_frames(side, angle, torch.zeros_like(side))
         x, y = warp.source_positions(linear, centre, torch.zeros(third, 2, 2, 2, device=device), SIZE)
         cover = atlas.sample(texture, x, y, torch.zeros_like(side), torch.float32)
@@ -78,24 +81,17 @@ class Batches:
         cover = cover * torch.where(is_hand > 0, shade, torch.ones_like(shade))
         cover = cover * torch.exp(torch.randn(third, 1, 1, 1, device=device) * 0.2)
         part = torch.lerp(part.float(), cover.clamp(0, 1), mask)
-        sixth = n // 8
-        framed = photometric.glasses(pictures[:sixth].float(), places[:sixth])
-        return torch.cat([framed.to(self.dtype), pictures[sixth:-third], part.to(self.dtype)])
+        eighth = n // 8
+        framed = photometric.glasses(pictures[:eighth].float(), places[:eighth])
+        return torch.cat([framed.to(self.dtype), pictures[eighth:-third], part.to(self.dtype)])
 
     def cheeks(self, pictures):
-        """A face known in each of the `pictures`: centre and side of a patch on its cheek."""
+        """Centre and side of a patch on a cheek of the face in each of the `pictures`."""
         points = self.first_landmarks[pictures]
         side = (points[:, 454] - points[:, 234]).norm(dim=1)
         which = torch.randint(2, (len(points),), device=points.device)[:, None]
         centre = torch.where(which > 0, points[:, 50], points[:, 280])
         return centre, side * 0.2
-
-    def index_pictures(self):
-        """Remembers for each picture of the atlas a face in it (any face's where none is known)."""
-        faces = self.faces
-        first = torch.full((len(self.atlas.offset),), 0, device=faces.picture.device, dtype=torch.long)
-        first[faces.picture] = torch.arange(len(faces.picture), device=first.device)
-        self.first_landmarks = faces.landmarks[first][..., :2].contiguous()
 
     def shuffled(self, *tensors):
         order = torch.randperm(len(tensors[0]), device=tensors[0].device)
@@ -105,10 +101,13 @@ class Batches:
         strength = torch.rand(len(pictures), device=pictures.device) ** 2
         return photometric.recolour(pictures, strength).to(self.dtype)
 
+    def degrade(self, pictures):
+        return photometric.degrade(pictures)
+
     def draw(self, n):
         """Pictures [n, 3, SIZE, SIZE] as the teacher shall see them."""
         pictures = self.occlude(*self.shuffled(*self.render(n)))
-        return self.coloured(photometric.degrade(*self.shuffled(pictures)))
+        return self.coloured(self.degrade(*self.shuffled(pictures)))
 
 
 class Fast:
@@ -204,7 +203,7 @@ def parse():
     parser.add_argument("--shared", default="../shared")
     parser.add_argument("--sources", default=".train/sources.npz")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--hold-out", nargs="*", default=[])
+    parser.add_argument("--hold-out", nargs="*", default=[], help="clips that are not trained on")
     parser.add_argument("--minutes", type=float, default=1e9, help="length by the clock, compilation excluded")
     parser.add_argument("--steps", type=int, default=10**9, help="length in steps")
     parser.add_argument("--batch", type=int, default=768)
@@ -219,105 +218,116 @@ def parse():
     return parser.parse_args()
 
 
+class Training:
+    """Everything a run keeps: data, teacher, student, optimiser, weight average."""
+
+    def __init__(self, options):
+        self.options, self.step = options, 0
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        half = torch.float16 if self.device == "cuda" else torch.float32
+        atlas, faces = atlas_module.load(options.shared, options.sources, options.hold_out, self.device, options.clip_share)
+        teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
+        on_device = {"device": self.device, "memory_format": torch.channels_last}
+        self.model = LandmarkStudent(options.size).to(**on_device)
+        teacher = LandmarkTeacher(teacher_file, half).to(**on_device)
+        print(f"{len(faces.picture)} faces, {len(atlas.offset)} pictures, student of {parameters(self.model)} weights "
+              f"on {self.device}", flush=True)
+        self.evaluation = LandmarkEvaluation(options.shared, options.sources, teacher_file, self.device, options.size)
+        self.weights = landmark_weights().to(self.device)
+        self.clock = Clock(self.device)
+        self.batches = Batches(atlas, faces, half)
+        compiled = lambda function: Fast(function, not options.no_compile)
+        for part in ("render", "occlude", "degrade", "coloured"):
+            setattr(self.batches, part, compiled(getattr(self.batches, part)))
+        self.label, self.shrink, self.forward = map(compiled, (teacher.forward, for_student, self.model.forward))
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=self.device == "cuda")
+        self.start()
+        self.average = Average(self.model)
+
+    def start(self):
+        """Weights from a checkpoint, or a student that answers with the mean face."""
+        if self.options.start:
+            self.model.load_state_dict(torch.load(self.options.start, map_location=self.device)["model"])
+            return
+        with torch.no_grad():
+            target, logit = self.label(self.batches.draw(self.options.batch))
+            sure = torch.sigmoid(logit - 2)
+            self.model.start_at((target * sure[:, None, None]).sum(0) / sure.sum() / SIZE)
+
+    def train_step(self, rate):
+        """One batch; returns the batch's mean error in units of the interocular distance."""
+        options, clock = self.options, self.clock
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with torch.no_grad():
+            clock.start(self.step == 30)
+            pictures = self.batches.draw(options.batch)
+            clock.lap("draw")
+            target, logit = self.label(pictures)
+            clock.lap("teacher")
+            pictures = self.shrink(pictures, options.size)
+            clock.lap("noise")
+        self.model.train()
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
+            landmarks, presence = self.forward(pictures)
+        loss, error = loss_of(landmarks, presence, target, logit, self.weights, options.size)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimiser.step()
+        self.average.update(self.model)
+        clock.lap("student")
+        self.step += 1
+        return error
+
+    def save(self, name, key, state):
+        state = {k: v.clone() for k, v in state.items()}
+        torch.save({key: state, "step": self.step}, os.path.join(self.options.out, f"{name}.{key}.pt"))
+
+    def report(self):
+        """Evaluates and saves the averaged weights."""
+        judged = LandmarkStudent(self.options.size).to(self.device)
+        judged.load_state_dict(self.average.state)
+        results = self.evaluation.run(judged.eval())
+        print(summary(results), flush=True)
+        self.save("final", "average", self.average.state)
+        return results
+
+    def run(self):
+        options, progress, begun, elapsed = self.options, 0.0, None, 0.0
+        reported, plateau_saved = time.time(), False
+        while progress < 1:
+            error = self.train_step(learning_rate(progress, options.rate, decay=options.decay))
+            if self.step == 10:
+                begun = self.clock.now()
+            elapsed = time.time() - begun if begun else 0.0
+            progress = max(self.step / options.steps, elapsed / 60 / options.minutes)
+            if not plateau_saved and progress >= 1 - options.decay:
+                plateau_saved = True
+                self.save("plateau", "model", self.model.state_dict())
+            if self.step % 100 == 0:
+                print(f"step {self.step} {progress:.3f} error {100 * error.item():.2f} % "
+                      f"{options.batch * (self.step - 10) / elapsed:.0f} pictures/s", flush=True)
+            if time.time() - reported > options.report_every:
+                self.report()
+                reported = time.time()
+        self.save("final", "model", self.model.state_dict())
+        return {"options": vars(options), "steps": self.step, "seconds": elapsed, "results": self.report()}
+
+
 def main():
     options = parse()
     os.makedirs(options.out, exist_ok=True)
     torch.manual_seed(options.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    half = torch.float16 if device == "cuda" else torch.float32
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     torch._inductor.config.pattern_matcher = False  # torch 2.11 stumbles over slices of a concatenation
-    started = time.time()
-    atlas, faces = atlas_module.load(options.shared, options.sources, options.hold_out, device, options.clip_share)
-    teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
-    teacher = LandmarkTeacher(teacher_file, half).to(device).to(memory_format=torch.channels_last)
-    model = LandmarkStudent(options.size).to(device).to(memory_format=torch.channels_last)
-    print(f"{len(faces.picture)} faces, {len(atlas.offset)} pictures, student of {parameters(model)} weights, "
-          f"loaded in {time.time() - started:.0f} s on {device}", flush=True)
-    evaluation = LandmarkEvaluation(options.shared, options.sources, teacher_file, device)
-    print(f"evaluation ready after {time.time() - started:.0f} s", flush=True)
-
-    batches = Batches(atlas, faces, half)
-    batches.index_pictures()
-    weights = landmark_weights().to(device)
-    compiled = lambda function: Fast(function, not options.no_compile)
-    for part in ("render", "occlude", "coloured"):
-        setattr(batches, part, compiled(getattr(batches, part)))
-    photometric.degrade = compiled(photometric.degrade)
-    label, shrink, forward = compiled(teacher.forward), compiled(for_student), compiled(model.forward)
-    clock = Clock(device)
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=device == "cuda")
-    if options.start:
-        model.load_state_dict(torch.load(options.start, map_location=device)["model"])
-    else:
-        with torch.no_grad():
-            target, logit = label(batches.draw(options.batch))
-            model.start_at((target * torch.sigmoid(logit - 2)[:, None, None]).sum(0) / torch.sigmoid(logit - 2).sum() / SIZE)
-    average = Average(model)
-
-    def save(name, key, state):
-        state = {k: v.clone() for k, v in state.items()}
-        torch.save({key: state, "step": step}, os.path.join(options.out, f"{name}.{key}.pt"))
-
-    def report():
-        judged = LandmarkStudent(options.size).to(device)
-        judged.load_state_dict(average.state)
-        results = evaluation.run(judged.eval())
-        print(summary(results), flush=True)
-        return results
-
-    step, progress, total, begun, reported = 0, 0.0, 0.0, None, time.time()
-    plateau_saved = False
-    while progress < 1:
-        rate = learning_rate(progress, options.rate, decay=options.decay)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        with torch.no_grad():
-            clock.start(step == 30)
-            pictures = batches.draw(options.batch)
-            clock.lap("draw")
-            target, logit = label(pictures)
-            clock.lap("teacher")
-            pictures = shrink(pictures, options.size)
-            clock.lap("noise")
-        model.train()
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            landmarks, presence = forward(pictures)
-        loss, error = loss_of(landmarks, presence, target, logit, weights, options.size)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimiser.step()
-        average.update(model)
-        clock.lap("student")
-        step += 1
-        if step == 10:
-            if device == "cuda":
-                torch.cuda.synchronize()
-            begun = time.time()
-            print(f"first 10 steps done after {begun - started:.0f} s", flush=True)
-        elapsed = time.time() - begun if begun else 0.0
-        progress = max(step / options.steps, elapsed / 60 / options.minutes)
-        if not plateau_saved and progress >= 1 - options.decay:
-            plateau_saved = True
-            save("plateau", "model", model.state_dict())
-        if step % 100 == 0:
-            total = error.item()
-            print(f"step {step} {progress:.3f} rate {rate:.2e} error {100 * total:.2f} % "
-                  f"{options.batch * (step - 10) / max(elapsed, 1e-9):.0f} pictures/s", flush=True)
-        if time.time() - reported > options.report_every:
-            report()
-            save("final", "average", average.state)
-            reported = time.time()
-    save("final", "average", average.state)
-    save("final", "model", model.state_dict())
-    results = report()
+    results = Training(options).run()
     with open(os.path.join(options.out, "results.json"), "w") as file:
-        json.dump({"options": vars(options), "steps": step, "seconds": elapsed, "results": results}, file, indent=1)
+        json.dump(results, file, indent=1)
 
 
 if __name__ == "__main__":
