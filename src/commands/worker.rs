@@ -49,7 +49,11 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
         },
         models: settings.models.dir.as_deref().map(Path::to_path_buf),
         max_faces: settings.detection.max_faces,
-        detector_size: detector_size((width, height), settings.detection.detector_size),
+        detector_size: detector_size(
+            (width, height),
+            // As `mien track` has it for videos.
+            settings.detection.detector_size.unwrap_or((width.max(height) / 2).clamp(320, 640)),
+        ),
         threads: (settings.engine.threads > 0).then_some(settings.engine.threads),
     })?;
     networks.log_header();

@@ -80,6 +80,9 @@ impl SourceError {
     /// Whether the source can go on with its next picture: one bad image does not end a folder.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
-        matches!(self, Self::Image { .. } | Self::Empty { .. } | Self::Unreadable { .. } | Self::DamagedFrame { .. })
+        matches!(
+            self,
+            Self::Image { .. } | Self::Empty { .. } | Self::Unreadable { .. } | Self::DamagedFrame { .. }
+        )
     }
 }

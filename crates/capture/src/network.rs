@@ -98,7 +98,11 @@ impl NetworkSource {
         }
         std::thread::sleep(Duration::from_millis(20));
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if words.is_empty() { "the stream has ended".into() } else { format!("the stream has ended: {words}") }
+        if words.is_empty() {
+            "the stream has ended".into()
+        } else {
+            format!("the stream has ended: {words}")
+        }
     }
 }
 
@@ -287,7 +291,8 @@ mod tests {
             let _gone = stream.write_all(head.as_bytes());
             for frame in 0..frames {
                 let jpeg = jpeg(frame * 10);
-                let head = format!("--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+                let head =
+                    format!("--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
                 let _gone = stream.write_all(head.as_bytes());
                 let _gone = stream.write_all(&jpeg);
                 let _gone = stream.write_all(b"\r\n");

@@ -181,7 +181,8 @@ fn unpack(bytes: &[u8], agreed: &Agreed, frame: &mut Frame) -> Result<(), String
 
 fn unpack_jpeg(bytes: &[u8], [width, height]: [u32; 2], frame: &mut Frame) -> Result<(), String> {
     use image::ImageDecoder;
-    let decoder = image::codecs::jpeg::JpegDecoder::new(io::Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let decoder =
+        image::codecs::jpeg::JpegDecoder::new(io::Cursor::new(bytes)).map_err(|error| error.to_string())?;
     if decoder.dimensions() != (width, height) || decoder.color_type() != image::ColorType::Rgb8 {
         return Err(format!("a {:?} JPEG of {:?}", decoder.color_type(), decoder.dimensions()));
     }
@@ -235,7 +236,9 @@ fn capture_nodes(class: &Path) -> Vec<Node> {
     let mut nodes: Vec<(u32, Node)> = Vec::new();
     for entry in std::fs::read_dir(class).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(number) = name.strip_prefix("video").and_then(|number| number.parse().ok()) else { continue };
+        let Some(number) = name.strip_prefix("video").and_then(|number| number.parse().ok()) else {
+            continue;
+        };
         let read = |file: &str| {
             std::fs::read_to_string(entry.path().join(file)).ok().map(|text| text.trim().to_owned())
         };

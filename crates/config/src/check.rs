@@ -59,7 +59,9 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     let detection = &config.detection;
     faults.range("detection.max_faces", detection.max_faces, 1, 10);
     faults.range("detection.detect_every", detection.detect_every, 1, 1000);
-    faults.range("detection.detector_size", detection.detector_size, 64, 4096);
+    if let Some(pixels) = detection.detector_size {
+        faults.range("detection.detector_size", pixels, 64, 4096);
+    }
     faults.range("detection.score_threshold", detection.score_threshold, 0.0, 1.0);
     faults.range("detection.nms_iou", detection.nms_iou, 0.0, 1.0);
     faults.range("detection.presence_threshold", detection.presence_threshold, 0.0, 1.0);

@@ -193,8 +193,10 @@ pub struct Detection {
     pub max_faces: usize,
     /// The detector runs on every Nth frame.
     pub detect_every: u32,
-    /// Longest side in pixels of the picture that the detector reads.
-    pub detector_size: u32,
+    /// Longest side in pixels of the picture that the detector reads; without one, half the frame's, 320
+    /// to 640.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detector_size: Option<u32>,
     /// Least confidence of a detection, 0–1.
     pub score_threshold: f32,
     /// Overlap (IoU) above which the weaker of two detections goes, 0–1.
@@ -212,7 +214,7 @@ impl Default for Detection {
         Self {
             max_faces: 4,
             detect_every: 5,
-            detector_size: 640,
+            detector_size: None,
             score_threshold: 0.5,
             nms_iou: 0.4,
             presence_threshold: 0.5,

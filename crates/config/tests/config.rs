@@ -31,6 +31,7 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!(all.cameras[0].size, Some([1280, 720]));
     assert_eq!(all.cameras[0].format, Some(CameraFormat::Mjpeg));
     assert_eq!(all.cameras[0].engine, Some(EngineKind::Cpu));
+    assert_eq!(all.detection.detector_size, Some(640));
     assert_eq!((all.cameras[0].gpu, all.cameras[0].rate_hz), (Some(0), Some(30.0)));
     assert_eq!(all.models.dir.as_deref(), Some(Path::new("models")));
 }

@@ -32,7 +32,10 @@ pub(crate) enum Order {
     Start,
     Stop,
     Restart,
-    Settings { detection: Detection, smoothing: Smoothing },
+    Settings {
+        detection: Detection,
+        smoothing: Smoothing,
+    },
     /// Record the video by this plan, or no longer.
     Record(Option<Box<VideoPlan>>),
     Quit,

@@ -300,8 +300,7 @@ fn a_worker_that_lives_but_gives_no_results_is_replaced() {
     let (dir, files) = (ring_dir(), tempfile::tempdir().unwrap());
     let gate = files.path().join("gate");
     std::fs::write(&gate, "").unwrap();
-    let supervisor =
-        begin(options(dir.path(), vec![camera("a", &format!("gate:{}", gate.display()))]));
+    let supervisor = begin(options(dir.path(), vec![camera("a", &format!("gate:{}", gate.display()))]));
     let pid = until_live(&supervisor, "a");
     std::fs::write(gate.with_extension("silent"), "").unwrap();
     let mut seen = BTreeSet::new();

@@ -61,10 +61,10 @@ impl Inner {
         if self.state.as_ref().is_some_and(|(old, why)| *old == state && *why == reason) {
             return;
         }
-        if reason.is_empty() {
-            tracing::info!("{}", state.label());
-        } else {
-            tracing::warn!("{}: {reason}", state.label());
+        match state {
+            CameraState::Live => tracing::info!("live"),
+            CameraState::Starting | CameraState::Stopped => tracing::info!("{}: {reason}", state.label()),
+            _ => tracing::warn!("{}: {reason}", state.label()),
         }
         self.send(&Report::State { state, reason: reason.clone() });
         self.state = Some((state, reason));

@@ -1,0 +1,173 @@
+//! `mien run` and `mien config` as a person uses them.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{fail, json, mien, mien_without_models, succeed};
+
+/// A configuration of small cameras that talks to nobody.
+fn config(folder: &Path, sources: &[&str]) -> PathBuf {
+    let mut text = String::from("version = 1\n[lsl]\nenabled = false\n");
+    for (index, source) in sources.iter().enumerate() {
+        text += &format!(
+            "[[cameras]]\nname = \"cam{index}\"\nsource = \"{source}\"\nsize = [320, 240]\nrate_hz = 10.0\n"
+        );
+    }
+    let path = folder.join("mien.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Rings of this test's sessions in shared memory: those whose name has the pid of the session.
+fn rings_of(session_pid: u32) -> Vec<String> {
+    let names = std::fs::read_dir(mien_ring::SHM_DIR).into_iter().flatten().flatten();
+    names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| {
+            mien_ring::SegmentName::parse(name)
+                .is_some_and(|name| name.session.ends_with(&format!("-{session_pid}")))
+        })
+        .collect()
+}
+
+#[test]
+fn cameras_are_tracked_and_the_run_is_told_in_numbers() {
+    let Some(mut mien) = mien() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [stats, trace] = ["stats.json", "trace.json"].map(|name| folder.path().join(name));
+    // A second camera that is nobody's fault but its own.
+    let config = config(folder.path(), &["synthetic", "synthetic?heads=x"]);
+    let child = mien
+        .args(["run", "--headless", "--seconds", "6", "--engine", "cpu", "--config"])
+        .arg(&config)
+        .arg("--stats")
+        .arg(&stats)
+        .arg("--trace")
+        .arg(&trace)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    let log = support::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.lines().last().unwrap().contains("camera cam1 has failed"), "{log}");
+    assert!(log.contains("[cam0]") && log.contains("engine rten"), "{log}");
+
+    let stats = json(&stats);
+    let [good, bad] = [&stats["cameras"][0], &stats["cameras"][1]];
+    assert_eq!((&good["name"], &bad["state"]), (&"cam0".into(), &"failed".into()));
+    let frames = good["frames"].as_u64().unwrap();
+    assert!(frames > 10, "{frames} frames\n{log}");
+    assert!(good["frames_with_face"].as_u64().unwrap() + 2 >= frames, "{good}");
+    assert_eq!((&good["track_ids"], &good["missed_results"], &good["restarts"]), (&1.into(), &0.into(), &0.into()));
+    let stages: BTreeSet<&str> =
+        good["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    assert!(stages.contains("landmarks") && stages.contains("detect"), "{stages:?}");
+    assert!(good["latency"]["count"] == frames && good["worker"]["cpu_percent"].as_f64().unwrap() > 0.0);
+
+    let spans = json(&trace);
+    assert!(spans.as_array().unwrap().iter().any(|span| span["name"] == "landmarks" && span["ph"] == "X"));
+    assert_eq!(rings_of(pid), [""; 0]);
+}
+
+#[test]
+fn when_it_is_killed_no_worker_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &["synthetic?heads=0", "synthetic?heads=0"]);
+    let mut child = mien_without_models()
+        .args(["run", "--headless", "--config"])
+        .arg(&config)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let workers = || -> Vec<u32> {
+        let names = std::fs::read_dir("/proc").unwrap().flatten();
+        names
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|process: &u32| {
+                std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| {
+                    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+                    words.contains(&&b"worker"[..]) && words.contains(&pid.to_string().as_bytes())
+                })
+            })
+            .collect()
+    };
+    let until = |what: &str, so: &dyn Fn() -> bool| {
+        let started = Instant::now();
+        while !so() {
+            assert!(started.elapsed() < Duration::from_secs(60), "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        started.elapsed()
+    };
+    until("two workers with rings", &|| workers().len() == 2 && rings_of(pid).len() == 4);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let took = until("no worker", &|| workers().is_empty());
+    println!("workers gone after {took:?}");
+    // The next start removes what the workers may have left.
+    let status = mien_without_models()
+        .args(["run", "--headless", "--seconds", "0", "--config"])
+        .arg(&config)
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.is_ok());
+    assert_eq!(rings_of(pid), [""; 0]);
+}
+
+#[test]
+fn an_interrupt_ends_it_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &["synthetic?heads=0"]);
+    let stats = folder.path().join("stats.json");
+    let mut child = mien_without_models()
+        .args(["run", "--headless", "--config"])
+        .arg(&config)
+        .arg("--stats")
+        .arg(&stats)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let started = Instant::now();
+    while rings_of(pid).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no rings");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+    assert_eq!(json(&stats)["cameras"][0]["name"], "cam0");
+    assert_eq!(rings_of(pid), [""; 0]);
+}
+
+#[test]
+fn without_cameras_or_with_a_wrong_file_it_says_what_to_do() {
+    assert!(fail(mien_without_models().args(["run", "--headless"])).contains("--source"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mien.toml");
+    std::fs::write(&path, "version = 1\n[rings]\nslots = 5\n").unwrap();
+    let line = fail(mien_without_models().args(["run", "--headless", "--config"]).arg(&path));
+    assert!(line.contains("mien.toml:3: slots: 5"), "{line}");
+    let line = fail(mien_without_models().args(["config", "check"]).arg(&path));
+    assert!(line.contains("powers of two"), "{line}");
+}
+
+#[test]
+fn a_configuration_is_begun_checked_and_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.toml");
+    succeed(mien_without_models().args(["config", "init"]).arg(&path));
+    assert!(succeed(mien_without_models().args(["config", "check"]).arg(&path)).contains("1 of them enabled"));
+    let printed = succeed(mien_without_models().args(["config", "print"]).arg(&path));
+    assert!(printed.contains("max_faces = 4") && printed.contains("name = \"camera\""), "{printed}");
+    assert!(fail(mien_without_models().args(["config", "init"]).arg(&path)).contains("already"));
+    succeed(mien_without_models().arg("cameras"));
+}
