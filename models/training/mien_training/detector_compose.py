@@ -108,22 +108,26 @@ class Composer:
         self.faces = Textures(data, (kind == KIND_FACE) & in_split, FACE_TEXTURE, self.device)
         self.frames = Textures(data, frames & clips, FRAME_TEXTURE, self.device)
         self.backdrops = Textures(data, (kind == KIND_HEADLESS) & clips, FRAME_TEXTURE, self.device)
+        self.backdrop_ranges = self.add_clutter(clutter)
+
+    def add_clutter(self, count):
+        """Adds dead leaves and face puzzles to the backdrops.
+
+        Returns [3,2]: first and one past last of frames without heads, leaves, puzzles.
+        """
         ends = [len(self.backdrops)]
         for source in (self.frames.canvas, self.faces.canvas):
-            for start in range(0, clutter // 2, 40):
-                count = min(40, clutter // 2 - start)
-                self.backdrops.append_faceless(
-                    detector_clutter.dead_leaves(self.rng, source, count, *FRAME_TEXTURE)
-                )
+            for start in range(0, count // 2, 40):
+                number = min(40, count // 2 - start)
+                leaves = detector_clutter.dead_leaves(self.rng, source, number, *FRAME_TEXTURE)
+                self.backdrops.append_faceless(leaves)
         ends.append(len(self.backdrops))
-        self.backdrops.append_faceless(
-            detector_clutter.face_puzzles(
-                self.rng, self.faces.canvas, self.faces.rect, clutter // 4, *FRAME_TEXTURE
-            )
+        puzzles = detector_clutter.face_puzzles(
+            self.rng, self.faces.canvas, self.faces.rect, count // 4, *FRAME_TEXTURE
         )
+        self.backdrops.append_faceless(puzzles)
         ends.append(len(self.backdrops))
-        # first and one past last of: frames without heads, dead leaves, face puzzles
-        self.backdrop_ranges = torch.tensor(list(zip([0, *ends], ends)), device=self.device)
+        return torch.tensor(list(zip([0, *ends], ends)), device=self.device)
 
     def pick_backdrop(self, batch, shares):
         """Index and presence of a backdrop a picture; `shares` of the three kinds, rest none."""
