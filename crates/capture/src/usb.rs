@@ -275,7 +275,11 @@ mod tests {
 
     use super::*;
 
-    struct Scripted(VecDeque<Result<(Vec<u8>, u32, Option<i64>, bool), io::Error>>, Vec<u8>);
+    /// Bytes, sequence number, the driver's time, whether it is damaged.
+    type Scene = io::Result<(Vec<u8>, u32, Option<i64>, bool)>;
+    type Script = Vec<Scene>;
+
+    struct Scripted(VecDeque<Scene>, Vec<u8>);
 
     impl Stream for Scripted {
         fn next(&mut self, _timeout: Duration) -> io::Result<RawFrame<'_>> {
@@ -285,8 +289,6 @@ mod tests {
             Ok(RawFrame { bytes: &self.1, sequence, driver_nanos, damaged })
         }
     }
-
-    type Script = Vec<Result<(Vec<u8>, u32, Option<i64>, bool), io::Error>>;
 
     fn source(format: WireFormat, stride: usize, script: Script) -> UsbSource {
         let agreed = Agreed { size: [16, 8], format, stride, rate_hz: Some(30.0) };
