@@ -18,7 +18,7 @@ pub struct Region {
 /// Side of the region over the longer side of the box around the landmarks: MediaPipe's rule.
 const LANDMARK_SCALE: f32 = 1.5;
 /// Side of the region over the longer side of RetinaFace's box, and how far the region's middle lies
-/// below the box's. Fitted to the regions that MediaPipe's detector gives on the same faces (281 faces
+/// below the box's. Fitted to the regions that MediaPipe's detector gives on the same faces (300 faces
 /// of the project's clips; residual 12 % in size, 3 % of the side in place).
 const DETECTION_SCALE: f32 = 1.4;
 const DETECTION_SHIFT: f32 = 0.15;
@@ -124,6 +124,10 @@ pub fn keypoints_from_landmarks(landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> [[f32
 }
 
 /// Takes landmarks (`[478 × (x, y, z)]` in crop pixels) into the frame; z grows like x.
+///
+/// MediaPipe measures this growth in coordinates normalised by width and height, so its z is too large
+/// by √(cos² + (width/height · sin)²) of the region's rotation where the frame is not square (1.25 at
+/// 31° in 16:9). Here z keeps its proportion to x and y at any rotation.
 ///
 /// # Panics
 /// When `crop_landmarks` is not 1434 long.

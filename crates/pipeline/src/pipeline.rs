@@ -96,9 +96,13 @@ impl Pipeline {
             self.describe_faces(frame.width(), frame.height());
         });
         let count = self.order.len();
-        timed(&mut self.timings.blendshapes_nanos, || {
+        let filled = timed(&mut self.timings.blendshapes_nanos, || {
             self.blendshapes.fill(&mut self.result.faces[..count])
-        })?;
+        });
+        if let Err(error) = filled {
+            self.clear_result();
+            return Err(error);
+        }
         timed(&mut pose_nanos, || self.finish_faces(capture_nanos));
         self.result.frame_index = frame_index;
         self.result.capture_nanos = capture_nanos;
@@ -139,6 +143,10 @@ impl Pipeline {
         self.tracker.reset();
         self.frames_since_detection = u32::MAX;
         self.alert_frames = 0;
+        self.clear_result();
+    }
+
+    fn clear_result(&mut self) {
         self.result.face_count = 0;
         self.result.faces.fill(Face::zeroed());
     }
