@@ -162,13 +162,12 @@ impl Pipeline {
         }
         self.read(frame)?;
         if self.plan.misses_a_face() {
-            if detector_ran {
-                self.plan.retry_where_detected();
-            } else {
+            if !detector_ran {
                 self.detect(frame, nanos)?;
-                self.plan.retry_where_detected();
                 detector_ran = true;
             }
+            self.plan.retry_where_detected();
+            self.plan.admit_newcomers(self.settings.max_faces);
             self.read(frame)?;
         }
         if self.settings.region_source == RegionSource::Landmarks {

@@ -52,13 +52,15 @@ impl Candidate {
     }
 }
 
-/// The candidates of one frame, at most as many as faces are tracked.
+/// The candidates of one frame.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub candidates: Vec<Candidate>,
     detections: Vec<(Detection, Region)>,
     regions: Vec<Region>,
     slot_of_detection: Vec<Option<usize>>,
+    /// Detections that belong to nobody in view and are not candidates yet, best first.
+    newcomers: Vec<(Detection, Region)>,
     /// Readings that were not finite, since the start.
     pub not_finite: u64,
 }
@@ -66,10 +68,12 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(max_faces: usize) -> Self {
         Self {
-            candidates: Vec::with_capacity(max_faces),
+            // Everybody in view may be lost, and as many come in their place.
+            candidates: Vec::with_capacity(2 * max_faces),
             detections: Vec::with_capacity(8 * MOST_DETECTIONS),
             regions: Vec::with_capacity(MOST_DETECTIONS),
             slot_of_detection: Vec::with_capacity(MOST_DETECTIONS),
+            newcomers: Vec::with_capacity(MOST_DETECTIONS),
             not_finite: 0,
         }
     }
@@ -77,6 +81,7 @@ impl Plan {
     /// Starts a frame with the faces in view, each where its last landmarks were.
     pub(crate) fn start(&mut self, in_view: impl Iterator<Item = (usize, Region)>) {
         self.candidates.clear();
+        self.newcomers.clear();
         self.candidates.extend(in_view.map(|(slot, region)| Candidate::new(Some(slot), region)));
     }
 
@@ -95,8 +100,7 @@ impl Plan {
         self.detections.truncate(MOST_DETECTIONS);
     }
 
-    /// Gives the detections to the faces in view, and makes newcomers of the rest as far as
-    /// `max_faces` allows.
+    /// Gives the detections to the faces in view; the rest may be newcomers.
     pub(crate) fn assign_detections(
         &mut self,
         tracker: &mut Tracker,
@@ -109,26 +113,37 @@ impl Plan {
         self.slot_of_detection.resize(self.regions.len(), None);
         tracker.associate(&self.regions, nanos, &mut self.slot_of_detection);
 
+        self.newcomers.clear();
         for (&(detection, region), slot) in self.detections.iter().zip(&self.slot_of_detection) {
-            if let Some(slot) = slot {
-                let known = self.candidates.iter_mut().find(|c| c.slot == Some(*slot));
-                let Some(candidate) = known else { continue };
-                candidate.detection = Some((detection, region));
-                let astray = candidate.unread && !is_same_face(&candidate.region, &region);
-                if astray || settings.region_source == RegionSource::Detector {
-                    candidate.read_where_detected();
-                }
-            } else if self.candidates.len() < settings.max_faces {
-                let mut newcomer = Candidate::new(None, region);
-                newcomer.detection = Some((detection, region));
-                newcomer.region_is_detected = true;
-                self.candidates.push(newcomer);
+            let known = slot.and_then(|slot| self.candidates.iter_mut().find(|c| c.slot == Some(slot)));
+            let Some(candidate) = known else {
+                self.newcomers.push((detection, region));
+                continue;
+            };
+            candidate.detection = Some((detection, region));
+            let astray = candidate.unread && !is_same_face(&candidate.region, &region);
+            if astray || settings.region_source == RegionSource::Detector {
+                candidate.read_where_detected();
             }
         }
         if settings.region_source == RegionSource::Detector {
             for candidate in self.candidates.iter_mut().filter(|c| c.detection.is_none()) {
                 candidate.unread = false;
             }
+        }
+        self.admit_newcomers(settings.max_faces);
+    }
+
+    /// Makes candidates of the best detections that belong to nobody in view, as far as `max_faces`
+    /// allows beside those who are there or may be.
+    pub(crate) fn admit_newcomers(&mut self, max_faces: usize) {
+        let present = self.candidates.iter().filter(|c| c.found || c.unread).count();
+        let places = max_faces.saturating_sub(present).min(self.newcomers.len());
+        for (detection, region) in self.newcomers.drain(..places) {
+            let mut newcomer = Candidate::new(None, region);
+            newcomer.detection = Some((detection, region));
+            newcomer.region_is_detected = true;
+            self.candidates.push(newcomer);
         }
     }
 

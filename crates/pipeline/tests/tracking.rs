@@ -139,6 +139,18 @@ fn of_a_hundred_faces_the_largest_are_taken() {
 }
 
 #[test]
+fn after_a_cut_the_new_face_is_there_at_once() {
+    for detect_every in [1, 5] {
+        let world = world(&[at(60.0, 60.0)]);
+        let settings = PipelineSettings { max_faces: 1, detect_every, ..PipelineSettings::default() };
+        let mut pipeline = pipeline(&world, settings).unwrap();
+        assert_eq!(run(&mut pipeline, 0, 8), [1]);
+        lock(&world).faces[0] = at(190.0, 190.0);
+        assert_eq!(run(&mut pipeline, 8, 9), [2]);
+    }
+}
+
+#[test]
 fn regions_from_the_detector_are_read_once_a_frame() {
     let world = world(&[at(100.0, 100.0), at(180.0, 150.0)]);
     let settings = PipelineSettings {
