@@ -60,7 +60,7 @@ pub fn library() -> Result<LibraryInfo, StreamError> {
 }
 
 /// What the publisher has done so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PublisherStatus {
     /// Open outlets.
     pub outlets: usize,
@@ -72,6 +72,8 @@ pub struct PublisherStatus {
     pub dropped_frames: u64,
     /// Samples that liblsl refused.
     pub failed_samples: u64,
+    /// Which outlets somebody listens to: each camera's in the order of its streams, the markers' last.
+    pub listened: Vec<bool>,
 }
 
 enum Message {
@@ -140,7 +142,7 @@ impl Publisher {
     /// What has been done so far.
     #[must_use]
     pub fn status(&self) -> PublisherStatus {
-        *self.status.lock().expect("no holder panics")
+        self.status.lock().expect("no holder panics").clone()
     }
 
     /// Sends a message; when the queue is full the oldest in it goes.
@@ -193,11 +195,14 @@ impl Outlets {
             }
             let consumers = (monotonic_nanos() >= next_poll).then(|| {
                 next_poll = monotonic_nanos() + CONSUMER_POLL.as_nanos() as i64;
-                self.all().filter(|outlet| outlet.have_consumers()).count()
+                self.all().map(StreamOutlet::have_consumers).collect::<Vec<_>>()
             });
             let mut status = status.lock().expect("no holder panics");
             status.outlets = self.all().count();
-            status.outlets_with_consumers = consumers.unwrap_or(status.outlets_with_consumers);
+            if let Some(listened) = consumers {
+                status.outlets_with_consumers = listened.iter().filter(|&&listened| listened).count();
+                status.listened = listened;
+            }
             (status.samples, status.failed_samples) = (samples.pushed, samples.failed);
         }
     }

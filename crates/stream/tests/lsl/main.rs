@@ -4,9 +4,9 @@
 //! machine's networks out altogether: it starts itself again under `unshare --net`.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -121,6 +121,8 @@ fn inside_the_namespace() {
     let mut said = BufReader::new(consumer.stdout.take().unwrap()).lines();
     assert_eq!(said.next().unwrap().unwrap(), "ready", "the consumer has opened every stream");
 
+    // LabRecorder takes half a minute to end, so only the long test has it.
+    let recorder = (frames >= 1800).then(|| start_lab_recorder(&expected, &seconds, folder.path()));
     let mut delay = Command::new(std::env::var("MIEN_TEST_PYTHON").unwrap())
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lsl/delay.py"))
         .arg((frames / 30 + 2).to_string())
@@ -128,6 +130,10 @@ fn inside_the_namespace() {
         .unwrap();
     publish(&publisher, &mut encoders, frames);
     assert!(delay.wait().unwrap().success());
+    if let Some((mut recorder, said)) = recorder {
+        said.map_while(Result::ok).for_each(|line| println!("{line}"));
+        assert!(recorder.wait().unwrap().success());
+    }
     for line in said {
         println!("pylsl: {}", line.unwrap());
     }
@@ -135,6 +141,23 @@ fn inside_the_namespace() {
     let status = publisher.status();
     assert_eq!((status.dropped_frames, status.failed_samples), (0, 0), "{status:?}");
     assert_eq!(status.outlets, CAMERAS * (2 * 7 + 1) + 1);
+}
+
+/// LabRecorder's own code, recording; and what it says from here on.
+fn start_lab_recorder(
+    expected: &Path,
+    seconds: &str,
+    folder: &Path,
+) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut recorder = Command::new(std::env::var("MIEN_TEST_PYTHON").unwrap())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lsl/lab_recorder.py"))
+        .args([expected, Path::new(seconds), &folder.join("labrecorder.xdf")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(recorder.stdout.take().unwrap()).lines();
+    assert!(said.by_ref().map_while(Result::ok).any(|line| line == "ready"), "LabRecorder records");
+    (recorder, said)
 }
 
 /// Frames at 30 fps from every camera, a face in one slot, and a marker each second.
