@@ -70,6 +70,8 @@ struct Kept {
 pub struct SupervisorHandle {
     options: Arc<SupervisorOptions>,
     cameras: Mutex<Vec<Kept>>,
+    /// Keepers of removed cameras, which may still be ending their workers.
+    leaving: Mutex<Vec<JoinHandle<()>>>,
     events: (Sender<CameraEvent>, Receiver<CameraEvent>),
     trace: Arc<Mutex<Option<TraceWriter>>>,
     started_nanos: i64,
@@ -101,6 +103,7 @@ pub fn start(options: SupervisorOptions) -> Result<SupervisorHandle, SupervisorE
     let handle = SupervisorHandle {
         options: Arc::new(options),
         cameras: Mutex::new(Vec::new()),
+        leaving: Mutex::new(Vec::new()),
         events: bounded(EVENT_CAPACITY),
         trace: Arc::new(Mutex::new(trace)),
         started_nanos: mien_clock::monotonic_nanos(),
@@ -161,6 +164,7 @@ impl SupervisorHandle {
         let index = cameras.iter().position(|kept| kept.name == camera).ok_or_else(unknown)?;
         let kept = cameras.remove(index);
         let _gone = kept.orders.send(Order::Quit);
+        lock(&self.leaving).push(kept.thread);
         Ok(())
     }
 
@@ -296,9 +300,11 @@ impl Drop for SupervisorHandle {
         for kept in &cameras {
             let _gone = kept.orders.send(Order::Quit);
         }
-        for kept in cameras {
-            if kept.thread.join().is_err() {
-                tracing::error!("the keeper of camera {} had panicked", kept.name);
+        let leaving = std::mem::take(&mut *lock(&self.leaving));
+        for thread in cameras.into_iter().map(|kept| kept.thread).chain(leaving) {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                tracing::error!("the {name} had panicked");
             }
         }
         if let Err(error) = remove_stale(&self.options.ring_dir) {

@@ -19,6 +19,7 @@ mod handle;
 mod keeper;
 mod measure;
 mod options;
+mod spans;
 mod status;
 
 pub use follow::{FacesFollower, Followed, PreviewFollower};

@@ -44,6 +44,11 @@ impl Reporter {
         }
     }
 
+    /// The source gives frames, but there can be no result for a while.
+    pub fn busy(&self, reason: &str) {
+        self.lock().change(CameraState::Starting, reason.to_owned());
+    }
+
     /// The camera is in another state than live.
     pub fn state(&self, state: CameraState, reason: impl Into<String>) {
         let mut inner = self.lock();
@@ -58,8 +63,12 @@ impl Reporter {
 
 impl Inner {
     fn change(&mut self, state: CameraState, reason: String) {
-        if self.state.as_ref().is_some_and(|(old, why)| *old == state && *why == reason) {
-            return;
+        if let Some((old, why)) = &self.state {
+            // What has failed stays so until a new start, whatever its source does meanwhile.
+            let returns = matches!(state, CameraState::Starting | CameraState::Stopped);
+            if (*old == state && *why == reason) || (*old == CameraState::Failed && !returns) {
+                return;
+            }
         }
         match state {
             CameraState::Live => tracing::info!("live"),

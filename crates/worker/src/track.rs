@@ -166,6 +166,7 @@ impl Track {
 
     /// Loads the networks; the size of the first frame tells what the detector is to read.
     fn make_tracker(&self, frame_size: [u32; 2]) -> Option<Box<dyn Tracker>> {
+        self.reporter.busy("loading the networks");
         let made = (self.make.lock().unwrap_or_else(PoisonError::into_inner))(&self.settings, frame_size);
         match made {
             Ok(Made { tracker, engine, reason }) => {
