@@ -107,6 +107,7 @@ impl Encoder {
     pub fn with_settings(path: &Path, settings: &EncoderSettings) -> Result<Self, FfmpegError> {
         let EncoderSettings { width, height, format, rate_hz, .. } = *settings;
         let mut ffmpeg = Process::start("ffmpeg", arguments(path, settings), Stdio::piped(), path)?;
+        ffmpeg.yield_to_others();
         let stdin = ffmpeg.take_stdin();
         // Larger pipes are a courtesy of the system, not a need.
         #[cfg(target_os = "linux")]

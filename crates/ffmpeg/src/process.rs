@@ -59,6 +59,16 @@ impl Process {
         Ok(Self { child, messages })
     }
 
+    /// Lets whoever captures and tracks have the processor first.
+    pub(crate) fn yield_to_others(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            // A courtesy: without it the video is recorded all the same.
+            let _ =
+                rustix::process::setpriority_process(Some(rustix::process::Pid::from_child(&self.child)), 5);
+        }
+    }
+
     /// The child's process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -62,6 +62,7 @@ impl VideoRecorder {
         let thread = std::thread::Builder::new()
             .name("video".to_owned())
             .spawn(move || {
+                yield_to_others();
                 for job in &queue {
                     writer.take(&job);
                     let _ = back.try_send(job);
@@ -118,6 +119,16 @@ impl VideoRecorder {
 impl Drop for VideoRecorder {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Lets the threads that capture and track have the processor first.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        // On Linux a thread's number stands for that thread alone. A courtesy: without it the video is
+        // recorded all the same.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), 5);
     }
 }
 
