@@ -11,21 +11,24 @@ use crate::commands::demo::DemoArguments;
 use crate::commands::export::ExportArguments;
 use crate::commands::models::ModelsCommand;
 use crate::commands::record::RecordArguments;
-use crate::commands::run::RunArguments;
+use crate::commands::run::{CameraArguments, RunArguments};
 use crate::commands::session::SessionCommand;
 use crate::commands::track::TrackArguments;
 use crate::commands::worker::WorkerArguments;
 use crate::{commands, interrupt, logging};
 
-/// Tracks faces: 478 landmarks, 52 blendshapes and head pose, from files or the synthetic camera.
+/// Tracks faces: 478 landmarks, 52 blendshapes and head pose, live or from files. Without a command it
+/// opens the app.
 #[derive(Parser)]
-#[command(name = "mien", version = VERSION, propagate_version = true)]
+#[command(name = "mien", version = VERSION, propagate_version = true, args_conflicts_with_subcommands = true)]
 struct Cli {
     /// Say more on standard error (twice: everything); RUST_LOG overrides it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    #[command(flatten)]
+    cameras: CameraArguments,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -63,7 +66,8 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     logging::start(cli.verbose);
     interrupt::listen();
-    let result = match cli.command {
+    let Some(command) = cli.command else { return report(commands::run::open_app(&cli.cameras)) };
+    report(match command {
         Command::Track(arguments) => commands::track::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
@@ -74,7 +78,11 @@ pub fn run() -> ExitCode {
         Command::Config(command) => commands::config::run(&command),
         Command::Worker(arguments) => commands::worker::run(&arguments),
         Command::Models(command) => commands::models::run(&command),
-    };
+    })
+}
+
+/// Tells how it went.
+fn report(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

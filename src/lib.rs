@@ -6,6 +6,8 @@
 mod build_info;
 mod cli;
 mod commands;
+#[cfg(feature = "gui")]
+mod desktop;
 mod interrupt;
 mod live;
 mod logging;

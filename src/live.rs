@@ -7,11 +7,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Config, LslStream};
+use mien_config::{Config, LslStream, Recording};
 use mien_models::ModelSet;
 use mien_record::{DiskLimits, Outputs, RecordStatus, SessionNames, SessionPlan, SessionSummary};
 use mien_ring::FacesEntry;
-use mien_stream::{CameraDescription, ModelNote, PublisherStatus, StreamKind, StreamSettings};
+use mien_stream::{
+    CameraDescription, ModelNote, PublisherStatus, StreamDescription, StreamKind, StreamSettings,
+};
 use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
 
 /// Frames per second of a camera whose configuration names none.
@@ -99,18 +101,28 @@ impl Live {
         self.outputs().stream_status()
     }
 
+    /// Every outlet's stream and whether somebody listens to it, the markers' last; nothing where nothing
+    /// is streamed.
+    #[must_use]
+    pub fn outlets(&self) -> Vec<(StreamDescription, bool)> {
+        let outputs = self.outputs();
+        let Some(status) = outputs.stream_status() else { return Vec::new() };
+        let streams = outputs.encoders().iter().flat_map(|encoder| encoder.streams().iter().cloned());
+        let listened = status.listened.into_iter().chain(std::iter::repeat(false));
+        streams.chain([outputs.markers()]).zip(listened).collect()
+    }
+
     /// Sets a marker, now.
     pub fn marker(&self, text: &str) {
         self.outputs().marker(text);
     }
 
-    /// Begins a recording as the configuration says, and tells the workers to record their videos.
-    /// Gives the session's folder.
+    /// Begins a recording as `recording` says, and tells the workers to record their videos. Gives the
+    /// session's folder.
     ///
     /// # Errors
     /// When the folder cannot be made or the disk is full.
-    pub fn start_recording(&self, supervisor: &SupervisorHandle) -> Result<PathBuf> {
-        let recording = &self.config.recording;
+    pub fn start_recording(&self, supervisor: &SupervisorHandle, recording: &Recording) -> Result<PathBuf> {
         let mut outputs = self.outputs();
         let rates: Vec<f64> = self
             .cameras
@@ -132,7 +144,7 @@ impl Live {
                 warn_bytes: (recording.min_free_gb * 1e9) as u64,
                 stop_bytes: (recording.min_free_gb * 1e8) as u64,
             },
-            configuration: mien_config::print(&self.config),
+            configuration: mien_config::print(&Config { recording: recording.clone(), ..self.config.clone() }),
             markers: outputs.markers(),
             cameras: outputs.camera_plans(&rates, self.config.detection.vertical_fov_deg),
         };

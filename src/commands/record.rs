@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     if let Some(problem) = live.stream_problem() {
         tracing::warn!("nothing is streamed: {problem}");
     }
-    let folder = live.start_recording(&supervisor)?;
+    let folder = live.start_recording(&supervisor, &config.recording)?;
     eprintln!("recording into {}", folder.display());
     if let Ok(free) = free_bytes(&folder) {
         tracing::info!("{:.1} GB are free on its disk", free as f64 / 1e9);

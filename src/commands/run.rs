@@ -23,15 +23,56 @@ const TELL: Duration = Duration::from_secs(5);
 /// How long cameras may take to start before their streams are opened without knowing more of them.
 const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Arguments of `mien run`.
+/// Which cameras.
 #[derive(Args)]
-pub(crate) struct RunArguments {
+pub(crate) struct CameraArguments {
     /// Configuration file; without one, the defaults hold
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A camera, instead of the configuration's: synthetic, usb:ID, a URL, or a file (repeatable)
     #[arg(long, value_name = "SPEC")]
     source: Vec<String>,
+}
+
+impl CameraArguments {
+    /// The file's configuration, with the cameras that the command line names.
+    fn config(&self) -> Result<Config> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
+        if !self.source.is_empty() {
+            let name =
+                |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
+            config.cameras =
+                (1..).zip(&self.source).map(|(index, spec)| Camera::new(name(index), spec)).collect();
+        }
+        Ok(config)
+    }
+}
+
+/// Opens the app over these cameras; there may be none.
+#[cfg(feature = "gui")]
+pub(crate) fn open_app(cameras: &CameraArguments) -> Result<()> {
+    crate::desktop::open(cameras.config()?, cameras.config.clone())
+}
+
+/// This build has no app.
+#[cfg(not(feature = "gui"))]
+pub(crate) fn open_app(_cameras: &CameraArguments) -> Result<()> {
+    bail!("this build has no window (feature `gui`); `mien run` works without one, `mien --help` lists the rest")
+}
+
+/// Whether a window can be shown.
+fn has_display() -> bool {
+    cfg!(feature = "gui")
+        && ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Arguments of `mien run`.
+#[derive(Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    cameras: CameraArguments,
     /// No window: states and rates go to standard error
     #[arg(long)]
     headless: bool,
@@ -59,7 +100,11 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
         bail!("there are no cameras: give some with --source (try `synthetic`), or a --config that has some");
     }
     if !arguments.headless {
-        tracing::warn!("this build has no window: running as with --headless");
+        #[cfg(feature = "gui")]
+        if has_display() {
+            return crate::desktop::open(config, arguments.cameras.config.clone());
+        }
+        tracing::warn!("no display, or a build without the app: running as with --headless");
     }
     let supervisor = start(options(config.clone(), arguments.trace.clone())?)?;
     let live = stream(&supervisor, &config)?;
@@ -90,13 +135,7 @@ impl RunArguments {
 
     /// The file's configuration, with what the command line says instead.
     pub(crate) fn config(&self) -> Result<Config> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
-        if !self.source.is_empty() {
-            let name =
-                |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
-            config.cameras =
-                (1..).zip(&self.source).map(|(index, spec)| Camera::new(name(index), spec)).collect();
-        }
+        let mut config = self.cameras.config()?;
         if let Some(engine) = self.engine {
             config.engine.kind = match engine {
                 EngineChoice::Auto => EngineKind::Auto,

@@ -130,8 +130,6 @@ pub struct StreamStatus {
     pub rate_hz: f32,
     /// Whether somebody receives it.
     pub has_consumers: bool,
-    /// Time of the last sample, on the LSL clock, in seconds; NaN before the first.
-    pub last_timestamp: f64,
 }
 
 /// Importance of a log line.
@@ -253,8 +251,6 @@ pub enum Command {
     RefreshDevices,
     /// Run the machine's check-up again.
     RefreshChecks,
-    /// Write a trace of the next seconds.
-    WriteTrace,
 }
 
 /// The machinery behind the app. No method may block: the drawing thread calls them all.

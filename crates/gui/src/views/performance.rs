@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, FontId, Rect, RichText, Sense, Vec2};
 
 use crate::app::Page;
-use crate::backend::{CameraStatus, Command};
+use crate::backend::CameraStatus;
 use crate::model::bottleneck;
 use crate::theme;
 
@@ -12,9 +12,6 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if page.backend.cameras().is_empty() {
         super::empty(ui, "Nothing to measure", "Times appear with the first camera.");
         return;
-    }
-    if ui.button("Write a trace").on_hover_text("Opens in Perfetto or chrome://tracing").clicked() {
-        page.backend.command(Command::WriteTrace);
     }
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let cameras = page.backend.cameras();

@@ -18,8 +18,8 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         return;
     }
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        egui::Grid::new("streams").num_columns(6).spacing([28.0, 8.0]).striped(true).show(ui, |ui| {
-            for title in ["Stream", "Type", "Channels", "Rate", "Consumers", "Last sample"] {
+        egui::Grid::new("streams").num_columns(5).spacing([28.0, 8.0]).striped(true).show(ui, |ui| {
+            for title in ["Stream", "Type", "Channels", "Rate", "Consumers"] {
                 ui.label(RichText::new(title).weak());
             }
             ui.end_row();
@@ -34,11 +34,6 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
                     ("none", ui.visuals().weak_text_color())
                 };
                 ui.label(RichText::new(text).color(color));
-                ui.label(if stream.last_timestamp.is_nan() {
-                    "–".to_owned()
-                } else {
-                    format!("{:.3} s", stream.last_timestamp)
-                });
                 ui.end_row();
             }
         });

@@ -79,7 +79,6 @@ impl ScriptedBackend {
                     channels: 52,
                     rate_hz: 29.9,
                     has_consumers: what == "pose",
-                    last_timestamp: 1234.567,
                 })
                 .to_vec(),
             devices: vec![DeviceInfo {

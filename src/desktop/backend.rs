@@ -1,0 +1,224 @@
+//! What the window sees of supervisor and control thread.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result};
+use crossbeam_channel::{Sender, bounded};
+use mien_config::Config;
+use mien_face::FrameFaces;
+use mien_gui::{
+    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, RecordingStatus,
+    StageTimes, StreamStatus,
+};
+use mien_supervisor::{SupervisorError, SupervisorHandle};
+
+use super::control::{Board, Control, Shown};
+use super::feed::{CameraFeed, Wake};
+use super::log::Log;
+
+/// Commands that may wait; a person cannot give more.
+const COMMANDS: usize = 256;
+
+/// See the module.
+pub(crate) struct DesktopBackend {
+    supervisor: Option<Arc<SupervisorHandle>>,
+    control: Option<Control>,
+    thread: Option<JoinHandle<()>>,
+    commands: Option<Sender<Command>>,
+    board: Arc<Board>,
+    log: Arc<Log>,
+    wake: Wake,
+    feeds: Vec<CameraFeed>,
+    cameras: Vec<CameraStatus>,
+    shown: Shown,
+    lines: Vec<LogLine>,
+}
+
+impl DesktopBackend {
+    /// Takes over the supervised cameras.
+    pub(crate) fn start(supervisor: Arc<SupervisorHandle>, config: Config, log: Arc<Log>) -> Result<Self> {
+        let board = Arc::new(Board::default());
+        let wake: Wake = Arc::new(|| {});
+        let control = Control {
+            supervisor: Arc::clone(&supervisor),
+            config,
+            log: Arc::clone(&log),
+            board: Arc::clone(&board),
+            wake: Arc::clone(&wake),
+            live: None,
+            streamed: Vec::new(),
+            recording_since: None,
+        };
+        Ok(Self {
+            supervisor: Some(supervisor),
+            control: Some(control),
+            thread: None,
+            commands: None,
+            board,
+            log,
+            wake,
+            feeds: Vec::new(),
+            cameras: Vec::new(),
+            shown: Shown::default(),
+            lines: Vec::new(),
+        })
+    }
+
+    fn start_control(&mut self) -> Result<()> {
+        let Some(mut control) = self.control.take() else { return Ok(()) };
+        control.wake = Arc::clone(&self.wake);
+        let (sender, receiver) = bounded(COMMANDS);
+        let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run(&receiver));
+        self.thread = Some(thread.context("the control thread cannot be started")?);
+        self.commands = Some(sender);
+        Ok(())
+    }
+
+    /// Follows the cameras that there are now, in their order.
+    fn follow_cameras(&mut self, supervisor: &SupervisorHandle) -> Result<(), SupervisorError> {
+        let names = || self.cameras.iter().map(|camera| camera.name.as_str());
+        if names().eq(self.feeds.iter().map(|feed| feed.name.as_str())) {
+            return Ok(());
+        }
+        let mut feeds = Vec::with_capacity(self.cameras.len());
+        for name in names() {
+            let known = self.feeds.iter().position(|feed| feed.name == name);
+            feeds.push(match known {
+                Some(place) => self.feeds.swap_remove(place),
+                None => CameraFeed::start(supervisor, name, Arc::clone(&self.wake))?,
+            });
+        }
+        self.feeds = feeds;
+        Ok(())
+    }
+}
+
+impl Backend for DesktopBackend {
+    fn on_change(&mut self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.wake = Arc::from(wake);
+        if let Err(error) = self.start_control() {
+            self.log.add(LogLevel::Error, "app", format!("{error:#}"));
+        }
+    }
+
+    fn poll(&mut self) -> bool {
+        let Some(supervisor) = self.supervisor.clone() else { return false };
+        self.cameras = supervisor.cameras().into_iter().map(status).collect();
+        for event in supervisor.events().try_iter() {
+            let level = match event.state {
+                mien_supervisor::CameraState::Starting
+                | mien_supervisor::CameraState::Live
+                | mien_supervisor::CameraState::Stopped => LogLevel::Info,
+                _ => LogLevel::Warning,
+            };
+            let reason = if event.reason.is_empty() { String::new() } else { format!(": {}", event.reason) };
+            self.log.add(level, &event.camera, format!("{}{reason}", event.state.label()));
+        }
+        // A camera that was removed between the two looks is not there at the next.
+        let _gone = self.follow_cameras(&supervisor);
+        self.cameras.truncate(self.feeds.len());
+        let board = self.board.read();
+        if board.version != self.shown.version {
+            self.shown = board.clone();
+        }
+        drop(board);
+        self.log.take(&mut self.lines);
+        true
+    }
+
+    fn cameras(&self) -> &[CameraStatus] {
+        &self.cameras
+    }
+
+    fn take_preview(&mut self, camera: usize, into: &mut PreviewImage) -> bool {
+        self.feeds.get_mut(camera).is_some_and(|feed| feed.take_preview(into))
+    }
+
+    fn take_faces(&mut self, camera: usize, into: &mut FrameFaces) -> bool {
+        self.feeds.get_mut(camera).is_some_and(|feed| feed.take_faces(into))
+    }
+
+    fn participant(&self, camera: usize, track_id: u32) -> Option<&str> {
+        let name = &self.feeds.get(camera)?.name;
+        self.shown.participants.get(&(name.clone(), track_id)).map(String::as_str)
+    }
+
+    fn recording(&self) -> &RecordingStatus {
+        &self.shown.recording
+    }
+
+    fn streams(&self) -> &[StreamStatus] {
+        &self.shown.streams
+    }
+
+    fn streams_note(&self) -> &str {
+        &self.shown.streams_note
+    }
+
+    fn devices(&self) -> &[DeviceInfo] {
+        &self.shown.devices
+    }
+
+    fn checks(&self) -> &[Check] {
+        &self.shown.checks
+    }
+
+    fn log(&self) -> &[LogLine] {
+        &self.lines
+    }
+
+    fn command(&mut self, command: Command) {
+        let refused = self.commands.as_ref().is_none_or(|commands| commands.try_send(command).is_err());
+        if refused {
+            self.log.add(LogLevel::Error, "app", "too many commands at once; the last one was not carried out");
+        }
+    }
+
+    fn shut_down(&mut self) {
+        // The control thread finishes the recording once its channel closes.
+        self.commands = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the control thread had panicked");
+        }
+        self.feeds.clear();
+        self.supervisor = None;
+    }
+}
+
+fn status(from: mien_supervisor::CameraStatus) -> CameraStatus {
+    use mien_supervisor::CameraState as State;
+    CameraStatus {
+        name: from.name,
+        source: from.source,
+        state: match from.state {
+            State::Starting => CameraState::Starting,
+            State::Live => CameraState::Live,
+            State::Stalled => CameraState::Stalled,
+            State::Reconnecting => CameraState::Reconnecting,
+            State::Failed => CameraState::Failed,
+            State::Stopped => CameraState::Stopped,
+        },
+        reason: from.reason,
+        fps: from.fps as f32,
+        latency_p50_ms: from.latency.p50_ms as f32,
+        latency_p95_ms: from.latency.p95_ms as f32,
+        dropped_frames: from.dropped_frames,
+        restarts: from.restarts,
+        cpu_percent: from.cpu_percent as f32,
+        memory_bytes: from.resident_bytes,
+        engine: from.engine,
+        stages: from
+            .stages
+            .into_iter()
+            .map(|stage| StageTimes {
+                stage: stage.stage,
+                p50_ms: stage.times.p50_ms as f32,
+                p95_ms: stage.times.p95_ms as f32,
+                p99_ms: stage.times.p99_ms as f32,
+            })
+            .collect(),
+    }
+}
