@@ -12,6 +12,8 @@ use mien_geometry::{landmark_bounds, rgb_row};
 const MARGIN_NANOS: i64 = 400_000_000;
 /// How far the hidden region reaches beyond the face, in its size: hair, ears and chin are hidden too.
 const MARGIN_SHARE: f32 = 0.35;
+/// Regions that overlap more than this are one face's.
+const SAME_FACE_IOU: f32 = 0.3;
 /// Patches that are left of a face in each direction. Identity needs more.
 const PATCHES: usize = 6;
 /// Grey of the field behind a mesh.
@@ -98,10 +100,9 @@ impl Concealer {
         while self.seen.front().is_some_and(|(seen, _)| time - seen > MARGIN_NANOS) {
             self.seen.pop_front();
         }
-        for (seen, region) in &self.seen {
-            if (seen - time).abs() <= MARGIN_NANOS {
-                self.hide(&mut picture, region);
-            }
+        let near = self.seen.iter().filter(|(seen, _)| (seen - time).abs() <= MARGIN_NANOS);
+        for region in merged(near.map(|(_, region)| *region)) {
+            self.hide(&mut picture, &region);
         }
         if self.privacy == PrivacyKind::Mesh {
             self.annotator.draw(&mut picture.rgb, picture.width, picture.height, &faces, "");
@@ -130,6 +131,25 @@ impl Concealer {
             }
         }
     }
+}
+
+/// The regions, with those of one face in successive frames made one.
+fn merged(regions: impl Iterator<Item = FaceBox>) -> Vec<FaceBox> {
+    let mut merged: Vec<FaceBox> = Vec::new();
+    for region in regions {
+        match merged.iter_mut().find(|known| known.iou(&region) > SAME_FACE_IOU) {
+            Some(known) => {
+                *known = FaceBox {
+                    x1: known.x1.min(region.x1),
+                    y1: known.y1.min(region.y1),
+                    x2: known.x2.max(region.x2),
+                    y2: known.y2.max(region.y2),
+                };
+            }
+            None => merged.push(region),
+        }
+    }
+    merged
 }
 
 /// Box of the hidden region in pixels of the picture.
