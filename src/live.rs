@@ -144,7 +144,10 @@ impl Live {
                 warn_bytes: (recording.min_free_gb * 1e9) as u64,
                 stop_bytes: (recording.min_free_gb * 1e8) as u64,
             },
-            configuration: mien_config::print(&Config { recording: recording.clone(), ..self.config.clone() }),
+            configuration: mien_config::print(&Config {
+                recording: recording.clone(),
+                ..self.config.clone()
+            }),
             markers: outputs.markers(),
             cameras: outputs.camera_plans(&rates, self.config.detection.vertical_fov_deg),
         };

@@ -57,7 +57,9 @@ pub(crate) fn open_app(cameras: &CameraArguments) -> Result<()> {
 /// This build has no app.
 #[cfg(not(feature = "gui"))]
 pub(crate) fn open_app(_cameras: &CameraArguments) -> Result<()> {
-    bail!("this build has no window (feature `gui`); `mien run` works without one, `mien --help` lists the rest")
+    bail!(
+        "this build has no window (feature `gui`); `mien run` works without one, `mien --help` lists the rest"
+    )
 }
 
 /// Whether a window can be shown.

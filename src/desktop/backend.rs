@@ -8,8 +8,8 @@ use crossbeam_channel::{Sender, bounded};
 use mien_config::Config;
 use mien_face::FrameFaces;
 use mien_gui::{
-    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, RecordingStatus,
-    StageTimes, StreamStatus,
+    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage,
+    RecordingStatus, StageTimes, StreamStatus,
 };
 use mien_supervisor::{SupervisorError, SupervisorHandle};
 
@@ -69,7 +69,8 @@ impl DesktopBackend {
         let Some(mut control) = self.control.take() else { return Ok(()) };
         control.wake = Arc::clone(&self.wake);
         let (sender, receiver) = bounded(COMMANDS);
-        let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run(&receiver));
+        let thread =
+            std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run(&receiver));
         self.thread = Some(thread.context("the control thread cannot be started")?);
         self.commands = Some(sender);
         Ok(())
@@ -168,10 +169,18 @@ impl Backend for DesktopBackend {
         &self.lines
     }
 
+    fn wants_to_close(&self) -> bool {
+        crate::interrupt::is_requested()
+    }
+
     fn command(&mut self, command: Command) {
         let refused = self.commands.as_ref().is_none_or(|commands| commands.try_send(command).is_err());
         if refused {
-            self.log.add(LogLevel::Error, "app", "too many commands at once; the last one was not carried out");
+            self.log.add(
+                LogLevel::Error,
+                "app",
+                "too many commands at once; the last one was not carried out",
+            );
         }
     }
 

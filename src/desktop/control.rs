@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use mien_config::{Camera, Config, PrivacyKind, Recording, VideoKind};
-use mien_gui::{Check, Command, DeviceInfo, LogLevel, Privacy, RecordingStatus, SessionRequest, StreamStatus};
+use mien_gui::{
+    Check, Command, DeviceInfo, LogLevel, Privacy, RecordingStatus, SessionRequest, StreamStatus,
+};
 use mien_record::RecordState;
 use mien_supervisor::{CameraState, SupervisorHandle};
 
@@ -312,7 +314,8 @@ fn checks() -> Vec<Check> {
         let text = String::from_utf8_lossy(&output.stdout);
         text.split_whitespace().nth(2).unwrap_or("found").to_owned()
     });
-    let lsl = mien_stream::library().map(|library| format!("{} ({})", library.version, library.path.display()));
+    let lsl =
+        mien_stream::library().map(|library| format!("{} ({})", library.version, library.path.display()));
     let models = mien_models::ModelSet::find(None).map(|set| {
         let names: Vec<String> = set.models().iter().map(|model| model.entry.file.clone()).collect();
         names.join(", ")
@@ -320,7 +323,11 @@ fn checks() -> Vec<Check> {
     vec![
         match ffmpeg {
             Some(version) => found("ffmpeg", version),
-            None => missing("ffmpeg", "not found: no video files, network cameras or recorded video", "apt install ffmpeg"),
+            None => missing(
+                "ffmpeg",
+                "not found: no video files, network cameras or recorded video",
+                "apt install ffmpeg",
+            ),
         },
         match lsl {
             Ok(version) => found("liblsl", version),

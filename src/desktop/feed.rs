@@ -27,7 +27,11 @@ pub(crate) struct CameraFeed {
 
 impl CameraFeed {
     /// Follows a camera, and wakes the window whenever it has something new.
-    pub(crate) fn start(supervisor: &SupervisorHandle, camera: &str, wake: Wake) -> Result<Self, SupervisorError> {
+    pub(crate) fn start(
+        supervisor: &SupervisorHandle,
+        camera: &str,
+        wake: Wake,
+    ) -> Result<Self, SupervisorError> {
         let gone = Arc::new(AtomicBool::new(false));
         let (follower, ended) = (supervisor.faces(camera)?, Arc::clone(&gone));
         let thread = std::thread::Builder::new().name(format!("wake {camera}"));

@@ -79,7 +79,10 @@ mod tests {
         let read: Vec<_> = shown.iter().map(|line| (line.level, line.text.as_str())).collect();
         assert_eq!(
             read,
-            [(LogLevel::Warning, "starting: opening the source"), (LogLevel::Warning, "thread 'track' panicked")]
+            [
+                (LogLevel::Warning, "starting: opening the source"),
+                (LogLevel::Warning, "thread 'track' panicked")
+            ]
         );
     }
 

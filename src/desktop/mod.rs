@@ -30,10 +30,14 @@ pub(crate) fn open(config: Config, file: Option<PathBuf>) -> Result<()> {
     let supervisor = Arc::new(mien_supervisor::start(options)?);
     let about = vec![
         ("Mien".to_owned(), VERSION.to_owned()),
-        ("Configuration".to_owned(), file.as_ref().map_or("built-in defaults".to_owned(), |file| file.display().to_string())),
+        (
+            "Configuration".to_owned(),
+            file.as_ref().map_or("built-in defaults".to_owned(), |file| file.display().to_string()),
+        ),
         ("Engine asked for".to_owned(), config.engine.kind.name().to_owned()),
     ];
-    let app = AppOptions { vertical_fov_deg: config.detection.vertical_fov_deg, about, ..AppOptions::default() };
+    let app =
+        AppOptions { vertical_fov_deg: config.detection.vertical_fov_deg, about, ..AppOptions::default() };
     let backend = backend::DesktopBackend::start(supervisor, config, log)?;
     mien_gui::run(Box::new(backend), app)
         .map_err(|error| anyhow!("no window can be opened: {error}; `mien run --headless` works without one"))

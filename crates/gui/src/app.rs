@@ -121,6 +121,10 @@ impl App {
             }
         }
         self.keys(ctx);
+        if self.backend.wants_to_close() {
+            self.model.closing = Closing::Confirmed;
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
         if ctx.input(|input| input.viewport().close_requested())
             && !self.model.ask_to_close(self.backend.recording())
         {

@@ -280,6 +280,11 @@ pub trait Backend {
     fn checks(&self) -> &[Check];
     /// The log, oldest first.
     fn log(&self) -> &[LogLine];
+    /// Whether the program was told to end (a signal): the window then closes as if by its button, without
+    /// a question.
+    fn wants_to_close(&self) -> bool {
+        false
+    }
     /// Asks for something.
     fn command(&mut self, command: Command);
     /// Ends recording, streams and workers; called once, when the window closes. Returns when the files

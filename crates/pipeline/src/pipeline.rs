@@ -167,7 +167,10 @@ impl Pipeline {
                 detector_ran = true;
             }
             self.plan.retry_where_detected();
-            self.plan.admit_newcomers(self.settings.max_faces);
+            self.read(frame)?;
+        }
+        // Whoever was not found, or was no face at all, leaves the place to the next newcomer.
+        while self.plan.admit_newcomers(self.settings.max_faces) {
             self.read(frame)?;
         }
         if self.settings.region_source == RegionSource::Landmarks {

@@ -9,6 +9,9 @@ use crate::{PipelineError, PipelineSettings, RegionSource, StageTimings};
 
 /// Detections that are looked at, the best ones.
 const MOST_DETECTIONS: usize = 32;
+/// How sure (0–1) the landmark model must be of a newcomer, whatever suffices for a face that is known.
+/// Printed skulls and hands on the clips reach 0.5–0.99, faces 0.9998 and more.
+const NEWCOMER_PRESENCE: f32 = 0.99;
 
 /// A face in view, or one that the detector says has come into view.
 #[derive(Debug, Clone)]
@@ -68,8 +71,8 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(max_faces: usize) -> Self {
         Self {
-            // Everybody in view may be lost, and as many come in their place.
-            candidates: Vec::with_capacity(2 * max_faces),
+            // Everybody in view may be lost, and every detection be looked at in their place.
+            candidates: Vec::with_capacity(max_faces + MOST_DETECTIONS),
             detections: Vec::with_capacity(8 * MOST_DETECTIONS),
             regions: Vec::with_capacity(MOST_DETECTIONS),
             slot_of_detection: Vec::with_capacity(MOST_DETECTIONS),
@@ -135,8 +138,8 @@ impl Plan {
     }
 
     /// Makes candidates of the best detections that belong to nobody in view, as far as `max_faces`
-    /// allows beside those who are there or may be.
-    pub(crate) fn admit_newcomers(&mut self, max_faces: usize) {
+    /// allows beside those who are there or may be. Returns whether there were any.
+    pub(crate) fn admit_newcomers(&mut self, max_faces: usize) -> bool {
         let present = self.candidates.iter().filter(|c| c.found || c.unread).count();
         let places = max_faces.saturating_sub(present).min(self.newcomers.len());
         for (detection, region) in self.newcomers.drain(..places) {
@@ -145,6 +148,7 @@ impl Plan {
             newcomer.region_is_detected = true;
             self.candidates.push(newcomer);
         }
+        places > 0
     }
 
     /// Asks the landmark model about every region that it has not read yet.
@@ -162,8 +166,12 @@ impl Plan {
             let finite = candidate.reading.is_finite();
             self.not_finite += u64::from(!finite);
             let next = Region::from_landmarks(&candidate.reading.landmarks);
+            let threshold = match candidate.slot {
+                Some(_) => settings.presence_threshold,
+                None => settings.presence_threshold.max(NEWCOMER_PRESENCE),
+            };
             candidate.found = finite
-                && candidate.reading.presence >= settings.presence_threshold
+                && candidate.reading.presence >= threshold
                 && next.is_usable(frame.width(), frame.height());
         }
         Ok(())

@@ -32,7 +32,8 @@ pub struct PipelineSettings {
     pub score_threshold: f32,
     /// Of two detections that overlap more than this (IoU, 0–1), the weaker one goes.
     pub nms_iou: f32,
-    /// A face whose crop the landmark model believes in less than this (0–1) is dropped.
+    /// A face whose crop the landmark model believes in less than this (0–1) is dropped. Newcomers need
+    /// at least 0.99.
     pub presence_threshold: f32,
     /// Parameters of the temporal filter; `None` leaves `smoothed` equal to `measured`. Speeds are in
     /// face sizes (landmarks), full scale (blendshapes), radians and head widths (pose) per second.

@@ -216,8 +216,7 @@ fn blink_text(face: &Face) -> String {
     .to_owned()
 }
 
-/// The canonical head under the measured rotation, shaded, seen from the camera (mirrored like a mirror
-/// is not: the head turns as in the picture).
+/// The canonical head under the measured rotation, shaded; it turns as in the picture.
 fn head(rect: Rect, camera_from_head: &[f32; 16]) -> Mesh {
     let m = camera_from_head;
     let scale = (m[0] * m[0] + m[4] * m[4] + m[8] * m[8]).sqrt().max(1e-6);
@@ -245,8 +244,9 @@ fn head(rect: Rect, camera_from_head: &[f32; 16]) -> Mesh {
     let center = rect.center();
     let mut mesh = Mesh::default();
     for (_, place, light) in order {
-        let color =
-            theme::ACCENT.lerp_to_gamma(Color32::WHITE, 0.35).gamma_multiply(0.25 + 0.75 * light).to_opaque();
+        let shade = |channel: u8| (f32::from(channel) * (0.2 + 0.8 * light)) as u8;
+        let [red, green, blue, _] = theme::ACCENT.lerp_to_gamma(Color32::WHITE, 0.35).to_array();
+        let color = Color32::from_rgb(shade(red), shade(green), shade(blue));
         let first = mesh.vertices.len() as u32;
         for index in topology::TRIANGLES[place] {
             let [x, y, _] = turned[usize::from(index)];
