@@ -66,7 +66,10 @@ fn cameras_are_tracked_and_the_run_is_told_in_numbers() {
     let frames = good["frames"].as_u64().unwrap();
     assert!(frames > 10, "{frames} frames\n{log}");
     assert!(good["frames_with_face"].as_u64().unwrap() + 2 >= frames, "{good}");
-    assert_eq!((&good["track_ids"], &good["missed_results"], &good["restarts"]), (&1.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&good["track_ids"], &good["missed_results"], &good["restarts"]),
+        (&1.into(), &0.into(), &0.into())
+    );
     let stages: BTreeSet<&str> =
         good["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
     assert!(stages.contains("landmarks") && stages.contains("detect"), "{stages:?}");
@@ -165,7 +168,9 @@ fn a_configuration_is_begun_checked_and_printed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.toml");
     succeed(mien_without_models().args(["config", "init"]).arg(&path));
-    assert!(succeed(mien_without_models().args(["config", "check"]).arg(&path)).contains("1 of them enabled"));
+    assert!(
+        succeed(mien_without_models().args(["config", "check"]).arg(&path)).contains("1 of them enabled")
+    );
     let printed = succeed(mien_without_models().args(["config", "print"]).arg(&path));
     assert!(printed.contains("max_faces = 4") && printed.contains("name = \"camera\""), "{printed}");
     assert!(fail(mien_without_models().args(["config", "init"]).arg(&path)).contains("already"));

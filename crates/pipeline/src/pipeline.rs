@@ -169,15 +169,22 @@ impl Pipeline {
             self.plan.retry_where_detected();
             self.read(frame)?;
         }
+        self.refine(frame)?;
         // Whoever was not found, or was no face at all, leaves the place to the next newcomer.
         while self.plan.admit_newcomers(self.settings.max_faces) {
             self.read(frame)?;
+            self.refine(frame)?;
         }
+        Ok(detector_ran)
+    }
+
+    /// Reads faces once more, where they were read in the detector's region, in that of their landmarks.
+    fn refine(&mut self, frame: &FrameView<'_>) -> Result<(), PipelineError> {
         if self.settings.region_source == RegionSource::Landmarks {
             self.plan.refine_detected();
             self.read(frame)?;
         }
-        Ok(detector_ran)
+        Ok(())
     }
 
     fn detector_is_due(&self) -> bool {

@@ -166,10 +166,10 @@ impl Plan {
             let finite = candidate.reading.is_finite();
             self.not_finite += u64::from(!finite);
             let next = Region::from_landmarks(&candidate.reading.landmarks);
-            let threshold = match candidate.slot {
-                Some(_) => settings.presence_threshold,
-                None => settings.presence_threshold.max(NEWCOMER_PRESENCE),
-            };
+            // The detector's region is only roughly right: a newcomer is judged in that of its landmarks.
+            let is_judged = candidate.slot.is_none() && !candidate.region_is_detected;
+            let least = if is_judged { NEWCOMER_PRESENCE } else { 0.0 };
+            let threshold = settings.presence_threshold.max(least);
             candidate.found = finite
                 && candidate.reading.presence >= threshold
                 && next.is_usable(frame.width(), frame.height());
@@ -196,6 +196,7 @@ impl Plan {
     pub(crate) fn refine_detected(&mut self) {
         for candidate in self.candidates.iter_mut().filter(|c| c.found && c.region_is_detected) {
             candidate.region = Region::from_landmarks(&candidate.reading.landmarks);
+            candidate.region_is_detected = false;
             candidate.unread = true;
         }
     }
