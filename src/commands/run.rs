@@ -63,11 +63,11 @@ pub(crate) fn open_app(_cameras: &CameraArguments) -> Result<()> {
 }
 
 /// Whether a window can be shown.
+#[cfg(feature = "gui")]
 fn has_display() -> bool {
-    cfg!(feature = "gui")
-        && ["DISPLAY", "WAYLAND_DISPLAY"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// Arguments of `mien run`.

@@ -8,10 +8,10 @@ use crossbeam_channel::{Sender, bounded};
 use mien_config::Config;
 use mien_face::FrameFaces;
 use mien_gui::{
-    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage,
-    RecordingStatus, StageTimes, StreamStatus,
+    Backend, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, RecordingStatus,
+    StageTimes, StreamStatus,
 };
-use mien_supervisor::{SupervisorError, SupervisorHandle};
+use mien_supervisor::{CameraState, SupervisorError, SupervisorHandle};
 
 use super::control::{Board, Control, Shown};
 use super::feed::{CameraFeed, Wake};
@@ -108,9 +108,7 @@ impl Backend for DesktopBackend {
         self.cameras = supervisor.cameras().into_iter().map(status).collect();
         for event in supervisor.events().try_iter() {
             let level = match event.state {
-                mien_supervisor::CameraState::Starting
-                | mien_supervisor::CameraState::Live
-                | mien_supervisor::CameraState::Stopped => LogLevel::Info,
+                CameraState::Starting | CameraState::Live | CameraState::Stopped => LogLevel::Info,
                 _ => LogLevel::Warning,
             };
             let reason = if event.reason.is_empty() { String::new() } else { format!(": {}", event.reason) };
@@ -198,18 +196,10 @@ impl Backend for DesktopBackend {
 }
 
 fn status(from: mien_supervisor::CameraStatus) -> CameraStatus {
-    use mien_supervisor::CameraState as State;
     CameraStatus {
         name: from.name,
         source: from.source,
-        state: match from.state {
-            State::Starting => CameraState::Starting,
-            State::Live => CameraState::Live,
-            State::Stalled => CameraState::Stalled,
-            State::Reconnecting => CameraState::Reconnecting,
-            State::Failed => CameraState::Failed,
-            State::Stopped => CameraState::Stopped,
-        },
+        state: from.state,
         reason: from.reason,
         fps: from.fps as f32,
         latency_p50_ms: from.latency.p50_ms as f32,

@@ -3,39 +3,8 @@
 //! The drawing code knows cameras only through [`Backend`]. The supervising process implements it over
 //! worker processes and their rings; tests implement it over scripted data.
 
+use mien_control::CameraState;
 use mien_face::FrameFaces;
-
-/// How a camera is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CameraState {
-    /// Its process is starting; no frame yet.
-    Starting,
-    /// Frames arrive.
-    Live,
-    /// Its process lives, but no frame has arrived for a while.
-    Stalled,
-    /// The device or its process was lost and is being brought back.
-    Reconnecting,
-    /// Given up after repeated failures; a person has to act.
-    Failed,
-    /// Stopped by the user.
-    Stopped,
-}
-
-impl CameraState {
-    /// The word that the interface shows.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Live => "live",
-            Self::Stalled => "stalled",
-            Self::Reconnecting => "reconnecting",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-        }
-    }
-}
 
 /// Percentiles of one stage's time.
 #[derive(Debug, Clone, PartialEq)]

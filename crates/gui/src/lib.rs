@@ -13,7 +13,7 @@ mod views;
 
 pub use app::{App, AppOptions, run};
 pub use backend::{
-    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, Privacy,
+    Backend, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, Privacy,
     RecordingStatus, SessionRequest, StageTimes, StreamStatus,
 };
 pub use history::{History, Sample};

@@ -2,7 +2,8 @@
 
 use eframe::egui::{self, Color32, CornerRadius, FontFamily, FontId, Stroke, TextStyle, Theme};
 
-use crate::backend::{CameraState, LogLevel};
+use crate::backend::LogLevel;
+use mien_control::CameraState;
 
 /// The one accent colour.
 pub const ACCENT: Color32 = Color32::from_rgb(0x2f, 0xa8, 0x9b);

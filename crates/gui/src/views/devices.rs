@@ -3,9 +3,10 @@
 use eframe::egui::{self, RichText};
 
 use crate::app::Page;
-use crate::backend::{CameraState, Command};
+use crate::backend::Command;
 use crate::model::SessionForm;
 use crate::theme;
+use mien_control::CameraState;
 
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {

@@ -3,10 +3,11 @@
 use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Stroke, StrokeKind, Vec2, pos2};
 
 use crate::app::Page;
-use crate::backend::{CameraState, CameraStatus, Command};
+use crate::backend::{CameraStatus, Command};
 use crate::model::{free_name, grid_columns};
 use crate::overlay::{self, ScreenFromFrame};
 use crate::theme;
+use mien_control::CameraState;
 
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {

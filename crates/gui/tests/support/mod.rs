@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mien_control::CameraState;
 use mien_face::{Frame, FrameFaces};
 use mien_gui::{
-    Backend, CameraState, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage,
-    RecordingStatus, StageTimes, StreamStatus,
+    Backend, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, RecordingStatus,
+    StageTimes, StreamStatus,
 };
 use mien_synthetic::{SyntheticCamera, SyntheticSettings};
 
