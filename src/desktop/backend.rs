@@ -23,7 +23,7 @@ const COMMANDS: usize = 256;
 /// See the module.
 pub(crate) struct DesktopBackend {
     supervisor: Option<Arc<SupervisorHandle>>,
-    control: Option<Control>,
+    config: Config,
     thread: Option<JoinHandle<()>>,
     commands: Option<Sender<Command>>,
     board: Arc<Board>,
@@ -37,37 +37,34 @@ pub(crate) struct DesktopBackend {
 
 impl DesktopBackend {
     /// Takes over the supervised cameras.
-    pub(crate) fn start(supervisor: Arc<SupervisorHandle>, config: Config, log: Arc<Log>) -> Result<Self> {
-        let board = Arc::new(Board::default());
-        let wake: Wake = Arc::new(|| {});
-        let control = Control {
-            supervisor: Arc::clone(&supervisor),
-            config,
-            log: Arc::clone(&log),
-            board: Arc::clone(&board),
-            wake: Arc::clone(&wake),
-            live: None,
-            streamed: Vec::new(),
-            recording_since: None,
-        };
-        Ok(Self {
+    pub(crate) fn new(supervisor: Arc<SupervisorHandle>, config: Config, log: Arc<Log>) -> Self {
+        Self {
             supervisor: Some(supervisor),
-            control: Some(control),
+            config,
             thread: None,
             commands: None,
-            board,
+            board: Arc::default(),
             log,
-            wake,
+            wake: Arc::new(|| {}),
             feeds: Vec::new(),
             cameras: Vec::new(),
             shown: Shown::default(),
             lines: Vec::new(),
-        })
+        }
     }
 
     fn start_control(&mut self) -> Result<()> {
-        let Some(mut control) = self.control.take() else { return Ok(()) };
-        control.wake = Arc::clone(&self.wake);
+        let Some(supervisor) = self.supervisor.clone() else { return Ok(()) };
+        let control = Control {
+            supervisor,
+            config: self.config.clone(),
+            log: Arc::clone(&self.log),
+            board: Arc::clone(&self.board),
+            wake: Arc::clone(&self.wake),
+            live: None,
+            streamed: Vec::new(),
+            recording_since: None,
+        };
         let (sender, receiver) = bounded(COMMANDS);
         let thread =
             std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run(&receiver));

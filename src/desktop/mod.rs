@@ -38,7 +38,7 @@ pub(crate) fn open(config: Config, file: Option<PathBuf>) -> Result<()> {
     ];
     let app =
         AppOptions { vertical_fov_deg: config.detection.vertical_fov_deg, about, ..AppOptions::default() };
-    let backend = backend::DesktopBackend::start(supervisor, config, log)?;
+    let backend = backend::DesktopBackend::new(supervisor, config, log);
     mien_gui::run(Box::new(backend), app)
         .map_err(|error| anyhow!("no window can be opened: {error}; `mien run --headless` works without one"))
 }
