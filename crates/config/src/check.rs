@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use crate::Config;
+use crate::{Camera, Config};
+
+/// Most faces that a camera tracks.
+const MOST_FACES: usize = 10;
 
 /// A value that is not possible: the path of its key, and what is wrong with it.
 pub(crate) struct Fault {
@@ -57,7 +60,7 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     faults.range("engine.threads", config.engine.threads, 0, 256);
 
     let detection = &config.detection;
-    faults.range("detection.max_faces", detection.max_faces, 1, 10);
+    faults.range("detection.max_faces", detection.max_faces, 1, MOST_FACES);
     faults.range("detection.detect_every", detection.detect_every, 1, 1000);
     if let Some(pixels) = detection.detector_size {
         faults.range("detection.detector_size", pixels, 64, 4096);
@@ -78,11 +81,22 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     faults.slots("rings.slots", config.rings.slots);
     faults.slots("rings.preview_slots", config.rings.preview_slots);
 
-    faults.range("lsl.faces", config.lsl.faces, 1, 10);
+    faults.range("lsl.faces", config.lsl.faces, 1, MOST_FACES);
     faults.name("recording.subject", &config.recording.subject);
     faults.name("recording.session", &config.recording.session);
     faults.name("recording.task", &config.recording.task);
     faults.range("recording.min_free_gb", config.recording.min_free_gb, 0.0, 1e6);
+    for (index, stream) in config.recording.required_streams.iter().enumerate() {
+        if stream.strip_prefix("type=").unwrap_or(stream).trim().is_empty() {
+            let message = "is empty; give a stream's name, or `type=` and a stream's type".into();
+            faults.add(&format!("recording.required_streams.{index}"), message);
+        }
+    }
+    faults.range("gui.repaints_hz", config.gui.repaints_hz, 1.0, 240.0);
+    if let Some(unknown) = config.gui.signals.iter().find(|name| mien_face::blendshape_index(name).is_none())
+    {
+        faults.add("gui.signals", format!("`{unknown}` is no blendshape; their names are as MediaPipe's"));
+    }
     cameras(config, &mut faults);
     faults.0
 }
@@ -110,6 +124,28 @@ fn cameras(config: &Config, faults: &mut Faults) {
         }
         if let Some(gpu) = camera.gpu {
             faults.range(&key("gpu"), gpu, 0, 255);
+        }
+        if let Some(rate_hz) = camera.triggered_rate_hz {
+            faults.range(&key("triggered_rate_hz"), rate_hz, 0.1, 1000.0);
+        }
+        if let Some(delay_ms) = camera.stamp_delay_ms {
+            faults.range(&key("stamp_delay_ms"), delay_ms, -10_000.0, 10_000.0);
+        }
+        participants(camera, &key("participants"), faults);
+    }
+}
+
+/// Names become part of stream names, so each is a name, and given once.
+fn participants(camera: &Camera, key: &str, faults: &mut Faults) {
+    if camera.participants.len() > MOST_FACES {
+        let count = camera.participants.len();
+        faults.add(key, format!("{count} names; at most {MOST_FACES} are possible"));
+    }
+    for (index, name) in camera.participants.iter().enumerate() {
+        let key = format!("{key}.{index}");
+        faults.name(&key, name);
+        if camera.participants[..index].contains(name) {
+            faults.add(&key, format!("`{name}` is there already; names are unique for each camera"));
         }
     }
 }

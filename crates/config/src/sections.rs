@@ -1,5 +1,6 @@
 //! The file's sections. What each key means is told in `config/mien.toml`, which users read.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -84,9 +85,21 @@ pub struct Camera {
     /// Another engine than the one of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineKind>,
+    /// Frames per second at which hardware triggers the camera: the nominal rate of its streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub triggered_rate_hz: Option<f64>,
+    /// How long after the event its frames are stamped, in milliseconds, as the lab has measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp_delay_ms: Option<f64>,
+    /// Names of the people in its first face slots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub participants: Vec<String>,
     /// Whether the camera is started.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// What the camera's driver is told when it is opened, by the driver's names of its controls.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub controls: BTreeMap<String, i64>,
 }
 
 impl Camera {
@@ -101,7 +114,11 @@ impl Camera {
             format: None,
             gpu: None,
             engine: None,
+            triggered_rate_hz: None,
+            stamp_delay_ms: None,
+            participants: Vec::new(),
             enabled: true,
+            controls: BTreeMap::new(),
         }
     }
 }
@@ -359,6 +376,8 @@ pub struct Recording {
     pub privacy: PrivacyKind,
     /// Free disk below which there is a warning, in 10⁹ bytes.
     pub min_free_gb: f64,
+    /// LSL streams that must be there before a recording starts: names, or `type=TYPE`.
+    pub required_streams: Vec<String>,
 }
 
 impl Default for Recording {
@@ -372,6 +391,7 @@ impl Default for Recording {
             hardware: true,
             privacy: PrivacyKind::Full,
             min_free_gb: 10.0,
+            required_streams: Vec::new(),
         }
     }
 }
@@ -413,11 +433,21 @@ pub struct Gui {
     pub theme: Theme,
     /// What is drawn over pictures.
     pub overlays: Vec<Overlay>,
+    /// Blendshapes that are plotted.
+    pub signals: Vec<String>,
+    /// Most repaints a second that new pictures cause.
+    pub repaints_hz: f32,
 }
 
 impl Default for Gui {
     fn default() -> Self {
         use Overlay::{Boxes, Contours, Irises, Pose};
-        Self { theme: Theme::System, overlays: vec![Boxes, Contours, Irises, Pose] }
+        let signals = ["jawOpen", "eyeBlinkLeft", "eyeBlinkRight", "mouthSmileLeft", "browInnerUp"];
+        Self {
+            theme: Theme::System,
+            overlays: vec![Boxes, Contours, Irises, Pose],
+            signals: signals.map(str::to_owned).to_vec(),
+            repaints_hz: 30.0,
+        }
     }
 }
