@@ -2,7 +2,7 @@
 
 use mien_face::{FrameView, PixelFormat};
 
-use crate::{Affine, Normalization, rgb_row};
+use crate::{Affine, AxisTaps, Normalization, letterbox_taps, rgb_row};
 
 /// Scales frames of any size and format into planes of one size, keeping their proportions.
 ///
@@ -15,8 +15,8 @@ pub struct Letterbox {
     width: usize,
     normalization: Normalization,
     frame_size: [usize; 2],
-    columns: Taps,
-    rows: Taps,
+    columns: AxisTaps,
+    rows: AxisTaps,
     mixed_row: Vec<f32>,
     rgb: Vec<u8>,
 }
@@ -30,8 +30,8 @@ impl Letterbox {
             width,
             normalization,
             frame_size: [0; 2],
-            columns: Taps::default(),
-            rows: Taps::default(),
+            columns: AxisTaps::default(),
+            rows: AxisTaps::default(),
             mixed_row: Vec::new(),
             rgb: Vec::new(),
         }
@@ -60,7 +60,7 @@ impl Letterbox {
                 &mut p1[at..at + scaled_width],
                 &mut p2[at..at + scaled_width],
             ];
-            match self.columns.taps {
+            match self.columns.taps() {
                 1 => mix_columns::<1>(&self.columns, &self.mixed_row, channels, picture),
                 2 => mix_columns::<2>(&self.columns, &self.mixed_row, channels, picture),
                 3 => mix_columns::<3>(&self.columns, &self.mixed_row, channels, picture),
@@ -88,10 +88,7 @@ impl Letterbox {
             return;
         }
         self.frame_size = [frame_width, frame_height];
-        let scale = (self.width as f64 / frame_width as f64).min(self.height as f64 / frame_height as f64);
-        let scaled = |length: usize, most: usize| ((length as f64 * scale).round() as usize).clamp(1, most);
-        self.columns = Taps::new(frame_width, scaled(frame_width, self.width));
-        self.rows = Taps::new(frame_height, scaled(frame_height, self.height));
+        [self.columns, self.rows] = letterbox_taps([frame_width, frame_height], [self.width, self.height]);
         self.mixed_row.resize(3 * frame_width, 0.0);
         self.rgb.resize(3 * frame_width, 0);
     }
@@ -123,13 +120,13 @@ impl Letterbox {
 
 /// `picture[c][x]` = sum over taps of the mixed row, the number of taps known to the compiler.
 fn mix_columns<const TAPS: usize>(
-    columns: &Taps,
+    columns: &AxisTaps,
     mixed: &[f32],
     channels: [usize; 3],
     [p0, p1, p2]: [&mut [f32]; 3],
 ) {
-    let weights = columns.weights.as_chunks::<TAPS>().0;
-    for (x, (&start, weights)) in columns.starts.iter().zip(weights).enumerate() {
+    let weights = columns.weights().as_chunks::<TAPS>().0;
+    for (x, (&start, weights)) in columns.starts().iter().zip(weights).enumerate() {
         let pixels = &mixed[3 * start as usize..3 * (start as usize + TAPS)];
         let mut sum = [0.0; 3];
         for (pixel, weight) in pixels.as_chunks::<3>().0.iter().zip(weights) {
@@ -144,7 +141,7 @@ fn mix_columns<const TAPS: usize>(
 }
 
 /// [`mix_columns`] for any number of taps.
-fn mix_columns_any(columns: &Taps, mixed: &[f32], channels: [usize; 3], mut picture: [&mut [f32]; 3]) {
+fn mix_columns_any(columns: &AxisTaps, mixed: &[f32], channels: [usize; 3], mut picture: [&mut [f32]; 3]) {
     for x in 0..columns.len() {
         let (start, weights) = columns.at(x);
         let mut sum = [0.0; 3];
@@ -156,60 +153,6 @@ fn mix_columns_any(columns: &Taps, mixed: &[f32], channels: [usize; 3], mut pict
         for (plane, &channel) in picture.iter_mut().zip(&channels) {
             plane[x] = sum[channel];
         }
-    }
-}
-
-/// For each output pixel along one axis: the first source pixel and the weights from there on.
-#[derive(Debug, Default)]
-struct Taps {
-    taps: usize,
-    starts: Vec<u32>,
-    weights: Vec<f32>,
-}
-
-impl Taps {
-    /// Scales `from` pixels to `to`: area where it shrinks, bilinear where it grows.
-    fn new(from: usize, to: usize) -> Self {
-        let ratio = from as f64 / to as f64;
-        let cover = |i: usize| -> (f64, f64) {
-            if ratio >= 1.0 {
-                (i as f64 * ratio, (i + 1) as f64 * ratio)
-            } else {
-                // A window one pixel wide around the centre weighs its two pixels linearly.
-                let center = ((i as f64 + 0.5) * ratio).clamp(0.5, from as f64 - 0.5);
-                (center - 0.5, center + 0.5)
-            }
-        };
-        // A sum of rounding errors must not reach for a pixel that is not really covered.
-        let first = |low: f64| (low + 1e-6).floor() as usize;
-        let end = |high: f64| ((high - 1e-6).ceil() as usize).min(from);
-        let taps = (0..to)
-            .map(|i| {
-                let (low, high) = cover(i);
-                end(high) - first(low)
-            })
-            .max()
-            .unwrap_or(1);
-        let mut starts = Vec::with_capacity(to);
-        let mut weights = Vec::with_capacity(to * taps);
-        for i in 0..to {
-            let (low, high) = cover(i);
-            let start = first(low).min(from - taps);
-            starts.push(start as u32);
-            weights.extend((start..start + taps).map(|source| {
-                let covered = high.min((source + 1) as f64) - low.max(source as f64);
-                (covered.max(0.0) / (high - low)) as f32
-            }));
-        }
-        Self { taps, starts, weights }
-    }
-
-    fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    fn at(&self, i: usize) -> (usize, &[f32]) {
-        (self.starts[i] as usize, &self.weights[i * self.taps..(i + 1) * self.taps])
     }
 }
 
@@ -270,16 +213,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn weights_sum_to_one_and_stay_inside(from in 1usize..2000, to in 1usize..900) {
-            let taps = Taps::new(from, to);
-            for i in 0..to {
-                let (start, weights) = taps.at(i);
-                prop_assert!(start + weights.len() <= from);
-                prop_assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-4);
-            }
-        }
-
         #[test]
         fn a_ramp_keeps_its_place(width in 8u32..200, to in 4usize..300) {
             // Value = x of the pixel's centre; the output must say where it lies in the frame.

@@ -13,9 +13,11 @@ mod letterbox;
 mod normalization;
 mod pixels;
 mod pose;
+mod preview;
 mod region;
 mod retinaface;
 mod rotation;
+mod taps;
 
 pub use affine::Affine;
 pub use blazeface::{BLAZEFACE_PRIORS, BlazeFaceDecoder};
@@ -25,11 +27,15 @@ pub use letterbox::Letterbox;
 pub use normalization::Normalization;
 pub use pixels::rgb_row;
 pub use pose::{Similarity, fit_similarity, head_pose};
+pub use preview::{PreviewScaler, preview_size};
 pub use region::{
     Region, keypoints_from_landmarks, landmark_bounds, landmarks_from_crop, mediapipe_detection_region,
 };
-pub use retinaface::{RetinaFaceDecoder, retinaface_prior_count};
+pub use retinaface::{
+    RETINAFACE_CANDIDATES, RETINAFACE_DETECTIONS, RetinaFaceDecoder, retinaface_prior_count,
+};
 pub use rotation::{
     angle_between_deg, quaternion_from_rotation, rotation_from_euler_deg, rotation_from_quaternion,
     rotation_to_euler_deg,
 };
+pub use taps::{AxisTaps, letterbox_taps};

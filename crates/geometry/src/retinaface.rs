@@ -12,9 +12,9 @@ const CENTER_VARIANCE: f32 = 0.1;
 const SIZE_VARIANCE: f32 = 0.2;
 /// Candidates that reach non-maximum suppression, the best first: a face raises a few dozen priors,
 /// so a hundred faces still fit.
-const MOST_CANDIDATES: usize = 2000;
+pub const RETINAFACE_CANDIDATES: usize = 2000;
 /// Detections that are reported.
-const MOST_DETECTIONS: usize = 200;
+pub const RETINAFACE_DETECTIONS: usize = 200;
 
 /// Number of priors of a RetinaFace with an input of `height` × `width`.
 #[must_use]
@@ -52,9 +52,15 @@ impl RetinaFaceDecoder {
         }
         Self {
             candidates: Vec::with_capacity(priors.len()),
-            detections: Vec::with_capacity(MOST_CANDIDATES),
+            detections: Vec::with_capacity(RETINAFACE_CANDIDATES),
             priors,
         }
+    }
+
+    /// `[center x, center y, side]` of each prior in input pixels.
+    #[must_use]
+    pub fn priors(&self) -> &[[f32; 3]] {
+        &self.priors
     }
 
     /// Detections in frame pixels, best first, at most 200.
@@ -85,7 +91,7 @@ impl RetinaFaceDecoder {
         self.candidates.clear();
         let scores = confidences.iter().map(|c| c[1]).zip(0..);
         self.candidates.extend(scores.filter(|&(score, _)| score >= score_threshold));
-        keep_best(&mut self.candidates, MOST_CANDIDATES);
+        keep_best(&mut self.candidates, RETINAFACE_CANDIDATES);
 
         self.detections.clear();
         for &(score, prior) in &self.candidates {
@@ -96,7 +102,7 @@ impl RetinaFaceDecoder {
             }
         }
         suppress_overlaps(&mut self.detections, nms_iou);
-        self.detections.truncate(MOST_DETECTIONS);
+        self.detections.truncate(RETINAFACE_DETECTIONS);
         &self.detections
     }
 

@@ -7,6 +7,8 @@ const FROM: f32 = 0.22;
 const TO: f32 = 0.78;
 /// Pixels are read on a raster of this many places a cell and side.
 const SAMPLES: usize = 6;
+/// Places along each side.
+const PLACES: usize = GRID * SAMPLES;
 /// How fast the remembered appearance follows what is seen, a sighting.
 const LEARNING_RATE: f32 = 0.1;
 
@@ -22,20 +24,38 @@ impl Appearance {
     #[must_use]
     pub fn of_crop(crop: &[f32], size: usize) -> Self {
         let mut cells = [0.0; 3 * GRID * GRID];
-        let places = GRID * SAMPLES;
-        let at = |i: usize| {
-            let part = FROM + (TO - FROM) * (i as f32 + 0.5) / places as f32;
-            ((part * size as f32) as usize).min(size - 1)
-        };
+        let places = Self::sample_places(size);
         for (plane, cells) in crop.chunks_exact(size * size).zip(cells.chunks_exact_mut(GRID * GRID)) {
-            for y in 0..places {
-                let row = &plane[at(y) * size..][..size];
-                for x in 0..places {
-                    cells[y / SAMPLES * GRID + x / SAMPLES] += row[at(x)];
+            for y in 0..PLACES {
+                let row = &plane[places[y] * size..][..size];
+                for x in 0..PLACES {
+                    cells[y / SAMPLES * GRID + x / SAMPLES] += row[places[x]];
                 }
             }
         }
         Self(cells.map(|sum| sum / (SAMPLES * SAMPLES) as f32))
+    }
+
+    /// Crop columns (and rows) that are read along each side, six a cell, for those who take the means
+    /// elsewhere.
+    #[must_use]
+    pub fn sample_places(crop_size: usize) -> [usize; PLACES] {
+        std::array::from_fn(|i| {
+            let part = FROM + (TO - FROM) * (i as f32 + 0.5) / PLACES as f32;
+            ((part * crop_size as f32) as usize).min(crop_size - 1)
+        })
+    }
+
+    /// From means that were taken elsewhere: red, green, blue, each row by row.
+    #[must_use]
+    pub fn from_cells(cells: [f32; 3 * GRID * GRID]) -> Self {
+        Self(cells)
+    }
+
+    /// The means: red, green, blue, each row by row.
+    #[must_use]
+    pub fn cells(&self) -> &[f32; 3 * GRID * GRID] {
+        &self.0
     }
 
     /// Mean absolute difference, 0–1. The same face a moment later is at about 0.02, half hidden at up
