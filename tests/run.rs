@@ -72,7 +72,7 @@ fn cameras_are_tracked_and_the_run_is_told_in_numbers() {
     );
     let stages: BTreeSet<&str> =
         good["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
-    assert!(stages.contains("landmarks") && stages.contains("detect"), "{stages:?}");
+    assert!(stages.contains("landmarks") && stages.contains("detector"), "{stages:?}");
     assert!(good["latency"]["count"] == frames && good["worker"]["cpu_percent"].as_f64().unwrap() > 0.0);
 
     let spans = json(&trace);

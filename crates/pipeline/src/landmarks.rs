@@ -5,39 +5,12 @@ use mien_face::{FrameView, LANDMARK_COUNT, MAX_FACES};
 use mien_geometry::{Border, Cropper, Normalization, Region, landmarks_from_crop};
 use mien_tracking::Appearance;
 
+use crate::stages::{Reading, Readings};
 use crate::tensors::Role;
 use crate::timings::timed;
 use crate::{PipelineError, StageTimings};
 
 const ROLE: Role = Role::Landmarks;
-
-/// What the landmark model says about one region.
-#[derive(Debug, Clone)]
-pub(crate) struct Reading {
-    /// In frame pixels.
-    pub landmarks: [[f32; 3]; LANDMARK_COUNT],
-    /// Probability 0–1 that the region holds a face.
-    pub presence: f32,
-    /// What the region looks like.
-    pub appearance: Appearance,
-}
-
-impl Reading {
-    pub(crate) fn empty() -> Self {
-        Self {
-            landmarks: [[0.0; 3]; LANDMARK_COUNT],
-            presence: 0.0,
-            appearance: Appearance::of_crop(&[0.0; 3], 1),
-        }
-    }
-
-    /// Whether every number is one.
-    pub(crate) fn is_finite(&self) -> bool {
-        // A sum is finite only when every term is; these terms are too small to overflow.
-        let sum: f32 = self.landmarks.as_flattened().iter().map(|v| v * 1e-6).sum();
-        sum.is_finite() && self.presence.is_finite()
-    }
-}
 
 /// A landmark network with what comes before and after it.
 pub(crate) struct LandmarkStage {
@@ -67,10 +40,10 @@ impl LandmarkStage {
     }
 
     /// Reads the regions, as many at a time as the engine takes.
-    pub(crate) fn read<'a>(
+    pub(crate) fn read(
         &mut self,
         frame: &FrameView<'_>,
-        mut regions: impl Iterator<Item = (&'a Region, &'a mut Reading)>,
+        regions: Readings<'_, '_>,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
         let most = self.engine.max_batch().min(MAX_FACES);

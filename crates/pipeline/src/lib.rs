@@ -6,6 +6,7 @@
 //! crate allocates nothing.
 
 mod blendshapes;
+mod cpu;
 mod detector;
 mod error;
 mod landmarks;
@@ -14,6 +15,7 @@ mod plan;
 mod settings;
 mod slot;
 mod smoothing;
+mod stages;
 mod tensors;
 mod timings;
 
@@ -21,5 +23,6 @@ pub use error::PipelineError;
 pub use mien_tracking::OneEuroParameters;
 pub use pipeline::{Pipeline, PipelineEngines};
 pub use settings::{PipelineSettings, RegionSource};
+pub use stages::{Reading, Readings, Stages};
 pub use tensors::Role;
 pub use timings::StageTimings;

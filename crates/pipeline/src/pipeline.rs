@@ -8,11 +8,10 @@ use mien_face::{Face, FrameFaces, FrameView};
 use mien_geometry::{Region, head_pose};
 use mien_tracking::{Tracker, is_same_face};
 
-use crate::blendshapes::BlendshapeStage;
-use crate::detector::DetectorStage;
-use crate::landmarks::LandmarkStage;
+use crate::cpu::CpuStages;
 use crate::plan::Plan;
 use crate::slot::Slot;
+use crate::stages::Stages;
 use crate::timings::timed;
 use crate::{PipelineError, PipelineSettings, RegionSource, StageTimings};
 
@@ -33,14 +32,14 @@ pub struct PipelineEngines {
 /// Tracks the faces of one camera or file.
 pub struct Pipeline {
     settings: PipelineSettings,
-    detector: DetectorStage,
-    landmarks: LandmarkStage,
-    blendshapes: BlendshapeStage,
+    stages: Box<dyn Stages>,
     tracker: Tracker,
     slots: Vec<Slot>,
     plan: Plan,
     /// Slots of the faces in view, by track id.
     order: Vec<usize>,
+    /// Where the faces in view were.
+    regions: Vec<Region>,
     frames_since_detection: u32,
     /// Frames for which the detector keeps looking after a face was lost.
     alert_frames: u32,
@@ -50,21 +49,29 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Checks the models' tensors and the settings, and makes the buffers.
+    /// A pipeline whose stages run on the CPU around the given engines. Checks the models' tensors and
+    /// the settings, and makes the buffers.
     ///
     /// # Errors
     /// When a model's tensors do not fit its role, or a setting is out of its range.
     pub fn new(engines: PipelineEngines, settings: PipelineSettings) -> Result<Self, PipelineError> {
+        Self::with_stages(Box::new(CpuStages::new(engines)?), settings)
+    }
+
+    /// A pipeline over other stages.
+    ///
+    /// # Errors
+    /// When a setting is out of its range.
+    pub fn with_stages(stages: Box<dyn Stages>, settings: PipelineSettings) -> Result<Self, PipelineError> {
         settings.check()?;
         let tracker = Tracker::new(settings.max_faces, settings.max_absence_nanos);
         Ok(Self {
-            detector: DetectorStage::new(engines.detector)?,
-            landmarks: LandmarkStage::new(engines.landmarks)?,
-            blendshapes: BlendshapeStage::new(engines.blendshapes)?,
+            stages,
             slots: (0..tracker.slots()).map(|_| Slot::new()).collect(),
             tracker,
             plan: Plan::new(settings.max_faces),
             order: Vec::with_capacity(settings.max_faces),
+            regions: Vec::with_capacity(settings.max_faces),
             frames_since_detection: u32::MAX,
             alert_frames: 0,
             dropped_faces: 0,
@@ -96,9 +103,7 @@ impl Pipeline {
             self.describe_faces(frame.width(), frame.height());
         });
         let count = self.order.len();
-        let filled = timed(&mut self.timings.blendshapes_nanos, || {
-            self.blendshapes.fill(&mut self.result.faces[..count])
-        });
+        let filled = self.stages.blendshapes(&mut self.result.faces[..count], &mut self.timings);
         if let Err(error) = filled {
             self.clear_result();
             return Err(error);
@@ -118,6 +123,19 @@ impl Pipeline {
     #[must_use]
     pub fn last(&self) -> &FrameFaces {
         &self.result
+    }
+
+    /// A picture of the frame last processed for people, at most `most` (width, height) pixels large:
+    /// its size, and its tight rows of red, green, blue.
+    ///
+    /// # Errors
+    /// When the processor fails.
+    pub fn preview(
+        &mut self,
+        frame: FrameView<'_>,
+        most: [u32; 2],
+    ) -> Result<([u32; 2], &[u8]), PipelineError> {
+        self.stages.preview(&frame, most)
     }
 
     /// Where the time of the last frame went.
@@ -157,6 +175,11 @@ impl Pipeline {
         self.tracker.forget_absent(nanos);
         self.plan.start(self.tracker.in_view().map(|slot| (slot, self.slots[slot].region)));
         let mut detector_ran = self.detector_is_due();
+        self.regions.clear();
+        if self.settings.region_source == RegionSource::Landmarks {
+            self.regions.extend(self.tracker.in_view().map(|slot| self.slots[slot].region));
+        }
+        self.stages.start(frame, &self.regions, detector_ran, &self.settings)?;
         if detector_ran {
             self.detect(frame, nanos)?;
         }
@@ -194,17 +217,17 @@ impl Pipeline {
     }
 
     fn detect(&mut self, frame: &FrameView<'_>, nanos: i64) -> Result<(), PipelineError> {
-        let Self { detector, plan, tracker, settings, timings, .. } = self;
-        detector.detect(frame, settings, timings)?;
+        let Self { stages, plan, tracker, settings, timings, .. } = self;
+        stages.detect(frame, settings, timings)?;
         timed(&mut timings.decode_nanos, || {
-            plan.note_detections(detector.detections(), |detection| detector.region_of(detection), frame);
+            plan.note_detections(stages.detections(), |detection| stages.region_of(detection), frame);
             plan.assign_detections(tracker, nanos, settings);
         });
         Ok(())
     }
 
     fn read(&mut self, frame: &FrameView<'_>) -> Result<(), PipelineError> {
-        self.plan.read(&mut self.landmarks, frame, &self.settings, &mut self.timings)
+        self.plan.read(&mut *self.stages, frame, &self.settings, &mut self.timings)
     }
 
     /// Takes the candidates over into the tracks: found, lost, come into view, doubled.

@@ -4,7 +4,7 @@ use mien_face::FrameView;
 use mien_geometry::{Detection, Region};
 use mien_tracking::{Tracker, is_same_face};
 
-use crate::landmarks::{LandmarkStage, Reading};
+use crate::stages::{Reading, Stages};
 use crate::{PipelineError, PipelineSettings, RegionSource, StageTimings};
 
 /// Detections that are looked at, the best ones.
@@ -154,13 +154,13 @@ impl Plan {
     /// Asks the landmark model about every region that it has not read yet.
     pub(crate) fn read(
         &mut self,
-        stage: &mut LandmarkStage,
+        stages: &mut dyn Stages,
         frame: &FrameView<'_>,
         settings: &PipelineSettings,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
         let unread = self.candidates.iter_mut().filter(|c| c.unread);
-        stage.read(frame, unread.map(|c| (&c.region, &mut c.reading)), timings)?;
+        stages.read(frame, &mut unread.map(|c| (&c.region, &mut c.reading)), timings)?;
         for candidate in self.candidates.iter_mut().filter(|c| c.unread) {
             candidate.unread = false;
             let finite = candidate.reading.is_finite();

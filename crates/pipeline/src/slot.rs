@@ -4,8 +4,8 @@ use mien_face::{Face, FaceBox, FaceState, HeadPose};
 use mien_geometry::{Detection, Region, keypoints_from_landmarks, landmark_bounds};
 use mien_tracking::OneEuroParameters;
 
-use crate::landmarks::Reading;
 use crate::smoothing::FaceFilter;
+use crate::stages::Reading;
 
 /// A face in view that the detector has not seen for this long …
 const UNCONFIRMED_NANOS: i64 = 2_000_000_000;
@@ -79,7 +79,7 @@ impl Slot {
             && nanos.saturating_sub(self.detection_nanos) >= UNCONFIRMED_NANOS
     }
 
-    /// Everything but the blendshapes and the filtered state.
+    /// Everything but the filtered state; blendshapes as far as they were read with the landmarks.
     pub(crate) fn describe(&self, track_id: u32, face: &mut Face) {
         let landmarks = &self.reading.landmarks;
         face.track_id = track_id;
@@ -90,6 +90,7 @@ impl Slot {
         face.keypoints = keypoints_from_landmarks(landmarks);
         face.measured.landmarks = *landmarks;
         face.measured.pose = self.pose;
+        face.measured.blendshapes = self.reading.blendshapes;
     }
 
     /// The filtered state after `measured`.

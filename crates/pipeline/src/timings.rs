@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-/// Nanoseconds that the stages of the last frame took; a stage that did not run took 0.
+/// Nanoseconds that the stages of the last frame took; a stage that did not run took 0. Stages on a GPU
+/// give the GPU's time, so they do not add up to the total, which is the host's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StageTimings {
+    /// Copies between the host and a GPU, both ways; 0 on the CPU.
+    pub transfer_nanos: u64,
     /// Letterboxing and normalising the frame for the detector.
     pub preprocess_nanos: u64,
     /// The detector network.
@@ -21,6 +24,35 @@ pub struct StageTimings {
     pub pose_nanos: u64,
     /// The whole frame.
     pub total_nanos: u64,
+}
+
+impl StageTimings {
+    /// What the stages are called in tables and on screens, in the order of [`StageTimings::stages`].
+    pub const NAMES: [&str; 8] = [
+        "transfer",
+        "preprocess",
+        "detector",
+        "decode + NMS",
+        "crop",
+        "landmarks",
+        "blendshapes",
+        "pose, identity",
+    ];
+
+    /// Nanoseconds by stage, without the total.
+    #[must_use]
+    pub fn stages(&self) -> [u64; 8] {
+        [
+            self.transfer_nanos,
+            self.preprocess_nanos,
+            self.detect_nanos,
+            self.decode_nanos,
+            self.crop_nanos,
+            self.landmarks_nanos,
+            self.blendshapes_nanos,
+            self.pose_nanos,
+        ]
+    }
 }
 
 /// Runs `work` and adds its duration to `nanos`.

@@ -42,6 +42,10 @@ impl Tracker for Nobody {
         &self.0
     }
 
+    fn preview(&mut self, _frame: FrameView<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), String> {
+        Ok(([1, 1], &[0; 3]))
+    }
+
     fn stages(&self) -> &'static [&'static str] {
         &["nothing"]
     }

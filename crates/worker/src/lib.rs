@@ -14,7 +14,6 @@
 mod capture;
 mod handover;
 mod lifecycle;
-mod preview;
 mod report;
 mod session;
 mod track;
@@ -22,6 +21,5 @@ mod video;
 
 pub use handover::Handover;
 pub use lifecycle::{WorkerError, die_with_parent, run};
-pub use preview::PreviewScaler;
 pub use session::Parts;
 pub use track::{Made, Tracker, pipeline_settings};

@@ -7,11 +7,10 @@ use std::time::Duration;
 use mien_config::{Detection, Smoothing};
 use mien_control::{CameraState, Report, WorkerSettings};
 use mien_face::{Frame, FrameFaces, FrameView};
-use mien_pipeline::{OneEuroParameters, Pipeline, PipelineSettings, RegionSource};
+use mien_pipeline::{OneEuroParameters, Pipeline, PipelineSettings, RegionSource, StageTimings};
 use mien_ring::{FacesWriter, MAX_STAGES, PreviewHeader, PreviewWriter, ResultTimings};
 
 use crate::handover::{Captured, Handover};
-use crate::preview::PreviewScaler;
 use crate::report::Reporter;
 use crate::session::MakeTracker;
 use crate::video::Video;
@@ -30,6 +29,13 @@ pub trait Tracker {
     /// Result of the last frame.
     fn result(&self) -> &FrameFaces;
 
+    /// The frame last tracked as a picture of at most `most` (width, height) pixels: its size and its
+    /// tight rows of red, green, blue.
+    ///
+    /// # Errors
+    /// When it cannot go on; the text is for a person.
+    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), String>;
+
     /// Names of the stages.
     fn stages(&self) -> &'static [&'static str];
 
@@ -46,22 +52,17 @@ impl Tracker for Pipeline {
         self.last()
     }
 
+    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), String> {
+        Pipeline::preview(self, frame, most).map_err(|error| error.to_string())
+    }
+
     fn stages(&self) -> &'static [&'static str] {
-        &["preprocess", "detect", "decode", "crop", "landmarks", "blendshapes", "pose"]
+        &StageTimings::NAMES
     }
 
     fn stage_nanos(&self) -> [u64; MAX_STAGES] {
-        let timings = self.timings();
         let mut nanos = [0; MAX_STAGES];
-        nanos[..7].copy_from_slice(&[
-            timings.preprocess_nanos,
-            timings.detect_nanos,
-            timings.decode_nanos,
-            timings.crop_nanos,
-            timings.landmarks_nanos,
-            timings.blendshapes_nanos,
-            timings.pose_nanos,
-        ]);
+        nanos[..StageTimings::NAMES.len()].copy_from_slice(&self.timings().stages());
         nanos
     }
 }
@@ -121,7 +122,6 @@ impl Track {
     /// Tracks until told to stop.
     pub fn run(mut self) -> TrackEnd {
         let mut tracker: Option<Box<dyn Tracker>> = None;
-        let mut scaler = PreviewScaler::default();
         let mut header: Box<PreviewHeader> = bytemuck::allocation::zeroed_box();
         let mut pace = Pace::new(self.settings.preview.rate_hz);
         let mut used: Option<Frame> = None;
@@ -149,7 +149,9 @@ impl Track {
                 return TrackEnd::Broken(reason);
             }
             if pace.lets_through(captured.frame.capture_nanos) {
-                self.show(&mut scaler, &mut header, tracker.result(), &frame);
+                if let Err(reason) = self.show(&mut **tracker, &mut header, frame) {
+                    return TrackEnd::Broken(reason);
+                }
             }
             used = Some(captured.frame);
         }
@@ -205,15 +207,15 @@ impl Track {
 
     fn show(
         &mut self,
-        scaler: &mut PreviewScaler,
+        tracker: &mut dyn Tracker,
         header: &mut PreviewHeader,
-        result: &FrameFaces,
-        frame: &FrameView<'_>,
-    ) {
-        let ([width, height], rgb) = scaler.scale(frame, self.preview.size());
-        header.set_faces(result);
+        frame: FrameView<'_>,
+    ) -> Result<(), String> {
+        header.set_faces(tracker.result());
+        let ([width, height], rgb) = tracker.preview(frame, self.preview.size())?;
         (header.width, header.height) = (width, height);
         self.preview.publish(header, rgb);
+        Ok(())
     }
 }
 

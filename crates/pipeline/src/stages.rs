@@ -1,0 +1,110 @@
+//! What looks at pixels, on whatever processor.
+
+use mien_face::{BLENDSHAPE_COUNT, Face, FrameView, LANDMARK_COUNT};
+use mien_geometry::{Detection, Region};
+use mien_tracking::Appearance;
+
+use crate::{PipelineError, PipelineSettings, StageTimings};
+
+/// What the landmark model says about one region.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// In frame pixels.
+    pub landmarks: [[f32; 3]; LANDMARK_COUNT],
+    /// Probability 0–1 that the region holds a face.
+    pub presence: f32,
+    /// What the region looks like.
+    pub appearance: Appearance,
+    /// Coefficients 0–1, where the stages compute them along with the landmarks; see
+    /// [`Stages::blendshapes`].
+    pub blendshapes: [f32; BLENDSHAPE_COUNT],
+}
+
+impl Reading {
+    /// All zero.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            landmarks: [[0.0; 3]; LANDMARK_COUNT],
+            presence: 0.0,
+            appearance: Appearance::of_crop(&[0.0; 3], 1),
+            blendshapes: [0.0; BLENDSHAPE_COUNT],
+        }
+    }
+
+    /// Whether landmarks and presence are all finite numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        // A sum is finite only when every term is; these terms are too small to overflow.
+        let sum: f32 = self.landmarks.as_flattened().iter().map(|v| v * 1e-6).sum();
+        sum.is_finite() && self.presence.is_finite()
+    }
+}
+
+/// Regions to be read and the places for what is read there.
+pub type Readings<'i, 'a> = &'i mut dyn Iterator<Item = (&'a Region, &'a mut Reading)>;
+
+/// The stages of a [`Pipeline`](crate::Pipeline) that touch pixels or networks.
+///
+/// For each frame the pipeline calls [`start`](Stages::start) once, then the others as tracking demands:
+/// most often the detector at most once and one reading of all regions. An implementation for which
+/// every call has its price (a GPU) does at the start what it is told will be asked for.
+pub trait Stages: Send {
+    /// Begins a frame: every later call until the next start is about it. `regions` are those of the
+    /// faces in view, which will most likely be read, in their order; `detect` tells that the detector
+    /// will be asked.
+    ///
+    /// # Errors
+    /// When the processor fails; the next frame may be tried.
+    fn start(
+        &mut self,
+        frame: &FrameView<'_>,
+        regions: &[Region],
+        detect: bool,
+        settings: &PipelineSettings,
+    ) -> Result<(), PipelineError> {
+        let _ = (frame, regions, detect, settings);
+        Ok(())
+    }
+
+    /// Looks for faces in the whole frame; what it finds is in [`Stages::detections`].
+    ///
+    /// # Errors
+    /// When the detector network fails.
+    fn detect(
+        &mut self,
+        frame: &FrameView<'_>,
+        settings: &PipelineSettings,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError>;
+
+    /// What the last look found, best first, in frame pixels.
+    fn detections(&self) -> &[Detection];
+
+    /// The region that the landmark model should read for a detection.
+    fn region_of(&self, detection: &Detection) -> Region;
+
+    /// Reads the landmarks in regions of the frame.
+    ///
+    /// # Errors
+    /// When the landmark network fails.
+    fn read(
+        &mut self,
+        frame: &FrameView<'_>,
+        regions: Readings<'_, '_>,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError>;
+
+    /// Fills in `measured.blendshapes` from `measured.landmarks`, unless they were read along with the
+    /// landmarks and are there already.
+    ///
+    /// # Errors
+    /// When the blendshape network fails.
+    fn blendshapes(&mut self, faces: &mut [Face], timings: &mut StageTimings) -> Result<(), PipelineError>;
+
+    /// The frame as a picture for people, at most `most` (width, height) pixels large and of the frame's
+    /// shape: its size, and its tight rows of red, green, blue. Frames that fit stay as they are.
+    ///
+    /// # Errors
+    /// When the processor fails.
+    fn preview(&mut self, frame: &FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError>;
+}
