@@ -1,7 +1,8 @@
-//! Histograms of stage times, rates, use of the machine, traces, and the statistics file.
+//! Histograms of stage times, rates, use of the machine and its GPUs, traces, and the statistics file.
 //!
 //! Everything here is fed by one thread and takes bounded memory however long a run lasts.
 
+pub mod gpu;
 mod histogram;
 mod process;
 mod rate;
