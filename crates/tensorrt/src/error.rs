@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::driver::DriverError;
 use crate::version::{Flavour, SUPPORTED, Version};
 
 /// One place where TensorRT was looked for, and why it is not the one.
@@ -101,9 +102,12 @@ pub enum BuildError {
         /// All places, in order.
         tried: Attempts,
     },
-    /// The library loads, but gives no builder: mostly no GPU or too old a driver.
-    #[error("TensorRT gives no builder (is there an NVIDIA GPU with a driver that is new enough?). {said}")]
-    NoDevice {
+    /// The CUDA driver is of no use.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The library loads, but gives no builder.
+    #[error("TensorRT gives no builder. {said}")]
+    NoBuilderObject {
         /// What TensorRT logged.
         said: Said,
     },
@@ -198,6 +202,9 @@ pub enum BuildError {
 /// Why an engine was not loaded or did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
+    /// The CUDA driver is of no use.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
     /// The library loads, but gives no runtime.
     #[error("TensorRT gives no runtime. {said}")]
     NoRuntime {

@@ -10,6 +10,7 @@ use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use crate::abi::call::This;
 use crate::abi::slots::Generation;
 use crate::builder::Builder;
+use crate::driver::{self, DriverError};
 use crate::error::{Attempt, Attempts, BuildError, LoadError, RuntimeError};
 use crate::logger::Logger;
 use crate::object::{Object, Parser};
@@ -144,12 +145,13 @@ impl Library {
         Ok(&self.parser_library()?.path)
     }
 
-    /// A builder of engines. Needs a GPU; takes long (half a minute in 8.6).
+    /// A builder of engines. Takes long in 8.6: it loads 1 GB of kernels. Needs a GPU, but for TensorRT-RTX.
     ///
     /// # Errors
-    /// [`BuildError::NoBuilder`], [`BuildError::NoParser`], [`BuildError::NoDevice`].
+    /// [`BuildError::NoBuilder`], [`BuildError::NoParser`], [`BuildError::Driver`], [`BuildError::NoBuilderObject`].
     pub fn builder(&self) -> Result<Builder, BuildError> {
         self.parser_library()?;
+        self.check_driver()?;
         self.load_builder_resources();
         // SAFETY: the function's signature in every release.
         let create = unsafe { symbol::<CreateFn>(&self.inner.handle, c"createInferBuilder_INTERNAL") };
@@ -157,15 +159,17 @@ impl Library {
         let mark = self.logger().mark();
         // SAFETY: the logger has the layout of this generation and lives for ever; the version is the library's own.
         let object = unsafe { Object::own(create(self.logger().as_object(), self.inner.version_number)) };
-        let object = object.ok_or_else(|| BuildError::NoDevice { said: self.logger().errors_since(mark) })?;
+        let object =
+            object.ok_or_else(|| BuildError::NoBuilderObject { said: self.logger().errors_since(mark) })?;
         Ok(Builder::new(self.clone(), object))
     }
 
     /// What runs engines.
     ///
     /// # Errors
-    /// [`RuntimeError::NoRuntime`], mostly because there is no GPU.
+    /// [`RuntimeError::Driver`], [`RuntimeError::NoRuntime`].
     pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
+        self.check_driver()?;
         let mark = self.logger().mark();
         let no_runtime = || RuntimeError::NoRuntime { said: self.logger().errors_since(mark) };
         // SAFETY: the function's signature in every release.
@@ -192,6 +196,11 @@ impl Library {
             let parser = (library.create)(network.public(), self.logger().as_object(), library.version);
             Parser::own(parser, self.table().parser.delete)
         })
+    }
+
+    /// TensorRT-RTX needs no GPU to build, and says so itself where it needs one.
+    fn check_driver(&self) -> Result<(), DriverError> {
+        if self.flavour() == Flavour::Rtx { Ok(()) } else { driver::check() }
     }
 
     fn no_builder(&self) -> BuildError {
@@ -311,7 +320,7 @@ unsafe fn symbol<F: Copy>(handle: &Handle, name: &std::ffi::CStr) -> Result<F, S
 }
 
 /// The innermost text of an error of the loader, which names the file that is missing.
-fn reason(error: &libloading::Error) -> String {
+pub(crate) fn reason(error: &libloading::Error) -> String {
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;

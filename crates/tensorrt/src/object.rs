@@ -4,6 +4,9 @@ use std::ptr::NonNull;
 
 use crate::abi::call::{This, delete, implementation, virtual_call};
 
+/// No object lies below.
+const FIRST_PAGE: usize = 4096;
+
 /// A public object, deleted when dropped. Whoever owns one also keeps alive what TensorRT wants alive with it.
 #[derive(Debug)]
 pub(crate) struct Object {
@@ -15,12 +18,15 @@ pub(crate) struct Object {
 unsafe impl Send for Object {}
 
 impl Object {
-    /// Takes ownership; `None` for null, which is how TensorRT reports a failure.
+    /// Takes ownership; `None` for null, which is how TensorRT reports a failure, and for addresses in the first
+    /// page: 11.4 gives null plus the offset of a base class where it finds no CUDA.
     ///
     /// # Safety
-    /// `address` is null or a public object of TensorRT that nobody else deletes.
+    /// `address` is such a failure or a public object of TensorRT that nobody else deletes.
     pub(crate) unsafe fn own(address: This) -> Option<Self> {
-        NonNull::new(address).map(|address| Self { address })
+        NonNull::new(address)
+            .filter(|address| address.addr().get() >= FIRST_PAGE)
+            .map(|address| Self { address })
     }
 
     /// The public object, for arguments.
