@@ -1,0 +1,107 @@
+// Frame -> network input: colour, size, range and planes in one pass.
+#include "frame.cuh"
+#include "numbers.cuh"
+
+// Rows that a thread has under way at a time.
+#define ROWS 4
+
+// The weighted sum of the source rows of output row y, for the source pixels [from, to), into `mixed`:
+// three floats a pixel, from the first lane of the first group on. Returns that lane's pixel × 3.
+template <Format FORMAT>
+__device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to, float *mixed) {
+    const u32 first = Group<FORMAT>::first(from), past = Group<FORMAT>::past(to);
+    const u32 start = p.row_starts[y];
+    const float *weights = p.row_weights + y * p.row_taps;
+    for (u32 group = first + threadIdx.x; group < past; group += blockDim.x) {
+        float sums[Group<FORMAT>::LANES];
+#pragma unroll
+        for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) sums[lane] = 0.0f;
+        for (u32 tap = 0; tap < p.row_taps; tap += ROWS) {
+            Group<FORMAT> rows[ROWS];
+#pragma unroll
+            for (int row = 0; row < ROWS; ++row) {
+                if (tap + row < p.row_taps) rows[row].load(p.frame, start + tap + row, group);
+            }
+#pragma unroll
+            for (int row = 0; row < ROWS; ++row) {
+                if (tap + row >= p.row_taps) break;
+                const float weight = weights[tap + row];
+                rows[row].convert();
+#pragma unroll
+                for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) {
+                    sums[lane] += weight * (float)rows[row].lane(lane);
+                }
+            }
+        }
+        float4 *target = (float4 *)(mixed + (group - first) * Group<FORMAT>::LANES);
+#pragma unroll
+        for (int quad = 0; quad < Group<FORMAT>::LANES / 4; ++quad) {
+            target[quad] =
+                make_float4(sums[4 * quad], sums[4 * quad + 1], sums[4 * quad + 2], sums[4 * quad + 3]);
+        }
+    }
+    return first * Group<FORMAT>::LANES;
+}
+
+// Zeros in output row y from column `from` on.
+template <typename T> __device__ inline void pad(const LetterboxParams &p, u32 y, u32 from) {
+    T *output = (T *)p.output;
+    const u32 plane = p.width * p.height;
+    for (u32 x = from + threadIdx.x; x < p.width; x += blockDim.x) {
+        for (u32 c = 0; c < 3; ++c) output[c * plane + y * p.width + x] = stored<T>(0.0f);
+    }
+}
+
+// One block an output row and tile of columns.
+template <Format FORMAT, typename T> __device__ inline void letterbox(const LetterboxParams &p) {
+    extern __shared__ float4 shared[];
+    float *mixed = (float *)shared;
+    const u32 y = blockIdx.y;
+    const bool last_tile = blockIdx.x + 1 == gridDim.x;
+    if (y >= p.scaled_height) {
+        const u32 from = blockIdx.x * p.tile_columns;
+        const u32 to = last_tile ? p.width : from + p.tile_columns;
+        T *output = (T *)p.output;
+        const u32 plane = p.width * p.height;
+        for (u32 x = from + threadIdx.x; x < to; x += blockDim.x) {
+            for (u32 c = 0; c < 3; ++c) output[c * plane + y * p.width + x] = stored<T>(0.0f);
+        }
+        return;
+    }
+    const u32 from = blockIdx.x * p.tile_columns;
+    const u32 to = min(from + p.tile_columns, p.scaled_width);
+    const u32 source_from = p.column_starts[from];
+    const u32 source_to = p.column_starts[to - 1] + p.column_taps;
+    const u32 base = mix_rows<FORMAT>(p, y, source_from, source_to, mixed);
+    __syncthreads();
+
+    T *output = (T *)p.output;
+    const u32 plane = p.width * p.height;
+    for (u32 x = from + threadIdx.x; x < to; x += blockDim.x) {
+        const float *pixel = mixed + 3 * p.column_starts[x] - base;
+        const float *weights = p.column_weights + x * p.column_taps;
+        float sum[3] = {0.0f, 0.0f, 0.0f};
+        for (u32 tap = 0; tap < p.column_taps; ++tap) {
+            const float weight = weights[tap];
+#pragma unroll
+            for (int c = 0; c < 3; ++c) sum[c] += weight * pixel[3 * tap + c];
+        }
+#pragma unroll
+        for (int c = 0; c < 3; ++c) {
+            const u32 channel = p.channels[c];
+            const float value = channel == 0 ? sum[0] : channel == 1 ? sum[1] : sum[2];
+            output[c * plane + y * p.width + x] = stored<T>((value - p.mean[c]) * p.scale);
+        }
+    }
+    if (last_tile) pad<T>(p, y, p.scaled_width);
+}
+
+#define LETTERBOX(name, FORMAT, T) \
+    extern "C" __global__ void __launch_bounds__(128) name(const LetterboxParams p) { letterbox<FORMAT, T>(p); }
+
+LETTERBOX(letterbox_rgb_f32, RGB, float)
+LETTERBOX(letterbox_rgb_f16, RGB, __half)
+LETTERBOX(letterbox_yuyv_f32, YUYV, float)
+LETTERBOX(letterbox_yuyv_f16, YUYV, __half)
+LETTERBOX(letterbox_nv12_f32, NV12, float)
+LETTERBOX(letterbox_nv12_f16, NV12, __half)
