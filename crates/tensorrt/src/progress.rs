@@ -36,25 +36,30 @@ pub struct Progress {
     pub log_lines: u64,
     /// The last of them that was more than a detail; empty before the first.
     pub last_line: String,
+    reached: f64,
 }
 
 impl Progress {
-    /// How much of the outermost phase under way is done, in 0..=1; `None` where TensorRT reports no phases. A build
-    /// may have several outermost phases one after another.
+    /// How much of the outermost phase under way is done, in 0..=1 and never less than before; `None` where TensorRT
+    /// reports no phases. A build has several outermost phases one after another, and does not say how many.
     pub fn fraction(&self) -> Option<f64> {
-        let outermost = self.phases.iter().find(|phase| phase.parent.is_none())?;
-        Some(self.fraction_of(outermost, self.phases.len()))
+        self.phases.iter().any(|phase| phase.parent.is_none()).then_some(self.reached)
     }
+}
 
-    /// Steps done, and of the step under way what its own phases have done. `depth` bounds a ring of parents.
-    fn fraction_of(&self, phase: &Phase, depth: usize) -> f64 {
-        let inner = self.phases.iter().filter(|inner| inner.parent.as_ref() == Some(&phase.name));
-        let begun = match depth.checked_sub(1) {
-            Some(depth) => inner.map(|inner| self.fraction_of(inner, depth)).fold(0.0, f64::max),
-            None => 0.0,
-        };
-        ((f64::from(phase.done) + begun) / f64::from(phase.total.max(1))).min(1.0)
-    }
+/// How much of the outermost of these phases is done.
+fn outermost_done(phases: &[Phase]) -> f64 {
+    phases.iter().find(|phase| phase.parent.is_none()).map_or(0.0, |phase| done(phase, phases, phases.len()))
+}
+
+/// Steps done, and of the step under way what its own phases have done. `depth` bounds a ring of parents.
+fn done(phase: &Phase, phases: &[Phase], depth: usize) -> f64 {
+    let inner = phases.iter().filter(|inner| inner.parent.as_ref() == Some(&phase.name));
+    let begun = match depth.checked_sub(1) {
+        Some(depth) => inner.map(|inner| done(inner, phases, depth)).fold(0.0, f64::max),
+        None => 0.0,
+    };
+    ((f64::from(phase.done) + begun) / f64::from(phase.total.max(1))).min(1.0)
 }
 
 /// What TensorRT calls during a build, and what the reporting thread reads.
@@ -69,6 +74,8 @@ pub(crate) struct Monitor<'a> {
 #[derive(Default)]
 struct State {
     phases: Vec<Phase>,
+    /// The most of the outermost phase that was ever done: phases may end before their last step.
+    reached: f64,
     changed: bool,
     finished: bool,
 }
@@ -128,11 +135,11 @@ impl<'a> Monitor<'a> {
             let waited = self.changed.wait_timeout_while(state, REPORT_EVERY, |s| !s.changed && !s.finished);
             let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
             state.changed = false;
-            let (phases, finished) = (state.phases.clone(), state.finished);
+            let (phases, reached, finished) = (state.phases.clone(), state.reached, state.finished);
             drop(state);
             let log_lines = logger.lines() - lines_before;
             let last_line = if log_lines > 0 { logger.last_line() } else { String::new() };
-            progress(Progress { elapsed: start.elapsed(), phases, log_lines, last_line });
+            progress(Progress { elapsed: start.elapsed(), phases, log_lines, last_line, reached });
             if finished {
                 return;
             }
@@ -142,13 +149,19 @@ impl<'a> Monitor<'a> {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
+        state.reached = state.reached.max(outermost_done(&state.phases));
         state.changed = true;
         self.changed.notify_all();
     }
 
     fn start(&self, name: String, parent: Option<String>, total: c_int) {
         let total = u32::try_from(total).unwrap_or(0).max(1);
-        self.change(|state| state.phases.push(Phase { name, parent, done: 0, total }));
+        self.change(|state| {
+            if parent.is_none() {
+                state.reached = 0.0;
+            }
+            state.phases.push(Phase { name, parent, done: 0, total });
+        });
     }
 
     fn step(&self, name: &str, step: c_int) {
@@ -219,19 +232,15 @@ mod tests {
         Phase { name: name.into(), parent: parent.map(Into::into), done, total }
     }
 
-    fn progress(phases: Vec<Phase>) -> Progress {
-        Progress { elapsed: Duration::ZERO, phases, log_lines: 0, last_line: String::new() }
-    }
-
     #[test]
     fn the_fraction_counts_the_step_under_way_by_its_own_phases() {
-        assert_eq!(progress(vec![]).fraction(), None);
-        assert_eq!(progress(vec![phase("build", None, 1, 4)]).fraction(), Some(0.25));
-        let nested = vec![phase("build", None, 1, 4), phase("tactics", Some("build"), 5, 10)];
-        assert_eq!(progress(nested).fraction(), Some(0.375));
-        assert_eq!(progress(vec![phase("build", None, 9, 4)]).fraction(), Some(1.0));
-        let ring = vec![phase("a", None, 0, 1), phase("b", Some("b"), 0, 1)];
-        assert_eq!(progress(ring).fraction(), Some(0.0));
+        assert_eq!(outermost_done(&[]), 0.0);
+        assert_eq!(outermost_done(&[phase("build", None, 1, 4)]), 0.25);
+        let nested = [phase("build", None, 1, 4), phase("tactics", Some("build"), 5, 10)];
+        assert_eq!(outermost_done(&nested), 0.375);
+        assert_eq!(outermost_done(&[phase("build", None, 9, 4)]), 1.0);
+        let ring = [phase("a", None, 0, 1), phase("b", Some("b"), 0, 1)];
+        assert_eq!(outermost_done(&ring), 0.0);
     }
 
     #[test]
@@ -245,7 +254,10 @@ mod tests {
             monitor.state.lock().unwrap().phases,
             [phase("build", None, 0, 3), phase("tactics", Some("build"), 5, 10)]
         );
+        let reached = || monitor.state.lock().unwrap().reached;
+        assert_eq!(reached(), 0.5 / 3.0);
         phase_finish(this, c"tactics".as_ptr());
+        assert_eq!(reached(), 0.5 / 3.0, "a phase that ends early takes nothing back");
         assert!(step_complete(this, c"build".as_ptr(), 0));
         assert_eq!(monitor.state.lock().unwrap().phases, [phase("build", None, 1, 3)]);
     }

@@ -10,6 +10,8 @@ pub(crate) mod dims;
 pub(crate) mod enums;
 pub(crate) mod slots;
 
+#[cfg(test)]
+mod check;
 mod rtx_1_3;
 mod rtx_1_5;
 mod v10;
