@@ -11,7 +11,8 @@ use mien_config::{Camera, Config, EngineKind};
 use mien_engine::EngineChoice;
 use mien_ring::SHM_DIR;
 use mien_supervisor::{
-    CameraEvent, CameraState, CameraStatus, RestartPolicy, SupervisorHandle, SupervisorOptions, start,
+    CameraEvent, CameraState, CameraStatus, RestartPolicy, SupervisorHandle, SupervisorOptions, nvml_probe,
+    start,
 };
 
 use crate::build_info::VERSION;
@@ -183,6 +184,7 @@ pub(crate) fn options(mut config: Config, trace: Option<PathBuf>) -> Result<Supe
         policy: RestartPolicy::default(),
         trace,
         log: Arc::new(|camera, line| eprintln!("[{camera}] {line}")),
+        gpus: nvml_probe(),
     })
 }
 

@@ -8,7 +8,7 @@ use mien_capture::{LiveOptions, Source, SourceError, WireFormat, open_live};
 use mien_config::{Camera, CameraFormat, EngineKind};
 use mien_control::WorkerSettings;
 use mien_engine::EngineChoice;
-use mien_pipeline::Pipeline;
+use mien_pipeline::{Pipeline, PipelineSettings};
 use mien_worker::{Made, Parts, die_with_parent, pipeline_settings};
 
 use crate::networks::{NetworkOptions, Networks, detector_size};
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
         bail!("the supervising process is gone already");
     }
     let parts =
-        Parts::new(open, |settings, size| make(settings, size).map_err(|error| crate::cli::one_line(&error)));
+        Parts::new(open, |settings, size| Ok(make(settings, size).map_err(|error| crate::cli::one_line(&error))?));
     Ok(mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), crate::interrupt::is_requested)?)
 }
 
@@ -57,8 +57,11 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
         threads: (settings.engine.threads > 0).then_some(settings.engine.threads),
     })?;
     networks.log_header();
-    let pipeline =
-        Pipeline::new(networks.engines, pipeline_settings(&settings.detection, &settings.smoothing))?;
+    let pipeline_settings = PipelineSettings {
+        first_track_id: settings.first_track_id,
+        ..pipeline_settings(&settings.detection, &settings.smoothing)
+    };
+    let pipeline = Pipeline::new(networks.engines, pipeline_settings)?;
     let engine = networks.engine;
     Ok(Made { tracker: Box::new(pipeline), engine: engine.used, reason: engine.reason })
 }

@@ -26,6 +26,13 @@ pub struct WorkerSettings {
     pub ring_dir: PathBuf,
     /// The camera.
     pub camera: Camera,
+    /// The GPU, as CUDA numbers those that it shows this process; nothing where there is none.
+    pub gpu: Option<u32>,
+    /// Most faces in one run of a network: `detection.max_faces`, or fewer after the GPU's memory was not
+    /// enough for that.
+    pub max_batch: usize,
+    /// Track ids begin here, so that they are never those of an earlier life.
+    pub first_track_id: u32,
     /// The engine; a camera's own choice is in it already.
     pub engine: EngineSection,
     /// Where models come from.
@@ -145,9 +152,25 @@ pub enum Report {
     },
     /// The process cannot go on and ends.
     Fatal {
+        /// Which kind of fault it is.
+        #[serde(default)]
+        cause: FatalCause,
         /// Why.
         reason: String,
     },
+}
+
+/// Faults that end a worker, as far as they are answered differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FatalCause {
+    /// Another worker may do better.
+    #[default]
+    Other,
+    /// Shared memory has no room for the rings.
+    SharedMemory,
+    /// The GPU has no memory left: another worker needs smaller batches.
+    GpuMemory,
 }
 
 /// Longest line that is read: a lost newline must not fill the memory.
@@ -197,6 +220,9 @@ mod tests {
             epoch: 3,
             ring_dir: "/dev/shm".into(),
             camera: Camera::new("a", "synthetic"),
+            gpu: Some(1),
+            max_batch: 4,
+            first_track_id: 7,
             engine: EngineSection::default(),
             models: Models::default(),
             detection: Detection::default(),
@@ -217,6 +243,13 @@ mod tests {
         assert!(matches!(lines.next(), Some(Line::Other(_))));
         assert_eq!(lines.next(), Some(Line::Message(Command::Quit)));
         assert_eq!(lines.next(), None);
+    }
+
+    #[test]
+    fn a_fault_of_an_unnamed_kind_is_any_other() {
+        let mut input = &b"{\"report\":\"fatal\",\"reason\":\"r\"}\n"[..];
+        let report = Report::Fatal { cause: FatalCause::Other, reason: "r".into() };
+        assert_eq!(read_line(&mut input).unwrap(), Some(Line::Message(report)));
     }
 
     #[test]

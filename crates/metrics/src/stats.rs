@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::DurationSummary;
+use crate::{DurationSummary, GpuRunStats};
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct RunStats {
     pub cameras: Vec<CameraStats>,
     /// The supervising process itself.
     pub supervisor: ProcessStats,
+    /// The machine's GPUs.
+    #[serde(default)]
+    pub gpu: GpuRunStats,
 }
 
 /// One camera in a run.
@@ -54,6 +57,12 @@ pub struct CameraStats {
     pub stages: Vec<StageStats>,
     /// The worker.
     pub worker: ProcessStats,
+    /// The GPU that the worker was given, as CUDA numbers them.
+    #[serde(default)]
+    pub gpu: Option<u32>,
+    /// Most memory that the worker had on its GPU, in bytes; nothing when the driver does not tell.
+    #[serde(default)]
+    pub most_gpu_memory_bytes: Option<u64>,
 }
 
 /// One stage of the pipeline.

@@ -48,7 +48,8 @@ int nvmlDeviceGetGraphicsRunningProcesses_v3(void *device, unsigned *count, proc
 fn compile(folder: &Path, source: &str) -> PathBuf {
     let (code, library) = (folder.join("nvml.c"), folder.join("libnvidia-ml.so.1"));
     std::fs::write(&code, source).unwrap();
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&library).arg(&code).status();
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(&library).arg(&code).status();
     assert!(compiled.expect("the linker that Rust uses compiles C, too").success());
     library
 }

@@ -64,7 +64,8 @@ impl Pipeline {
     /// When a setting is out of its range.
     pub fn with_stages(stages: Box<dyn Stages>, settings: PipelineSettings) -> Result<Self, PipelineError> {
         settings.check()?;
-        let tracker = Tracker::new(settings.max_faces, settings.max_absence_nanos);
+        let tracker = Tracker::new(settings.max_faces, settings.max_absence_nanos)
+            .with_first_track_id(settings.first_track_id);
         Ok(Self {
             stages,
             slots: (0..tracker.slots()).map(|_| Slot::new()).collect(),

@@ -43,6 +43,8 @@ pub struct PipelineSettings {
     /// A face is remembered this long without being seen, in nanoseconds; when it comes back later it
     /// is a new one.
     pub max_absence_nanos: i64,
+    /// Number of the first person, 1 or more.
+    pub first_track_id: u32,
 }
 
 impl PipelineSettings {
@@ -78,6 +80,9 @@ impl PipelineSettings {
         if self.max_absence_nanos < 0 {
             return wrong("max_absence_nanos", self.max_absence_nanos.to_string(), "0 or more");
         }
+        if self.first_track_id == 0 {
+            return wrong("first_track_id", "0".to_owned(), "1 or more");
+        }
         if let Some(OneEuroParameters { min_cutoff_hz, beta, speed_cutoff_hz }) = self.smoothing {
             let sound = min_cutoff_hz > 0.0 && beta >= 0.0 && speed_cutoff_hz > 0.0;
             if !(sound && (min_cutoff_hz + beta + speed_cutoff_hz).is_finite()) {
@@ -101,6 +106,7 @@ impl Default for PipelineSettings {
             smoothing: Some(Self::SMOOTHING),
             vertical_fov_deg: 63.0,
             max_absence_nanos: 2_000_000_000,
+            first_track_id: 1,
         }
     }
 }

@@ -67,6 +67,7 @@ fn settings_out_of_range_are_refused() {
         ("presence_threshold", PipelineSettings { presence_threshold: -0.1, ..ok() }),
         ("vertical_fov_deg", PipelineSettings { vertical_fov_deg: 180.0, ..ok() }),
         ("max_absence_nanos", PipelineSettings { max_absence_nanos: -1, ..ok() }),
+        ("first_track_id", PipelineSettings { first_track_id: 0, ..ok() }),
         (
             "smoothing",
             PipelineSettings {

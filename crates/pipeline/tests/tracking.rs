@@ -151,6 +151,13 @@ fn after_a_cut_the_new_face_is_there_at_once() {
 }
 
 #[test]
+fn people_are_numbered_from_where_they_are_told_to() {
+    let world = world(&[at(60.0, 100.0), at(180.0, 100.0)]);
+    let settings = PipelineSettings { first_track_id: 41, ..PipelineSettings::default() };
+    assert_eq!(run(&mut pipeline(&world, settings).unwrap(), 0, 4), [41, 42]);
+}
+
+#[test]
 fn regions_from_the_detector_are_read_once_a_frame() {
     let world = world(&[at(100.0, 100.0), at(180.0, 150.0)]);
     let settings = PipelineSettings {

@@ -15,6 +15,8 @@ use crate::options::SupervisorOptions;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two looks at an ending worker.
 const LOOK: Duration = Duration::from_millis(10);
+/// How CUDA orders GPUs; its own default is by speed.
+const CUDA_ORDER: &str = "CUDA_DEVICE_ORDER";
 /// Longest line of a worker's log that is passed on whole.
 const MAX_LOG_LINE_BYTES: u64 = 16 * 1024;
 
@@ -32,6 +34,8 @@ impl Worker {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // CUDA's numbers of the GPUs are then those of the NVIDIA driver.
+            .envs(std::env::var_os(CUDA_ORDER).is_none().then_some((CUDA_ORDER, "PCI_BUS_ID")))
             // Ctrl-C on the terminal is for the supervising process, which then ends its workers in order.
             .process_group(0)
             .spawn()?;

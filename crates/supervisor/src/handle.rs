@@ -1,16 +1,19 @@
 //! How the rest of the program sees the cameras.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mien_config::{Camera, Detection, Smoothing};
 use mien_control::{VideoPlan, VideoStatus};
+use mien_metrics::gpu::GpuReport;
 use mien_metrics::{ProcessStats, ProcessUsage, RunStats, TraceWriter};
 use mien_ring::remove_stale;
 
 use crate::follow::{FacesFollower, PreviewFollower};
+use crate::gpus::Gpus;
 use crate::keeper::{Keeper, Order};
 use crate::options::{RestartLog, SupervisorOptions};
 use crate::status::{CameraEvent, CameraStatus, Shared, lock};
@@ -72,6 +75,9 @@ pub struct SupervisorHandle {
     cameras: Mutex<Vec<Kept>>,
     /// Keepers of removed cameras, which may still be ending their workers.
     leaving: Mutex<Vec<JoinHandle<()>>>,
+    /// Cameras added so far.
+    added: AtomicUsize,
+    gpus: Arc<Gpus>,
     events: (Sender<CameraEvent>, Receiver<CameraEvent>),
     trace: Arc<Mutex<Option<TraceWriter>>>,
     started_nanos: i64,
@@ -100,7 +106,10 @@ pub fn start(options: SupervisorOptions) -> Result<SupervisorHandle, SupervisorE
         ),
     };
     let cameras = options.config.cameras.clone();
+    let visible_devices = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let handle = SupervisorHandle {
+        gpus: Gpus::watch(Arc::clone(&options.gpus), visible_devices),
+        added: AtomicUsize::new(0),
         options: Arc::new(options),
         cameras: Mutex::new(Vec::new()),
         leaving: Mutex::new(Vec::new()),
@@ -135,12 +144,16 @@ impl SupervisorHandle {
         let name = camera.name.clone();
         let keeper = Keeper {
             camera,
+            index: self.added.fetch_add(1, Ordering::Relaxed),
             options: Arc::clone(&self.options),
             shared: Arc::clone(&shared),
+            gpus: Arc::clone(&self.gpus),
             orders: receiver,
             events: self.events.0.clone(),
             trace: Arc::clone(&self.trace),
             epoch: 0,
+            next_track_id: 1,
+            batch_limit: usize::MAX,
             restarts: RestartLog::default(),
             detection: self.options.config.detection.clone(),
             smoothing: self.options.config.smoothing.clone(),
@@ -223,6 +236,12 @@ impl SupervisorHandle {
         lock(&self.cameras).iter().map(|kept| kept.shared.status().clone()).collect()
     }
 
+    /// The machine's GPUs, at the last look, which is about a second old.
+    #[must_use]
+    pub fn gpus(&self) -> GpuReport {
+        self.gpus.report()
+    }
+
     /// Changes of state as they happen; each event goes to one receiver.
     #[must_use]
     pub fn events(&self) -> Receiver<CameraEvent> {
@@ -272,6 +291,7 @@ impl SupervisorHandle {
                 cpu_percent: 100.0 * used / seconds.max(1e-9),
                 resident_bytes: now.map_or(0, |usage| usage.resident_bytes),
             },
+            gpu: self.gpus.stats(),
         }
     }
 
@@ -296,6 +316,7 @@ impl SupervisorHandle {
 
 impl Drop for SupervisorHandle {
     fn drop(&mut self) {
+        self.gpus.stop();
         let cameras = std::mem::take(&mut *lock(&self.cameras));
         for kept in &cameras {
             let _gone = kept.orders.send(Order::Quit);

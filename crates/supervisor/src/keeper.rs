@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use mien_config::{Camera, Detection, Smoothing};
-use mien_control::{CameraState, Command, Report, VideoPlan, VideoStatus, WorkerSettings};
+use mien_control::{CameraState, Command, FatalCause, Report, VideoPlan, VideoStatus, WorkerSettings};
 use mien_metrics::TraceWriter;
 use mien_ring::{FacesEntry, FacesReader, open_faces, remove_segment, remove_stale};
 
 use crate::child::{Worker, in_words};
+use crate::gpus::Gpus;
+use crate::loss::Loss;
 use crate::options::{RestartLog, SupervisorOptions};
 use crate::spans::write_spans;
 use crate::status::{CameraEvent, RingPaths, Shared, lock};
@@ -49,7 +51,7 @@ enum Ending {
     /// A person wants a fresh one.
     Restart,
     /// It died or had to be killed.
-    Lost(String),
+    Lost(Loss),
 }
 
 /// How a worker that still runs is ended.
@@ -61,12 +63,20 @@ enum Means {
 
 pub(crate) struct Keeper {
     pub camera: Camera,
+    /// Which camera it is, counted from 0 in the order of their coming.
+    pub index: usize,
     pub options: Arc<SupervisorOptions>,
     pub shared: Arc<Shared>,
+    pub gpus: Arc<Gpus>,
     pub orders: Receiver<Order>,
     pub events: Sender<CameraEvent>,
     pub trace: Arc<Mutex<Option<TraceWriter>>>,
     pub epoch: u64,
+    /// Beyond every track id that anybody can have read.
+    pub next_track_id: u32,
+    /// Most faces in one run of a network, as far as the GPU's memory has shown it; 0 when there is none
+    /// even for one.
+    pub batch_limit: usize,
     pub restarts: RestartLog,
     pub detection: Detection,
     pub smoothing: Smoothing,
@@ -85,7 +95,9 @@ struct Life {
     rate_hz: Option<f64>,
     last_progress: Instant,
     next_look_nanos: i64,
-    fatal: Option<String>,
+    fatal: Option<Loss>,
+    /// Most faces in one run of this worker's networks.
+    max_batch: usize,
 }
 
 impl Keeper {
@@ -100,7 +112,7 @@ impl Keeper {
                     self.set_state(CameraState::Stopped, "stopped on request");
                     self.wait_for_start()
                 }
-                Ending::Lost(reason) => self.pause_after(&reason),
+                Ending::Lost(loss) => self.pause_after(loss),
             };
             if !proceed {
                 self.set_state(CameraState::Stopped, "the program ends");
@@ -111,11 +123,21 @@ impl Keeper {
     }
 
     /// After a loss: waits as long as it takes before the next try; `false` to quit.
-    fn pause_after(&mut self, reason: &str) -> bool {
+    fn pause_after(&mut self, Loss { cause, reason }: Loss) -> bool {
         self.shared.status().restarts += 1;
+        if cause == FatalCause::GpuMemory && self.batch_limit == 0 {
+            self.set_state(CameraState::Failed, reason);
+            return self.wait_for_start();
+        }
         let Some(pause) = self.restarts.next_pause(&self.options.policy, Instant::now()) else {
             let most = self.options.policy.most_per_minute;
-            self.set_state(CameraState::Failed, format!("lost more than {most} times in a minute: {reason}"));
+            self.set_state(
+                CameraState::Failed,
+                match cause {
+                    FatalCause::SharedMemory => reason,
+                    _ => format!("lost more than {most} times in a minute: {reason}"),
+                },
+            );
             return self.wait_for_start();
         };
         self.set_state(CameraState::Reconnecting, reason);
@@ -139,7 +161,7 @@ impl Keeper {
         loop {
             match self.orders.recv() {
                 Ok(Order::Start | Order::Restart) => {
-                    self.restarts.clear();
+                    self.begin_anew();
                     return true;
                 }
                 Ok(Order::Quit) | Err(_) => return false,
@@ -148,6 +170,12 @@ impl Keeper {
                 Ok(Order::Stop) => {}
             }
         }
+    }
+
+    /// A person wants another try: what was learnt from losses is forgotten.
+    fn begin_anew(&mut self) {
+        self.restarts.clear();
+        self.batch_limit = usize::MAX;
     }
 
     fn change(&mut self, detection: Detection, smoothing: Smoothing) {
@@ -163,10 +191,13 @@ impl Keeper {
             Ok(worker) => worker,
             Err(error) => {
                 let program = self.options.program.display();
-                return Ending::Lost(format!("{program} cannot be started: {error}"));
+                return Ending::Lost(Loss::seen(format!("{program} cannot be started: {error}")));
             }
         };
-        self.shared.status().pid = Some(worker.pid());
+        let settings = self.settings();
+        let mut status = self.shared.status();
+        (status.pid, status.gpu) = (Some(worker.pid()), settings.gpu);
+        drop(status);
         let mut life = Life {
             worker,
             started: Instant::now(),
@@ -177,8 +208,9 @@ impl Keeper {
             last_progress: Instant::now(),
             next_look_nanos: 0,
             fatal: None,
+            max_batch: settings.max_batch,
         };
-        life.worker.send(&Command::Start { settings: Box::new(self.settings()) });
+        life.worker.send(&Command::Start { settings: Box::new(settings) });
         if let Some(plan) = &self.recording {
             life.worker.send(&Command::RecordStart { plan: plan.clone() });
         }
@@ -191,12 +223,18 @@ impl Keeper {
         while let Ok(report) = life.worker.reports.try_recv() {
             self.hear(&mut life, report);
         }
+        // Its rings may have become known only now.
+        self.read_results(&mut life);
         let has_ended = life.worker.has_ended();
         let status = life.worker.finish();
-        if let Ending::Lost(reason) = &mut ending
-            && reason.is_empty()
-        {
-            *reason = life.fatal.take().unwrap_or_else(|| in_words(status.filter(|_| has_ended)));
+        if let Ending::Lost(loss) = &mut ending {
+            if loss.reason.is_empty() {
+                let in_words = || Loss::seen(in_words(status.filter(|_| has_ended)));
+                *loss = life.fatal.take().unwrap_or_else(in_words);
+            }
+            if loss.cause == FatalCause::GpuMemory {
+                self.batch_limit = loss.smaller_batches(life.max_batch);
+            }
         }
         self.forget_rings();
         ending
@@ -211,6 +249,9 @@ impl Keeper {
             epoch: self.epoch,
             ring_dir: self.options.ring_dir.clone(),
             camera: self.camera.clone(),
+            gpu: self.camera.gpu.or_else(|| self.gpus.deal(self.index)),
+            max_batch: self.batch_limit.min(self.detection.max_faces).max(1),
+            first_track_id: self.next_track_id,
             engine,
             models: config.models.clone(),
             detection: self.detection.clone(),
@@ -227,7 +268,7 @@ impl Keeper {
                 Ok(Order::Quit) | Err(TryRecvError::Disconnected) => return (Ending::Quit, Means::Steps),
                 Ok(Order::Stop) => return (Ending::Stopped, Means::Steps),
                 Ok(Order::Restart) => {
-                    self.restarts.clear();
+                    self.begin_anew();
                     return (Ending::Restart, Means::Steps);
                 }
                 Ok(Order::Settings { detection, smoothing }) => {
@@ -259,10 +300,10 @@ impl Keeper {
             }
             self.read_results(life);
             if life.worker.has_ended() {
-                return (Ending::Lost(String::new()), Means::Steps);
+                return (Ending::Lost(Loss::seen(String::new())), Means::Steps);
             }
             if let Some((reason, means)) = self.judge(life) {
-                return (Ending::Lost(reason), means);
+                return (Ending::Lost(Loss::seen(reason)), means);
             }
             self.look(life);
         }
@@ -275,7 +316,7 @@ impl Keeper {
                     life.ring = Some(ring);
                     *self.shared.rings() = Some(RingPaths { epoch, faces, preview });
                 }
-                Err(error) => life.fatal = Some(error.to_string()),
+                Err(error) => life.fatal = Some(Loss::seen(error.to_string())),
             },
             Report::Source { size, rate_hz } => {
                 self.shared.status().size = Some(size);
@@ -291,14 +332,20 @@ impl Keeper {
                 self.set_state(state, reason);
             }
             Report::Video { status } => *self.shared.video() = Some(status),
-            Report::Fatal { reason } => life.fatal = Some(reason),
+            Report::Fatal { cause, reason } => life.fatal = Some(Loss { cause, reason }),
         }
     }
 
     fn read_results(&mut self, life: &mut Life) {
         let Some(ring) = &mut life.ring else { return };
-        while ring.next(&mut life.result).is_some() {
+        while let Some(entry) = ring.next(&mut life.result) {
             let now_nanos = mien_clock::monotonic_nanos();
+            let frame = &life.result.frame;
+            let used = frame.faces().iter().map(|face| face.track_id.saturating_add(1)).max();
+            // Others may have read what was missed here: each may have had as many new faces as it holds.
+            let unseen = entry.missed.saturating_mul(frame.faces.len() as u64);
+            let beyond = self.next_track_id.max(used.unwrap_or(0));
+            self.next_track_id = beyond.saturating_add(u32::try_from(unseen).unwrap_or(u32::MAX));
             life.last_progress = Instant::now();
             self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
             self.trace(life.worker.pid(), &life.result, now_nanos);
@@ -341,7 +388,7 @@ impl Keeper {
         measure.live(life.state == CameraState::Live, now_nanos);
         if now_nanos >= life.next_look_nanos {
             life.next_look_nanos = now_nanos + LOOK_NANOS;
-            measure.look(life.worker.pid(), &mut self.shared.status(), now_nanos);
+            measure.look(life.worker.pid(), &self.gpus, &mut self.shared.status(), now_nanos);
         }
     }
 
@@ -353,6 +400,7 @@ impl Keeper {
         drop(measure);
         let mut status = self.shared.status();
         (status.pid, status.cpu_percent, status.resident_bytes) = (None, 0.0, 0);
+        status.gpu_memory_bytes = None;
         drop(status);
         let removed = match self.shared.rings().take() {
             Some(paths) => remove_segment(&paths.faces).and(remove_segment(&paths.preview)),

@@ -10,19 +10,25 @@
 //! that lives but gives no results is stopped in steps: the word, then SIGTERM, then SIGKILL. A source
 //! that fails is the worker's own business, which it reports; nobody kills it for that.
 //!
+//! A worker whose GPU has no memory left is followed by one with smaller batches, down to one face at a
+//! time. Track ids go on where those of the worker before have ended, so that a camera never uses one again.
+//!
 //! [`SupervisorHandle`] is how the rest of the program sees all this: states, events, statistics, and
 //! followers that read a camera's rings through every restart.
 
 mod child;
 mod follow;
+mod gpus;
 mod handle;
 mod keeper;
+mod loss;
 mod measure;
 mod options;
 mod spans;
 mod status;
 
 pub use follow::{FacesFollower, Followed, PreviewFollower};
+pub use gpus::{GpuProbe, nvml_probe};
 pub use handle::{SupervisorError, SupervisorHandle, start};
 pub use mien_control::{CameraState, VideoPlan, VideoStatus};
 pub use options::{LogSink, RestartPolicy, SupervisorOptions};

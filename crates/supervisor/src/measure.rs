@@ -8,6 +8,7 @@ use mien_metrics::{
 };
 use mien_ring::{FacesEntry, MAX_STAGES};
 
+use crate::gpus::Gpus;
 use crate::status::CameraStatus;
 
 /// How far back "the last seconds" go.
@@ -59,6 +60,7 @@ pub(crate) struct Measure {
     /// Processor time in seconds of workers that are gone, and of the present one.
     cpu_seconds: [f64; 2],
     most_resident_bytes: u64,
+    most_gpu_memory_bytes: Option<u64>,
 }
 
 /// Most track ids that are told apart.
@@ -83,6 +85,7 @@ impl Measure {
             cpu: CpuMeter::default(),
             cpu_seconds: [0.0; 2],
             most_resident_bytes: 0,
+            most_gpu_memory_bytes: None,
         }
     }
 
@@ -120,7 +123,9 @@ impl Measure {
     }
 
     /// Looks at the worker's use of the machine, and brings a status up to date.
-    pub fn look(&mut self, pid: u32, status: &mut CameraStatus, now_nanos: i64) {
+    pub fn look(&mut self, pid: u32, gpus: &Gpus, status: &mut CameraStatus, now_nanos: i64) {
+        status.gpu_memory_bytes = gpus.process_memory_bytes(status.gpu, pid);
+        self.most_gpu_memory_bytes = self.most_gpu_memory_bytes.max(status.gpu_memory_bytes);
         if let Some(usage) = ProcessUsage::read(pid) {
             if let Some(percent) = self.cpu.percent(pid, usage, now_nanos) {
                 status.cpu_percent = percent;
@@ -180,6 +185,8 @@ impl Measure {
                 cpu_percent: 100.0 * per_second(self.cpu_seconds.iter().sum(), run_seconds),
                 resident_bytes: self.most_resident_bytes,
             },
+            gpu: status.gpu,
+            most_gpu_memory_bytes: self.most_gpu_memory_bytes,
         }
     }
 }

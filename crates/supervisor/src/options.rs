@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use mien_config::Config;
 
+use crate::gpus::GpuProbe;
+
 /// Takes the lines that workers write to their logs: the camera's name, the line.
 pub type LogSink = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
@@ -28,6 +30,8 @@ pub struct SupervisorOptions {
     pub trace: Option<PathBuf>,
     /// Where the workers' logs go.
     pub log: LogSink,
+    /// Who says what GPUs there are, normally [`nvml_probe`](crate::nvml_probe).
+    pub gpus: GpuProbe,
 }
 
 /// How lost workers are brought back.

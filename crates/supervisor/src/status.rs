@@ -39,6 +39,10 @@ pub struct CameraStatus {
     pub cpu_percent: f64,
     /// Resident memory of the worker in bytes, shared memory included.
     pub resident_bytes: u64,
+    /// The GPU that the camera was given, as CUDA numbers them; whether it is used is for the engine to say.
+    pub gpu: Option<u32>,
+    /// The worker's memory on it in bytes; nothing when it has none or the driver does not tell.
+    pub gpu_memory_bytes: Option<u64>,
 }
 
 /// A change of state.
@@ -88,6 +92,8 @@ impl Shared {
             missed_results: 0,
             cpu_percent: 0.0,
             resident_bytes: 0,
+            gpu: None,
+            gpu_memory_bytes: None,
         };
         Self {
             status: Mutex::new(status),

@@ -109,6 +109,14 @@ impl Tracker {
         }
     }
 
+    /// The same, with numbers from `first_track_id` (at least 1) on: what goes on after another tracker uses
+    /// none of its numbers again.
+    #[must_use]
+    pub fn with_first_track_id(mut self, first_track_id: u32) -> Self {
+        self.next_track_id = first_track_id.max(1);
+        self
+    }
+
     /// Number of slots.
     #[must_use]
     pub fn slots(&self) -> usize {

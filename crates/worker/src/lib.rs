@@ -22,4 +22,4 @@ mod video;
 pub use handover::Handover;
 pub use lifecycle::{WorkerError, die_with_parent, run};
 pub use session::Parts;
-pub use track::{Made, Tracker, pipeline_settings};
+pub use track::{Made, Tracker, TrackerError, pipeline_settings};

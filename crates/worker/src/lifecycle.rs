@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use mien_control::{CameraState, Command, Line, Report, read_line};
+use mien_control::{CameraState, Command, FatalCause, Line, Report, read_line};
+use mien_ring::RingError;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::report::Reporter;
 use crate::session::{Parts, Session};
+use crate::track::TrackerError;
 
 /// How often the worker looks at what does not announce itself.
 const LOOK: Duration = Duration::from_millis(100);
@@ -19,13 +21,26 @@ const LOOK: Duration = Duration::from_millis(100);
 pub enum WorkerError {
     /// The rings cannot be made.
     #[error(transparent)]
-    Ring(#[from] mien_ring::RingError),
+    Ring(#[from] RingError),
     /// A thread cannot go on.
     #[error("{reason}")]
     Broken {
+        /// Which kind of fault it is.
+        cause: FatalCause,
         /// What happened.
         reason: String,
     },
+}
+
+impl WorkerError {
+    /// What the supervising process goes by.
+    fn cause(&self) -> FatalCause {
+        match self {
+            Self::Ring(RingError::NoRoom { .. }) => FatalCause::SharedMemory,
+            Self::Ring(_) => FatalCause::Other,
+            Self::Broken { cause, .. } => *cause,
+        }
+    }
 }
 
 /// Makes the system send SIGTERM to this process when its parent dies. To be called at the very start.
@@ -60,7 +75,7 @@ pub fn run(
         session.stop();
     }
     if let Err(error) = &result {
-        reporter.send(&Report::Fatal { reason: error.to_string() });
+        reporter.send(&Report::Fatal { cause: error.cause(), reason: error.to_string() });
     }
     result
 }
@@ -110,8 +125,8 @@ fn serve(
         if stop_requested() || reporter.is_gone() {
             return Ok(());
         }
-        if let Some(reason) = session.as_mut().and_then(Session::broken) {
-            return Err(WorkerError::Broken { reason });
+        if let Some(TrackerError { cause, reason }) = session.as_mut().and_then(Session::broken) {
+            return Err(WorkerError::Broken { cause, reason });
         }
     }
 }

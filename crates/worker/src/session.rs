@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use mien_capture::{Source, SourceError};
 use mien_config::{Camera, Detection, Smoothing};
-use mien_control::{Report, WorkerSettings};
+use mien_control::{FatalCause, Report, WorkerSettings};
 use mien_ring::{Heartbeat, RingError, create_faces, create_preview};
 
 use crate::capture::Capture;
 use crate::handover::Handover;
 use crate::report::Reporter;
-use crate::track::{Made, Track, TrackEnd};
+use crate::track::{Made, Track, TrackEnd, TrackerError};
 use crate::video::Video;
 
 /// Opens a camera's source.
 pub(crate) type OpenSource = dyn Fn(&Camera) -> Result<Box<dyn Source>, SourceError> + Send + Sync;
 /// Makes a tracker for frames of a size (width, height).
-pub(crate) type MakeTracker = Box<dyn FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, String> + Send>;
+pub(crate) type MakeTracker = Box<dyn FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, TrackerError> + Send>;
 
 /// What a worker captures and tracks with.
 pub struct Parts {
@@ -32,7 +32,7 @@ impl Parts {
     /// says why there can be none.
     pub fn new(
         open: impl Fn(&Camera) -> Result<Box<dyn Source>, SourceError> + Send + Sync + 'static,
-        make: impl FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, String> + Send + 'static,
+        make: impl FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, TrackerError> + Send + 'static,
     ) -> Self {
         Self { open: Arc::new(open), make: Arc::new(Mutex::new(Box::new(make))) }
     }
@@ -117,11 +117,14 @@ impl Session {
     }
 
     /// Why the process cannot go on, once it cannot.
-    pub fn broken(&mut self) -> Option<String> {
-        let panicked = |thread| Some(format!("the {thread} thread panicked; its message is in the log"));
+    pub fn broken(&mut self) -> Option<TrackerError> {
+        let panicked = |thread| {
+            let reason = format!("the {thread} thread panicked; its message is in the log");
+            Some(TrackerError { cause: FatalCause::Other, reason })
+        };
         if let Some(track) = self.track.take_if(|thread| thread.is_finished()) {
             match track.join() {
-                Ok(TrackEnd::Broken(reason)) => return Some(reason),
+                Ok(TrackEnd::Broken(error)) => return Some(error),
                 Ok(TrackEnd::Failed | TrackEnd::Stopped) => {}
                 Err(_) => return panicked("track"),
             }

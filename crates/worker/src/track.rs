@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mien_config::{Detection, Smoothing};
-use mien_control::{CameraState, Report, WorkerSettings};
+use mien_control::{CameraState, FatalCause, Report, WorkerSettings};
 use mien_face::{Frame, FrameFaces, FrameView};
 use mien_pipeline::{OneEuroParameters, Pipeline, PipelineSettings, RegionSource, StageTimings};
 use mien_ring::{FacesWriter, MAX_STAGES, PreviewHeader, PreviewWriter, ResultTimings};
@@ -23,8 +23,13 @@ pub trait Tracker {
     /// Tracks the faces into the next frame.
     ///
     /// # Errors
-    /// When it cannot go on; the text is for a person.
-    fn track(&mut self, frame: FrameView<'_>, frame_index: u64, capture_nanos: i64) -> Result<(), String>;
+    /// When it cannot go on.
+    fn track(
+        &mut self,
+        frame: FrameView<'_>,
+        frame_index: u64,
+        capture_nanos: i64,
+    ) -> Result<(), TrackerError>;
 
     /// Result of the last frame.
     fn result(&self) -> &FrameFaces;
@@ -33,8 +38,8 @@ pub trait Tracker {
     /// tight rows of red, green, blue.
     ///
     /// # Errors
-    /// When it cannot go on; the text is for a person.
-    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), String>;
+    /// When it cannot go on.
+    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError>;
 
     /// Names of the stages.
     fn stages(&self) -> &'static [&'static str];
@@ -43,17 +48,39 @@ pub trait Tracker {
     fn stage_nanos(&self) -> [u64; MAX_STAGES];
 }
 
+/// Why a tracker cannot be made, or cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerError {
+    /// Which kind of fault it is.
+    pub cause: FatalCause,
+    /// What happened, for a person.
+    pub reason: String,
+}
+
+impl From<String> for TrackerError {
+    /// A fault of no particular kind.
+    fn from(reason: String) -> Self {
+        Self { cause: FatalCause::Other, reason }
+    }
+}
+
 impl Tracker for Pipeline {
-    fn track(&mut self, frame: FrameView<'_>, frame_index: u64, capture_nanos: i64) -> Result<(), String> {
-        self.process(frame, frame_index, capture_nanos).map(|_| ()).map_err(|error| error.to_string())
+    fn track(
+        &mut self,
+        frame: FrameView<'_>,
+        frame_index: u64,
+        capture_nanos: i64,
+    ) -> Result<(), TrackerError> {
+        let done = self.process(frame, frame_index, capture_nanos).map(|_| ());
+        done.map_err(|error| error.to_string().into())
     }
 
     fn result(&self) -> &FrameFaces {
         self.last()
     }
 
-    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), String> {
-        Pipeline::preview(self, frame, most).map_err(|error| error.to_string())
+    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
+        Pipeline::preview(self, frame, most).map_err(|error| error.to_string().into())
     }
 
     fn stages(&self) -> &'static [&'static str] {
@@ -84,6 +111,7 @@ pub fn pipeline_settings(detection: &Detection, smoothing: &Smoothing) -> Pipeli
         }),
         vertical_fov_deg: detection.vertical_fov_deg,
         max_absence_nanos: (detection.max_absence_seconds * 1e9) as i64,
+        first_track_id: 1,
     }
 }
 
@@ -103,7 +131,7 @@ pub(crate) enum TrackEnd {
     /// No tracker can be made; another process would not mend it.
     Failed,
     /// The tracker broke; another process may mend it.
-    Broken(String),
+    Broken(TrackerError),
 }
 
 pub(crate) struct Track {
@@ -141,16 +169,16 @@ impl Track {
             let tracker = match &mut tracker {
                 Some(tracker) => tracker,
                 none => match self.make_tracker([frame.width(), frame.height()]) {
-                    Some(made) => none.insert(made),
-                    None => return TrackEnd::Failed,
+                    Ok(made) => none.insert(made),
+                    Err(end) => return end,
                 },
             };
-            if let Err(reason) = self.publish(&mut **tracker, &captured, frame) {
-                return TrackEnd::Broken(reason);
+            if let Err(error) = self.publish(&mut **tracker, &captured, frame) {
+                return TrackEnd::Broken(error);
             }
             if pace.lets_through(captured.frame.capture_nanos) {
-                if let Err(reason) = self.show(&mut **tracker, &mut header, frame) {
-                    return TrackEnd::Broken(reason);
+                if let Err(error) = self.show(&mut **tracker, &mut header, frame) {
+                    return TrackEnd::Broken(error);
                 }
             }
             used = Some(captured.frame);
@@ -167,18 +195,20 @@ impl Track {
     }
 
     /// Loads the networks; the size of the first frame tells what the detector is to read.
-    fn make_tracker(&self, frame_size: [u32; 2]) -> Option<Box<dyn Tracker>> {
+    fn make_tracker(&self, frame_size: [u32; 2]) -> Result<Box<dyn Tracker>, TrackEnd> {
         self.reporter.busy("loading the networks");
         let made = (self.make.lock().unwrap_or_else(PoisonError::into_inner))(&self.settings, frame_size);
         match made {
             Ok(Made { tracker, engine, reason }) => {
                 let stages = tracker.stages().iter().map(|stage| (*stage).to_owned()).collect();
                 self.reporter.send(&Report::Engine { name: engine, reason, stages });
-                Some(tracker)
+                Ok(tracker)
             }
-            Err(reason) => {
-                self.reporter.state(CameraState::Failed, reason);
-                None
+            // With smaller batches there may be a tracker.
+            Err(error) if error.cause == FatalCause::GpuMemory => Err(TrackEnd::Broken(error)),
+            Err(error) => {
+                self.reporter.state(CameraState::Failed, error.reason);
+                Err(TrackEnd::Failed)
             }
         }
     }
@@ -188,7 +218,7 @@ impl Track {
         tracker: &mut dyn Tracker,
         captured: &Captured,
         frame: FrameView<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), TrackerError> {
         let started_nanos = mien_clock::monotonic_nanos();
         let Frame { frame_index, capture_nanos, .. } = captured.frame;
         tracker.track(frame, frame_index, capture_nanos)?;
@@ -200,6 +230,9 @@ impl Track {
             stage_nanos: tracker.stage_nanos(),
         };
         self.faces.publish(tracker.result(), &timings);
+        // A tracker with other settings goes on behind this one's numbers.
+        let used = tracker.result().faces().iter().map(|face| face.track_id.saturating_add(1)).max();
+        self.settings.first_track_id = self.settings.first_track_id.max(used.unwrap_or(0));
         self.video.push(&captured.frame, tracker.result());
         self.reporter.result();
         Ok(())
@@ -210,7 +243,7 @@ impl Track {
         tracker: &mut dyn Tracker,
         header: &mut PreviewHeader,
         frame: FrameView<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), TrackerError> {
         header.set_faces(tracker.result());
         let ([width, height], rgb) = tracker.preview(frame, self.preview.size())?;
         (header.width, header.height) = (width, height);

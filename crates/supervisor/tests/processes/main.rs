@@ -1,9 +1,11 @@
 //! What becomes of cameras when processes die, freeze or lose their source.
 //!
 //! Supervisor and workers are real processes: this program starts itself again in the role of a worker,
-//! which captures and writes rings as `mien worker` does, but with a tracker that finds nobody (tracking
-//! needs models, and these faults do not need tracking). Times are printed, not asserted; a deadline that
+//! which captures and writes rings as `mien worker` does, but with a tracker that finds nobody, or people
+//! who are not there (tracking needs models, and these faults do not need tracking). Times are printed, not asserted; a deadline that
 //! is far too long keeps a failure from hanging.
+
+mod resources;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -15,34 +17,51 @@ use std::time::{Duration, Instant};
 
 use mien_capture::{LiveOptions, Source, SourceError, SourceInfo, SourceKind, Step, open_live};
 use mien_config::{Camera, Config};
+use mien_control::{FatalCause, WorkerSettings};
 use mien_face::{Frame, FrameFaces, FrameView, PixelFormat};
-use mien_metrics::open_descriptors;
+use mien_metrics::gpu::GpuReport;
+use mien_metrics::{ProcessUsage, open_descriptors};
 use mien_ring::{FacesEntry, MAX_STAGES, ProcessId, SHM_DIR};
 use mien_supervisor::{
     CameraState, CameraStatus, FacesFollower, RestartPolicy, SupervisorHandle, SupervisorOptions, start,
 };
-use mien_worker::{Made, Parts, Tracker, die_with_parent};
+use mien_worker::{Made, Parts, Tracker, TrackerError, die_with_parent};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A tracker that finds nobody.
-struct Nobody(Box<FrameFaces>);
+/// A tracker that finds nobody, or in every tenth frame somebody new.
+struct Imagination {
+    result: Box<FrameFaces>,
+    next_track_id: Option<u32>,
+}
 
-impl Tracker for Nobody {
-    fn track(&mut self, frame: FrameView<'_>, frame_index: u64, capture_nanos: i64) -> Result<(), String> {
-        self.0.frame_index = frame_index;
-        self.0.capture_nanos = capture_nanos;
-        (self.0.frame_width, self.0.frame_height) = (frame.width(), frame.height());
+impl Tracker for Imagination {
+    fn track(
+        &mut self,
+        frame: FrameView<'_>,
+        frame_index: u64,
+        capture_nanos: i64,
+    ) -> Result<(), TrackerError> {
+        let result = &mut *self.result;
+        (result.frame_index, result.capture_nanos) = (frame_index, capture_nanos);
+        (result.frame_width, result.frame_height) = (frame.width(), frame.height());
+        if let Some(next) = &mut self.next_track_id
+            && frame_index.is_multiple_of(10)
+        {
+            result.face_count = 1;
+            result.faces[0].track_id = *next;
+            *next += 1;
+        }
         Ok(())
     }
 
     fn result(&self) -> &FrameFaces {
-        &self.0
+        &self.result
     }
 
-    fn preview(&mut self, _frame: FrameView<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), String> {
+    fn preview(&mut self, _frame: FrameView<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
         Ok(([1, 1], &[0; 3]))
     }
 
@@ -111,18 +130,32 @@ fn role_worker() {
     let open = |camera: &Camera| match camera.source.strip_prefix("gate:") {
         Some(gate) => GateSource::open(gate),
         None if camera.source == "crash" => std::process::exit(7),
-        None => open_live(
-            &camera.source,
-            &LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format: None },
-        ),
+        None => {
+            let options = LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format: None };
+            let imagined = ["people", "memory:"].iter().any(|kind| camera.source.starts_with(kind));
+            open_live(if imagined { QUIET } else { &camera.source }, &options)
+        }
     };
-    let parts = Parts::new(open, |_, _| {
-        let tracker = Box::new(Nobody(FrameFaces::boxed()));
-        Ok(Made { tracker, engine: "none".into(), reason: "a test".into() })
-    });
+    let parts = Parts::new(open, |settings, _| imagine(settings));
     mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), || false).unwrap();
     // The harness would wait for threads that a silent source holds.
     std::process::exit(0);
+}
+
+/// The tracker of a worker; its engine says what the worker was told. The source `memory:N` has a GPU with
+/// memory for batches of N faces.
+fn imagine(settings: &WorkerSettings) -> Result<Made, TrackerError> {
+    let WorkerSettings { camera, gpu, max_batch, first_track_id, .. } = settings;
+    let memory = camera.source.strip_prefix("memory:").map_or(usize::MAX, |faces| faces.parse().unwrap());
+    if *max_batch > memory {
+        return Err(TrackerError { cause: FatalCause::GpuMemory, reason: "out of memory".into() });
+    }
+    let tracker = Box::new(Imagination {
+        result: FrameFaces::boxed(),
+        next_track_id: (camera.source == "people").then_some(*first_track_id),
+    });
+    let gpu = gpu.map_or("none".into(), |gpu| gpu.to_string());
+    Ok(Made { tracker, engine: format!("GPU {gpu}"), reason: format!("batches of {max_batch}") })
 }
 
 /// A folder in shared memory for the rings of one test.
@@ -154,6 +187,7 @@ fn options(ring_dir: &Path, cameras: Vec<Camera>) -> SupervisorOptions {
         policy: RestartPolicy { longest_pause, ..policy },
         trace: None,
         log: Arc::new(|camera, line| eprintln!("[{camera}] {line}")),
+        gpus: Arc::new(|| GpuReport::absent("a test")),
     }
 }
 
@@ -433,6 +467,7 @@ fn kill_in_a_row(kills: usize) {
     let witness = Witness::start(supervisor.faces("b").unwrap());
     let own = std::process::id();
     let mut descriptors = Vec::new();
+    let mut resident = Vec::new();
     let mut times = Vec::new();
     for _ in 0..kills {
         signal(pid, Signal::KILL);
@@ -442,14 +477,23 @@ fn kill_in_a_row(kills: usize) {
         times.push(took);
         until("two rings for each camera", || segments(dir.path()) == 4);
         descriptors.push(open_descriptors(own).unwrap());
+        resident.push(ProcessUsage::read(own).unwrap().resident_bytes);
     }
     times.sort();
     println!(
-        "{kills} kills: live again after {:?} (median), {:?} (longest)",
+        "{kills} kills: live again after {:?} (median), {:?} (p99), {:?} (longest)",
         times[kills / 2],
+        times[kills * 99 / 100],
         times[kills - 1]
     );
-    println!("open descriptors after each: {descriptors:?}");
+    println!(
+        "open descriptors: {} after the first, {} at most, {} after the last; resident memory {} → {} MB",
+        descriptors[0],
+        descriptors.iter().max().unwrap(),
+        descriptors[kills - 1],
+        resident[0] >> 20,
+        resident[kills - 1] >> 20
+    );
     let (_, gaps, epochs) = witness.finish();
     assert_eq!((gaps, epochs.len(), status(&supervisor, "b").pid), (0, 1, Some(b)));
     supervisor.shutdown();
@@ -470,6 +514,12 @@ fn kills_in_a_row_leave_nothing() {
 #[ignore = "long; ./x stress"]
 fn stress_fifty_kills_in_a_row() {
     kill_in_a_row(50);
+}
+
+#[test]
+#[ignore = "long: MIEN_STRESS_KILLS, 1000 by default; ./x stress"]
+fn stress_a_thousand_kills_in_a_row() {
+    kill_in_a_row(std::env::var("MIEN_STRESS_KILLS").map_or(1000, |text| text.parse().unwrap()));
 }
 
 #[test]
