@@ -121,4 +121,25 @@ struct PreviewParams {
     u32 swap;
 };
 
+struct ApartParams {
+    FrameParams frame;
+    const u32 *row_starts;
+    const float *row_weights;
+    const u32 *column_starts;
+    const float *column_weights;
+    u8 *converted;
+    float *resized;
+    void *output;
+    u32 width;
+    u32 height;
+    u32 scaled_width;
+    u32 scaled_height;
+    u32 row_taps;
+    u32 column_taps;
+    u32 swap;
+    u32 half;
+    float mean[3];
+    float scale;
+};
+
 MIEN_LAYOUT_CHECKS

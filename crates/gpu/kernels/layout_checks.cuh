@@ -88,4 +88,23 @@
     static_assert(offsetof(PreviewParams, width) == 32, "PreviewParams.width"); \
     static_assert(offsetof(PreviewParams, height) == 36, "PreviewParams.height"); \
     static_assert(offsetof(PreviewParams, tile_columns) == 40, "PreviewParams.tile_columns"); \
-    static_assert(offsetof(PreviewParams, swap) == 44, "PreviewParams.swap");
+    static_assert(offsetof(PreviewParams, swap) == 44, "PreviewParams.swap"); \
+    static_assert(sizeof(ApartParams) == 128, "ApartParams"); \
+    static_assert(offsetof(ApartParams, frame) == 0, "ApartParams.frame"); \
+    static_assert(offsetof(ApartParams, row_starts) == 24, "ApartParams.row_starts"); \
+    static_assert(offsetof(ApartParams, row_weights) == 32, "ApartParams.row_weights"); \
+    static_assert(offsetof(ApartParams, column_starts) == 40, "ApartParams.column_starts"); \
+    static_assert(offsetof(ApartParams, column_weights) == 48, "ApartParams.column_weights"); \
+    static_assert(offsetof(ApartParams, converted) == 56, "ApartParams.converted"); \
+    static_assert(offsetof(ApartParams, resized) == 64, "ApartParams.resized"); \
+    static_assert(offsetof(ApartParams, output) == 72, "ApartParams.output"); \
+    static_assert(offsetof(ApartParams, width) == 80, "ApartParams.width"); \
+    static_assert(offsetof(ApartParams, height) == 84, "ApartParams.height"); \
+    static_assert(offsetof(ApartParams, scaled_width) == 88, "ApartParams.scaled_width"); \
+    static_assert(offsetof(ApartParams, scaled_height) == 92, "ApartParams.scaled_height"); \
+    static_assert(offsetof(ApartParams, row_taps) == 96, "ApartParams.row_taps"); \
+    static_assert(offsetof(ApartParams, column_taps) == 100, "ApartParams.column_taps"); \
+    static_assert(offsetof(ApartParams, swap) == 104, "ApartParams.swap"); \
+    static_assert(offsetof(ApartParams, half) == 108, "ApartParams.half"); \
+    static_assert(offsetof(ApartParams, mean) == 112, "ApartParams.mean"); \
+    static_assert(offsetof(ApartParams, scale) == 124, "ApartParams.scale");

@@ -248,6 +248,30 @@ pub(crate) struct PreviewParams {
     pub swap: u32,
 }
 
+#[cfg(any(test, feature = "measure"))]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct ApartParams {
+    pub frame: FrameParams,
+    pub row_starts: u64,
+    pub row_weights: u64,
+    pub column_starts: u64,
+    pub column_weights: u64,
+    pub converted: u64,
+    pub resized: u64,
+    pub output: u64,
+    pub width: u32,
+    pub height: u32,
+    pub scaled_width: u32,
+    pub scaled_height: u32,
+    pub row_taps: u32,
+    pub column_taps: u32,
+    pub swap: u32,
+    pub half: u32,
+    pub mean: [f32; 3],
+    pub scale: f32,
+}
+
 /// `layout_checks.cuh`: the numbers above as the CUDA compiler must find them.
 #[cfg(test)]
 pub(crate) fn checks() -> String {
@@ -290,6 +314,8 @@ pub(crate) fn checks() -> String {
         DecodeParams { control, boxes, confidences, keypoints, priors, keys, result, prior_count }
         LandmarksParams { control, landmarks, logits, result, blendshape_inputs, blendshape_indices }
         PreviewParams { frame, output, width, height, tile_columns, swap }
+        ApartParams { frame, row_starts, row_weights, column_starts, column_weights, converted, resized, output, width,
+            height, scaled_width, scaled_height, row_taps, column_taps, swap, half, mean, scale }
     }
     text.push('\n');
     text

@@ -38,6 +38,8 @@ pub use error::GpuError;
 pub use event::{Event, Wait};
 pub use frame::{FrameLayout, Precision};
 pub use graph::Graph;
+#[cfg(feature = "measure")]
+pub use kernels::LetterboxApart;
 pub use kernels::{Crop, CropOptions, LandmarksFinish, Letterbox, Preview, RetinaFaceDecode};
 pub use layout::{
     APPEARANCE_CELLS, BLENDSHAPE_POINTS, DetectionResult, FrameControl, MAX_DETECTIONS, MAX_REGIONS,

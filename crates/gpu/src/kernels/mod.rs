@@ -1,5 +1,7 @@
 //! The kernels, each behind a type.
 
+#[cfg(feature = "measure")]
+mod apart;
 mod crop;
 mod decode;
 mod landmarks;
@@ -7,6 +9,8 @@ mod letterbox;
 mod preview;
 mod ptx;
 
+#[cfg(feature = "measure")]
+pub use apart::LetterboxApart;
 pub use crop::{Crop, CropOptions};
 pub use decode::RetinaFaceDecode;
 pub use landmarks::LandmarksFinish;

@@ -9,8 +9,8 @@ pub(crate) struct Ptx {
 }
 
 macro_rules! ptx {
-    ($($constant:ident = $name:literal;)*) => {
-        $(pub(crate) const $constant: Ptx = Ptx {
+    ($($(#[$attribute:meta])* $constant:ident = $name:literal;)*) => {
+        $($(#[$attribute])* pub(crate) const $constant: Ptx = Ptx {
             file: concat!($name, ".cu"),
             text: include_str!(concat!("../../kernels/", $name, ".ptx")),
         };)*
@@ -20,6 +20,8 @@ macro_rules! ptx {
 }
 
 ptx! {
+    #[cfg(any(test, feature = "measure"))]
+    APART = "apart";
     CROP = "crop";
     DECODE = "decode";
     LANDMARKS = "landmarks";
