@@ -13,6 +13,7 @@ use mien_record::{DiskLimits, Outputs, RecordStatus, SessionNames, SessionPlan, 
 use mien_ring::FacesEntry;
 use mien_stream::{
     CameraDescription, ModelNote, PublisherStatus, StreamDescription, StreamKind, StreamSettings,
+    Synchronization,
 };
 use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
 
@@ -67,7 +68,8 @@ impl Live {
             },
             models: models.clone(),
             filter: filter_text(config),
-            synchronization: None,
+            synchronization: Synchronization::default(),
+            participants: Vec::new(),
         });
         let outputs = Outputs::new(descriptions.collect(), stream_settings(config), publish);
         let mut live = Self {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use mien_face::PixelFormat;
 
-use crate::FfmpegError;
 use crate::matroska::{write_headers, write_picture};
 use crate::process::{Process, file_url};
+use crate::{FfmpegError, HardwareEncoder};
 
 /// Bytes that the pipe to ffmpeg holds.
 #[cfg(target_os = "linux")]
@@ -28,8 +28,8 @@ pub enum Codec {
     H264Live,
     /// Lossless.
     Ffv1,
-    /// A hardware encoder that [`hardware_codec`](crate::hardware_codec) found.
-    Hardware(&'static str),
+    /// A hardware encoder that [`hardware_encoder`](crate::hardware_encoder) found.
+    Hardware(HardwareEncoder),
 }
 
 impl Codec {
@@ -39,7 +39,15 @@ impl Codec {
         match self {
             Self::H264 | Self::H264Live => "libx264",
             Self::Ffv1 => "ffv1",
-            Self::Hardware(name) => name,
+            Self::Hardware(encoder) => encoder.name(),
+        }
+    }
+
+    /// ffmpeg's arguments ahead of the input.
+    fn device_arguments(&self) -> String {
+        match self {
+            Self::Hardware(encoder) => encoder.device_arguments(),
+            _ => String::new(),
         }
     }
 
@@ -59,7 +67,7 @@ impl Codec {
                 };
                 format!("-c:v ffv1 -level 3 -g 1 -slices 4 -slicecrc 1 -threads 1 -pix_fmt {pixels}")
             }
-            Self::Hardware(name) => format!("{even} -c:v {name} -b:v 0 -cq 20 -bf 0"),
+            Self::Hardware(encoder) => encoder.arguments(),
         }
     }
 }
@@ -192,9 +200,10 @@ impl Drop for Encoder {
 
 fn arguments(path: &Path, settings: &EncoderSettings) -> Vec<OsString> {
     let words = format!(
-        "-nostdin -hide_banner -v error -protocol_whitelist pipe,file -f matroska -i pipe:0 {} \
+        "-nostdin -hide_banner -v error {} -protocol_whitelist pipe,file -f matroska -i pipe:0 {} \
          -fps_mode passthrough -enc_time_base 1:90000 \
          -f matroska -flush_packets 1 -cluster_time_limit 200 -y",
+        settings.codec.device_arguments(),
         settings.codec.arguments(settings.format)
     );
     let mut arguments: Vec<OsString> = words.split_ascii_whitespace().map(OsString::from).collect();

@@ -20,6 +20,6 @@ mod process;
 pub use decode::Decoder;
 pub use encode::{Codec, Encoder, EncoderSettings};
 pub use error::FfmpegError;
-pub use hardware::hardware_codec;
+pub use hardware::{HardwareEncoder, hardware_encoder};
 pub use nut::NutError;
 pub use probe::VideoInfo;

@@ -1,7 +1,7 @@
 //! The child process: started safely, listened to, ended and reaped.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -45,7 +45,18 @@ impl Process {
         stdin: Stdio,
         path: &Path,
     ) -> Result<Self, FfmpegError> {
-        let mut command = Command::new(program);
+        Self::start_at(OsStr::new(program), program, arguments, stdin, path)
+    }
+
+    /// The same with an executable of another name than the program's.
+    pub(crate) fn start_at(
+        executable: &OsStr,
+        program: &'static str,
+        arguments: impl IntoIterator<Item = OsString>,
+        stdin: Stdio,
+        path: &Path,
+    ) -> Result<Self, FfmpegError> {
+        let mut command = Command::new(executable);
         command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -92,15 +103,24 @@ impl Process {
 
     /// Gives the child this long to end by itself; then it is killed. Reaps it either way.
     pub(crate) fn end_within(&mut self, patience: Duration) {
+        if self.wait_within(patience).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    /// How the child ended, if it did in this time.
+    pub(crate) fn wait_within(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
-        while Instant::now() < deadline {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            if Instant::now() >= deadline {
+                return None;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 
     fn last_words(&mut self, path: &Path) -> String {

@@ -8,7 +8,7 @@ use mien_config::VideoKind;
 
 use crate::RecordError;
 use crate::session_file::{DATA_FILE, SessionFile, SessionState};
-use crate::video::{read_sidecar, truncate_sidecar};
+use crate::video::{read_sidecar, sidecar_path, truncate_sidecar};
 
 /// What was found of one video.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,8 +131,7 @@ fn video_files(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
 }
 
 fn check_video(path: PathBuf, repair: bool) -> Result<VideoReport, RecordError> {
-    let sidecar =
-        path.with_file_name(format!("{}_frames.csv", path.file_stem().unwrap_or_default().to_string_lossy()));
+    let sidecar = sidecar_path(&path);
     let mut rows = read_sidecar(&sidecar).map_err(RecordError::io("read", &sidecar))?;
     let mut probed = probe(&path)?;
     let mut repairs = Vec::new();
@@ -149,7 +148,7 @@ fn check_video(path: PathBuf, repair: bool) -> Result<VideoReport, RecordError> 
             repairs.push(format!("{surplus} rows beside it without a picture taken off"));
         }
     }
-    let span = rows.first().zip(rows.last()).map(|(a, b)| (a.capture_seconds, b.capture_seconds));
+    let span = rows.first().zip(rows.last()).map(|(a, b)| (a.seconds(), b.seconds()));
     Ok(VideoReport {
         path,
         pictures: probed.as_ref().map(|found| found.pictures),

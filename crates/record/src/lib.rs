@@ -44,6 +44,7 @@ pub use names::{SessionNames, check_name};
 pub use outputs::Outputs;
 pub use session::{CameraPlan, RecordState, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 pub use session_file::{
-    CameraRecord, DATA_FILE, GapRecord, ModelRecord, SESSION_FILE, SessionFile, SessionState,
+    CameraRecord, DATA_FILE, GapRecord, ModelRecord, ParticipantRecord, SESSION_FILE, SessionFile,
+    SessionState,
 };
-pub use video::{Concealer, VideoRecorder};
+pub use video::{Concealer, FrameTime, VideoRecorder, frame_times};

@@ -10,7 +10,7 @@ use mien_stream::{
 };
 
 use crate::session::CameraPlan;
-use crate::session_file::{CameraRecord, ModelRecord};
+use crate::session_file::{CameraRecord, ModelRecord, ParticipantRecord};
 use crate::{RecordError, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 
 /// Streams and records the results of a set of cameras.
@@ -69,6 +69,34 @@ impl Outputs {
         if let Some(recorder) = &self.recorder {
             recorder.push(camera, rows);
         }
+    }
+
+    /// The camera's next frame is of another life of its source.
+    pub fn restart(&mut self, camera: usize) {
+        if let Some(encoder) = self.encoders.get_mut(camera) {
+            encoder.restart();
+        }
+    }
+
+    /// Tells that a track of a camera is the participant of this name. Where one of the camera's slots has
+    /// the name, the track's rows go there from now on; in any case a marker says so, and the session that is
+    /// being recorded. Gives the slot's name.
+    pub fn name_participant(&mut self, camera: usize, track_id: u32, name: &str) -> Option<String> {
+        let encoder = self.encoders.get_mut(camera)?;
+        let slot = encoder.name_participant(track_id, name).map(|slot| encoder.camera().slot_name(slot));
+        let camera = encoder.camera().name.clone();
+        let place = slot.as_ref().map(|slot| format!(", slot {slot}")).unwrap_or_default();
+        self.marker(&format!("mien participant: camera {camera} track {track_id} is {name}{place}"));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.participant(ParticipantRecord {
+                camera,
+                name: name.to_owned(),
+                track_id,
+                face_slot: slot.clone(),
+                from_lsl_seconds: seconds(monotonic_nanos()),
+            });
+        }
+        slot
     }
 
     /// Sets a marker, now.
@@ -169,6 +197,7 @@ fn camera_record(camera: &CameraDescription, rate_hz: f64, vertical_fov_deg: f32
         rate_hz,
         engine: camera.engine.clone(),
         vertical_fov_deg,
+        participants: camera.participants.clone(),
         models: models.collect(),
     }
 }

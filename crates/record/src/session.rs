@@ -13,7 +13,7 @@ use mien_xdf::StreamTotals;
 
 use crate::data::{DataMessage, DataWriter, Written};
 use crate::disk::{DiskLimits, free_bytes};
-use crate::session_file::{CameraRecord, GapRecord, SessionFile, SessionState, rfc3339};
+use crate::session_file::{CameraRecord, GapRecord, ParticipantRecord, SessionFile, SessionState, rfc3339};
 use crate::{RecordError, SessionNames, check_name};
 
 /// Frames that may wait for the disk: some ten seconds of four cameras.
@@ -189,6 +189,11 @@ impl SessionRecorder {
         });
     }
 
+    /// Notes whom an operator has named.
+    pub fn participant(&mut self, participant: ParticipantRecord) {
+        self.file.participants.push(participant);
+    }
+
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> RecordStatus {
@@ -289,6 +294,7 @@ fn session_file(plan: &SessionPlan) -> SessionFile {
         configuration: plan.configuration.clone(),
         cameras: plan.cameras.iter().map(|camera| camera.record.clone()).collect(),
         gaps: Vec::new(),
+        participants: Vec::new(),
     }
 }
 

@@ -71,6 +71,9 @@ pub struct SessionFile {
     /// Times without frames.
     #[serde(default)]
     pub gaps: Vec<GapRecord>,
+    /// Who was named by hand while it ran.
+    #[serde(default)]
+    pub participants: Vec<ParticipantRecord>,
 }
 
 /// A camera of a session.
@@ -86,6 +89,9 @@ pub struct CameraRecord {
     pub engine: String,
     /// Vertical field of view that poses were computed with, in degrees.
     pub vertical_fov_deg: f32,
+    /// Names of the participants in its first face slots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub participants: Vec<String>,
     /// The networks.
     #[serde(default)]
     pub models: Vec<ModelRecord>,
@@ -113,6 +119,22 @@ pub struct GapRecord {
     pub to_lsl_seconds: f64,
     /// Whether the camera was restarted.
     pub restarted: bool,
+}
+
+/// A track that an operator gave a name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParticipantRecord {
+    /// The camera.
+    pub camera: String,
+    /// The participant.
+    pub name: String,
+    /// The track, as `…_quality` has it.
+    pub track_id: u32,
+    /// The face slot that the track was moved to; none where no slot has the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face_slot: Option<String>,
+    /// From when on, in seconds on the LSL clock.
+    pub from_lsl_seconds: f64,
 }
 
 impl SessionFile {

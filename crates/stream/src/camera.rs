@@ -33,8 +33,27 @@ pub struct CameraDescription {
     pub models: Vec<ModelNote>,
     /// The temporal filter and its settings; `None` while it is off.
     pub filter: Option<String>,
-    /// What was measured of the camera's timing, where it has been.
-    pub synchronization: Option<Synchronization>,
+    /// What is known of the camera's timing.
+    pub synchronization: Synchronization,
+    /// Names of the participants in the first slots; further slots are `face1`, `face2`, ….
+    pub participants: Vec<String>,
+}
+
+impl CameraDescription {
+    /// Number of face slots: as many as the settings say, and as many as there are names.
+    #[must_use]
+    pub fn slot_count(&self, settings: &StreamSettings) -> usize {
+        settings.slots.max(self.participants.len()).clamp(1, MAX_FACES)
+    }
+
+    /// Name of a slot, as it stands in stream names.
+    #[must_use]
+    pub fn slot_name(&self, slot: usize) -> String {
+        match self.participants.get(slot) {
+            Some(participant) => participant.clone(),
+            None => format!("face{}", slot + 1),
+        }
+    }
 }
 
 /// What a face slot sends.
@@ -57,10 +76,8 @@ pub struct StreamSettings {
     pub prefix: String,
     /// What each slot sends.
     pub kinds: Vec<StreamKind>,
-    /// Face slots of each camera, 1–[`MAX_FACES`].
+    /// Face slots of each camera, 1–[`MAX_FACES`]; a camera with more participants has more.
     pub slots: usize,
-    /// Names of the participants in the first slots; further slots are `face1`, `face2`, ….
-    pub participants: Vec<String>,
     /// A row of NaN where a frame has no face in the slot. Without it such a frame has no row.
     pub fill: bool,
 }
@@ -72,25 +89,7 @@ impl Default for StreamSettings {
             prefix: "mien".to_owned(),
             kinds: vec![Landmarks, Blendshapes, Pose, Quality],
             slots: 1,
-            participants: Vec::new(),
             fill: true,
-        }
-    }
-}
-
-impl StreamSettings {
-    /// Number of slots, within bounds.
-    #[must_use]
-    pub fn slot_count(&self) -> usize {
-        self.slots.clamp(1, MAX_FACES)
-    }
-
-    /// Name of a slot, as it stands in stream names.
-    #[must_use]
-    pub fn slot_name(&self, slot: usize) -> String {
-        match self.participants.get(slot) {
-            Some(participant) => participant.clone(),
-            None => format!("face{}", slot + 1),
         }
     }
 }

@@ -3,7 +3,7 @@
 use mien_face::{BLENDSHAPE_NAMES, LANDMARK_COUNT};
 use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 
-use crate::{CameraDescription, StreamKind, StreamSettings, Synchronization};
+use crate::{CameraDescription, StreamKind, StreamSettings};
 
 /// Where landmarks lie.
 const FRAME_COORDINATES: &str = "frame: pixels of the captured picture, x right, y down, origin at the outer \
@@ -18,7 +18,7 @@ const CAMERA_COORDINATES: &str = "camera: x right in the picture, y up, z toward
 #[must_use]
 pub fn camera_streams(camera: &CameraDescription, settings: &StreamSettings) -> Vec<StreamDescription> {
     let mut streams = Vec::new();
-    for slot in 0..settings.slot_count() {
+    for slot in 0..camera.slot_count(settings) {
         for &kind in &settings.kinds {
             streams.push(slot_stream(camera, settings, slot, kind, false));
             if camera.filter.is_some() && kind.is_filtered() {
@@ -136,7 +136,7 @@ fn slot_stream(
     kind: StreamKind,
     filtered: bool,
 ) -> StreamDescription {
-    let slot_name = settings.slot_name(slot);
+    let slot_name = camera.slot_name(slot);
     let suffix = format!("{}{}", kind.suffix(), if filtered { "_filtered" } else { "" });
     let mut details = details(camera);
     if let Some(coordinates) = kind.coordinates() {
@@ -196,10 +196,7 @@ fn details(camera: &CameraDescription) -> Vec<Element> {
             .with(Element::text("name", &model.name))
             .with(Element::text("sha256", &model.sha256))
     });
-    vec![
-        acquisition.with(Element::new("networks").with_all(models)),
-        Synchronization::element(camera.synchronization.as_ref()),
-    ]
+    vec![acquisition.with(Element::new("networks").with_all(models)), camera.synchronization.element()]
 }
 
 fn software() -> [Element; 2] {
@@ -230,11 +227,11 @@ mod tests {
 
     #[test]
     fn names_and_source_ids_are_unique_and_every_channel_has_a_unit() {
-        let settings =
-            StreamSettings { slots: 3, participants: vec!["P01".to_owned()], ..StreamSettings::default() };
+        let settings = StreamSettings { slots: 3, ..StreamSettings::default() };
         let camera = CameraDescription {
             name: "front".to_owned(),
             filter: Some("One-Euro".to_owned()),
+            participants: vec!["P01".to_owned()],
             ..CameraDescription::default()
         };
         let streams = camera_streams(&camera, &settings);
@@ -248,6 +245,21 @@ mod tests {
             let labels: HashSet<_> = stream.channels.iter().map(|c| &c.label).collect();
             assert_eq!(labels.len(), stream.channels.len());
             assert!(stream.channels.iter().all(|c| !c.unit.is_empty() && !c.content_type.is_empty()));
+            assert_eq!(stream.nominal_rate_hz, 0.0, "a camera that nothing triggers is irregular");
         }
+    }
+
+    #[test]
+    fn names_make_slots_and_a_trigger_makes_a_rate() {
+        let camera = CameraDescription {
+            name: "front".to_owned(),
+            participants: ["anna", "ben"].map(str::to_owned).into(),
+            triggered_rate_hz: Some(60.0),
+            ..CameraDescription::default()
+        };
+        let streams = camera_streams(&camera, &StreamSettings::default());
+        assert_eq!(streams.len(), 2 * 4 + 1);
+        assert_eq!(streams[4].name, "mien_front_ben_landmarks");
+        assert!(streams.iter().all(|stream| stream.nominal_rate_hz == 60.0));
     }
 }

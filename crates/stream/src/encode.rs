@@ -5,7 +5,10 @@ use mien_face::{Face, FaceState, FrameFaces};
 use mien_geometry::{quaternion_from_rotation, rotation_from_euler_deg};
 use mien_xdf::StreamDescription;
 
-use crate::{CameraDescription, FrameRows, Slots, StreamKind, StreamSettings, TimingMonitor, camera_streams};
+use crate::{
+    CameraDescription, FrameRows, Slots, StreamKind, StreamSettings, Synchronization, TimingMonitor,
+    camera_streams,
+};
 
 /// Longest time between two frames that is no gap.
 const LONGEST_INTERVAL_SECONDS: f64 = 1.0;
@@ -33,6 +36,7 @@ pub struct CameraEncoder {
     dropped_frames: u64,
     out_of_order_frames: u64,
     gap: Option<Gap>,
+    restarted: bool,
 }
 
 impl CameraEncoder {
@@ -41,7 +45,7 @@ impl CameraEncoder {
     pub fn new(camera: CameraDescription, settings: StreamSettings) -> Self {
         Self {
             streams: camera_streams(&camera, &settings),
-            slots: Slots::new(settings.slot_count()),
+            slots: Slots::new(camera.slot_count(&settings)),
             camera,
             settings,
             timing: TimingMonitor::default(),
@@ -49,6 +53,7 @@ impl CameraEncoder {
             dropped_frames: 0,
             out_of_order_frames: 0,
             gap: None,
+            restarted: false,
         }
     }
 
@@ -68,8 +73,24 @@ impl CameraEncoder {
     /// that begins now.
     #[must_use]
     pub fn measured_streams(&self) -> Vec<StreamDescription> {
-        let synchronization = self.timing.measure().or(self.camera.synchronization);
+        let known = self.camera.synchronization;
+        let scatter = self.timing.measure().or(known.scatter);
+        let synchronization = Synchronization { scatter, ..known };
         camera_streams(&CameraDescription { synchronization, ..self.camera.clone() }, &self.settings)
+    }
+
+    /// The next frame is of another life of the source: frame numbers and track ids begin anew.
+    pub fn restart(&mut self) {
+        self.restarted = true;
+    }
+
+    /// Tells that a track is the participant of this name. Where one of the camera's slots has the name, the
+    /// track gets it; the slot's index.
+    pub fn name_participant(&mut self, track_id: u32, name: &str) -> Option<usize> {
+        let slot = self.camera.participants.iter().position(|participant| participant == name)?;
+        let now = self.last_frame.map_or(0.0, |(_, timestamp)| timestamp);
+        self.slots.assign(slot, track_id, now);
+        Some(slot)
     }
 
     /// Which face has which slot.
@@ -148,14 +169,17 @@ impl CameraEncoder {
                 self.out_of_order_frames += 1;
                 return None;
             }
-            let restarted = frame_index <= last_index;
-            if !restarted {
+            let restarted = std::mem::take(&mut self.restarted) || frame_index <= last_index;
+            if restarted {
+                self.slots.clear();
+            } else {
                 self.dropped_frames += frame_index - last_index - 1;
             }
             if restarted || timestamp - last_timestamp > LONGEST_INTERVAL_SECONDS {
                 self.gap = Some(Gap { from: last_timestamp, to: timestamp, restarted });
             }
         }
+        self.restarted = false;
         self.last_frame = Some((frame_index, timestamp));
         self.timing.observe(frame_index, timestamp);
         Some(())
@@ -281,5 +305,30 @@ mod tests {
         assert!(encoder.encode(&frame(1, 3_000_000_000, &[]), 0).is_some());
         assert_eq!(encoder.take_gap(), Some(Gap { from: 1.5, to: 3.0, restarted: false }));
         assert_eq!((encoder.dropped_frames(), encoder.take_gap()), (2, None));
+        // A new life of the source may number its frames as if nothing had been.
+        encoder.restart();
+        assert!(encoder.encode(&frame(9, 3_100_000_000, &[]), 0).is_some());
+        assert_eq!(encoder.take_gap(), Some(Gap { from: 3.0, to: 3.1, restarted: true }));
+        assert_eq!(encoder.dropped_frames(), 2);
+    }
+
+    #[test]
+    fn a_named_track_gets_its_participants_slot_until_the_source_restarts() {
+        let camera = CameraDescription {
+            name: "front".to_owned(),
+            participants: ["anna", "ben"].map(str::to_owned).into(),
+            ..CameraDescription::default()
+        };
+        let mut encoder = CameraEncoder::new(camera, StreamSettings::default());
+        let place = |encoder: &mut CameraEncoder, index: u64, ids: &[u32]| -> [Option<usize>; 2] {
+            encoder.encode(&frame(index, index as i64 * 33_000_000 + 1, ids), 0).unwrap();
+            [1, 2].map(|track_id| encoder.slots().slot_of(track_id))
+        };
+        assert_eq!(place(&mut encoder, 0, &[1, 2]), [Some(0), Some(1)]);
+        assert_eq!(encoder.name_participant(2, "anna"), Some(0));
+        assert_eq!(encoder.name_participant(2, "nobody"), None);
+        assert_eq!(place(&mut encoder, 1, &[1, 2]), [Some(1), Some(0)]);
+        encoder.restart();
+        assert_eq!(place(&mut encoder, 2, &[1, 2]), [Some(0), Some(1)]);
     }
 }

@@ -105,6 +105,19 @@ impl Publisher {
         markers: StreamDescription,
         cameras: Vec<Vec<StreamDescription>>,
     ) -> Result<Self, StreamError> {
+        Self::with_buffer(markers, cameras, BUFFERED)
+    }
+
+    /// The same with another buffer for consumers that have stopped reading: `buffered` in seconds of a
+    /// regular stream, or hundreds of samples of an irregular one.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn with_buffer(
+        markers: StreamDescription,
+        cameras: Vec<Vec<StreamDescription>>,
+        buffered: i32,
+    ) -> Result<Self, StreamError> {
         lsl_sys::load()?;
         let (sender, receiver) = bounded(QUEUED_MESSAGES);
         let oldest = receiver.clone();
@@ -114,7 +127,7 @@ impl Publisher {
         // liblsl's handles stay on the thread that made them.
         let thread = std::thread::Builder::new()
             .name("lsl".to_owned())
-            .spawn(move || match Outlets::open(&markers, &cameras) {
+            .spawn(move || match Outlets::open(&markers, &cameras, buffered) {
                 Ok(outlets) => {
                     let _ = report.send(Ok(()));
                     outlets.run(&receiver, &shared);
@@ -175,10 +188,15 @@ struct Outlets {
 }
 
 impl Outlets {
-    fn open(markers: &StreamDescription, cameras: &[Vec<StreamDescription>]) -> Result<Self, StreamError> {
+    fn open(
+        markers: &StreamDescription,
+        cameras: &[Vec<StreamDescription>],
+        buffered: i32,
+    ) -> Result<Self, StreamError> {
+        let open = |stream: &StreamDescription| outlet(stream, buffered);
         let cameras =
-            cameras.iter().map(|streams| streams.iter().map(outlet).collect()).collect::<Result<_, _>>()?;
-        Ok(Self { markers: outlet(markers)?, cameras })
+            cameras.iter().map(|streams| streams.iter().map(open).collect()).collect::<Result<_, _>>()?;
+        Ok(Self { markers: open(markers)?, cameras })
     }
 
     fn run(self, messages: &Receiver<Message>, status: &Mutex<PublisherStatus>) {
@@ -238,7 +256,7 @@ impl Samples {
     }
 }
 
-fn outlet(description: &StreamDescription) -> Result<StreamOutlet, StreamError> {
+fn outlet(description: &StreamDescription, buffered: i32) -> Result<StreamOutlet, StreamError> {
     let refused = |source| StreamError::Outlet { stream: description.name.clone(), source };
     let document = description.document(seconds(monotonic_nanos()));
     let info = StreamInfo::from_xml(&document).map_err(refused)?;
@@ -246,5 +264,5 @@ fn outlet(description: &StreamDescription) -> Result<StreamOutlet, StreamError> 
     if info.stream_name() != description.name {
         return Err(refused(lsl::Error::BadArgument));
     }
-    StreamOutlet::new(&info, 0, BUFFERED).map_err(refused)
+    StreamOutlet::new(&info, 0, buffered).map_err(refused)
 }

@@ -67,6 +67,11 @@ impl Slots {
         }
     }
 
+    /// Empties every slot: track ids mean nothing any more.
+    pub fn clear(&mut self) {
+        self.owners.fill(None);
+    }
+
     /// The slot of a track.
     #[must_use]
     pub fn slot_of(&self, track_id: u32) -> Option<usize> {

@@ -9,40 +9,57 @@ const WINDOW_FRAMES: usize = 600;
 /// Fewest frames that make a measurement.
 const MINIMUM_FRAMES: usize = 30;
 
-/// The `<synchronization>` of a stream: how far its timestamps lie from the moments they stand for, in
-/// seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The `<synchronization>` of a stream: how far its timestamps lie from the moments they stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Synchronization {
-    /// What to subtract from the timestamps, as a calibration of the camera found; 0 without one.
-    pub offset_mean: f64,
+    /// How long after the event the camera stamps its frames, in seconds, as the lab has measured it; it cannot
+    /// be told from the stamps alone. Timestamps are not moved by it.
+    pub stamp_delay_seconds: Option<f64>,
+    /// How the stamps scatter, where that has been measured.
+    pub scatter: Option<Scatter>,
+}
+
+/// How capture times scatter around the regular grid that fits them best, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scatter {
     /// Root mean square of the deviations.
-    pub offset_rms: f64,
+    pub rms: f64,
     /// Median of the deviations.
-    pub offset_median: f64,
+    pub median: f64,
     /// 5th percentile of the deviations.
-    pub offset_5_centile: f64,
+    pub centile_5: f64,
     /// 95th percentile of the deviations.
-    pub offset_95_centile: f64,
+    pub centile_95: f64,
     /// Frames measured.
     pub frames: usize,
 }
 
 impl Synchronization {
-    /// The element of the stream description. `can_drop_samples` keeps importers from spreading the
-    /// samples evenly, which would move every frame after a dropped one.
+    /// The element of the stream description, as <https://github.com/sccn/xdf/wiki/Synchronization> has it:
+    /// `offset_mean` is to be subtracted from timestamps, and 0 by definition for events that the local LSL
+    /// clock stamps. `can_drop_samples` keeps importers from spreading the samples evenly, which would move
+    /// every frame after a dropped one.
     #[must_use]
-    pub fn element(measured: Option<&Self>) -> Element {
-        let element = Element::new("synchronization").with(Element::text("time_source", "lsl_local_clock"));
-        let element = match measured {
-            Some(measured) => element
-                .with(Element::text("offset_mean", measured.offset_mean))
-                .with(Element::text("offset_rms", measured.offset_rms))
-                .with(Element::text("offset_median", measured.offset_median))
-                .with(Element::text("offset_5_centile", measured.offset_5_centile))
-                .with(Element::text("offset_95_centile", measured.offset_95_centile))
-                .with(Element::text("measured_frames", measured.frames)),
-            None => element,
+    pub fn element(&self) -> Element {
+        let delay = self.stamp_delay_seconds.unwrap_or(0.0);
+        let method = match self.stamp_delay_seconds {
+            Some(_) => "offset_mean: measured by the lab (stamp_delay_ms)",
+            None => "offset_mean: not calibrated, 0 by definition for events of the local LSL clock",
         };
+        let mut element = Element::new("synchronization")
+            .with(Element::text("time_source", "lsl_local_clock"))
+            .with(Element::text("offset_mean", delay))
+            .with(Element::text("offset_method", method));
+        if let Some(Scatter { rms, median, centile_5, centile_95, frames }) = self.scatter {
+            let method = "deviations of capture times from the regular grid that fits them best";
+            element = element
+                .with(Element::text("offset_rms", rms))
+                .with(Element::text("offset_median", delay + median))
+                .with(Element::text("offset_5_centile", delay + centile_5))
+                .with(Element::text("offset_95_centile", delay + centile_95))
+                .with(Element::text("scatter_method", method))
+                .with(Element::text("measured_frames", frames));
+        }
         element.with(Element::text("can_drop_samples", "true"))
     }
 }
@@ -67,11 +84,16 @@ impl TimingMonitor {
         self.frames.push_back((frame_index, capture_seconds));
     }
 
-    /// The scatter over the last frames; `None` before there are enough. `offset_mean` is 0: how long
-    /// after the event a camera stamps its frame cannot be told from the stamps alone.
+    /// Whether there are enough frames for a measurement.
     #[must_use]
-    pub fn measure(&self) -> Option<Synchronization> {
-        if self.frames.len() < MINIMUM_FRAMES {
+    pub fn is_ready(&self) -> bool {
+        self.frames.len() >= MINIMUM_FRAMES
+    }
+
+    /// The scatter over the last frames; `None` before there are enough.
+    #[must_use]
+    pub fn measure(&self) -> Option<Scatter> {
+        if !self.is_ready() {
             return None;
         }
         let (first_index, first_time) = self.frames[0];
@@ -89,12 +111,11 @@ impl TimingMonitor {
             points.iter().map(|p| p.1 - mean_y - interval * (p.0 - mean_x)).collect();
         deviations.sort_by(f64::total_cmp);
         let centile = |share: f64| deviations[(share * (count - 1.0)).round() as usize];
-        Some(Synchronization {
-            offset_mean: 0.0,
-            offset_rms: (deviations.iter().map(|d| d * d).sum::<f64>() / count).sqrt(),
-            offset_median: centile(0.5),
-            offset_5_centile: centile(0.05),
-            offset_95_centile: centile(0.95),
+        Some(Scatter {
+            rms: (deviations.iter().map(|d| d * d).sum::<f64>() / count).sqrt(),
+            median: centile(0.5),
+            centile_5: centile(0.05),
+            centile_95: centile(0.95),
             frames: points.len(),
         })
     }
@@ -114,8 +135,16 @@ mod tests {
         }
         let measured = monitor.measure().unwrap();
         assert_eq!(measured.frames, WINDOW_FRAMES);
-        assert!((measured.offset_rms - 0.002).abs() < 2e-5, "{measured:?}");
-        assert!((measured.offset_95_centile - 0.002).abs() < 5e-5);
+        assert!((measured.rms - 0.002).abs() < 2e-5, "{measured:?}");
+        assert!((measured.centile_95 - 0.002).abs() < 5e-5);
+        let of = |delay: Option<f64>| {
+            let known = Synchronization { stamp_delay_seconds: delay, scatter: Some(measured) };
+            known.element().document()
+        };
+        assert!(of(None).contains("<offset_mean>0</offset_mean>") && of(None).contains("not calibrated"));
+        let calibrated = of(Some(0.0125));
+        assert!(calibrated.contains("<offset_mean>0.0125</offset_mean>"), "{calibrated}");
+        assert!(calibrated.contains("<offset_95_centile>0.0145"), "{calibrated}");
         // A restarted source counts from 0 again.
         monitor.observe(0, 100.0);
         assert_eq!(monitor.measure(), None);

@@ -18,6 +18,8 @@ mod chunk;
 mod description;
 mod reader;
 mod repair;
+mod sink;
+mod totals;
 mod writer;
 mod xml;
 
@@ -26,7 +28,9 @@ pub use chunk::MAX_CHUNK_BYTES;
 pub use description::{Channel, ChannelFormat, StreamDescription};
 pub use reader::{Event, Footer, Reader, Samples, StreamInfo, Values};
 pub use repair::{Repair, repair};
-pub use writer::{FileSink, FlushPolicy, Sink, StreamId, StreamTotals, Writer};
+pub use sink::{FileSink, Sink};
+pub use totals::StreamTotals;
+pub use writer::{FlushPolicy, StreamId, Writer};
 pub use xml::Element;
 
 /// Why an XDF file cannot be read or written.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::check::survey;
 use crate::chunk::MAGIC;
-use crate::writer::{FileSink, Sink, file_header};
+use crate::sink::{FileSink, Sink};
+use crate::totals::file_header;
 use crate::{Event, Report, XdfError, check};
 
 /// What a repair did.

@@ -1,102 +1,13 @@
 //! Appending whole chunks.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-
 use crate::chunk::{BOUNDARY_UUID, MAGIC, chunk, put_length, tag};
+use crate::sink::Sink;
+use crate::totals::{StreamTotals, file_header};
 use crate::{ChannelFormat, Element, StreamDescription, XdfError};
 
 /// Samples of one stream are written out early once they take this many bytes, so that chunks stay
 /// small whatever the rate.
 const LARGEST_PENDING_BYTES: usize = 4 << 20;
-
-/// Where chunks go.
-pub trait Sink {
-    /// Appends all of `chunk`, or, on an error, nothing of it.
-    ///
-    /// # Errors
-    /// What the system says.
-    fn append(&mut self, chunk: &[u8]) -> io::Result<()>;
-
-    /// Returns once everything appended survives a power cut.
-    ///
-    /// # Errors
-    /// What the system says.
-    fn sync(&mut self) -> io::Result<()>;
-}
-
-impl Sink for Vec<u8> {
-    fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.extend_from_slice(chunk);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A file that takes a chunk whole or, when the disk is full, not at all.
-#[derive(Debug)]
-pub struct FileSink {
-    file: File,
-    path: PathBuf,
-    length: u64,
-}
-
-impl FileSink {
-    /// Makes a new file; one that exists is never touched. While it is written it is locked, so that
-    /// nobody repairs it meanwhile.
-    ///
-    /// # Errors
-    /// When the file exists or cannot be made.
-    pub fn create(path: &Path) -> Result<Self, XdfError> {
-        let file = File::create_new(path).map_err(XdfError::io("cannot create", path))?;
-        // Some network file systems have no locks; there the recording goes without.
-        let _ = file.try_lock();
-        Ok(Self { file, path: path.to_owned(), length: 0 })
-    }
-
-    /// Opens a file to append after its first `length` bytes; what follows them is cut off.
-    pub(crate) fn reopen(path: &Path, length: u64) -> Result<Self, XdfError> {
-        let open = || -> io::Result<File> {
-            let mut file = File::options().write(true).open(path)?;
-            let _ = file.try_lock();
-            file.set_len(length)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        };
-        let file = open().map_err(XdfError::io("cannot repair", path))?;
-        Ok(Self { file, path: path.to_owned(), length })
-    }
-
-    /// Empties the file.
-    pub(crate) fn clear(&mut self) -> io::Result<()> {
-        self.length = 0;
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0)).map(|_| ())
-    }
-}
-
-impl Sink for FileSink {
-    fn append(&mut self, chunk: &[u8]) -> io::Result<()> {
-        // One system call in the ordinary case, so a killed process leaves the chunk whole or absent.
-        if let Err(error) = self.file.write_all(chunk) {
-            // A full disk takes part of a chunk: what arrived of it goes again.
-            self.file.set_len(self.length)?;
-            self.file.seek(SeekFrom::Start(self.length))?;
-            let message = format!("{}: {error}", self.path.display());
-            return Err(io::Error::new(error.kind(), message));
-        }
-        self.length += chunk.len() as u64;
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-}
 
 /// How often a [`Writer`] does what, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -131,44 +42,6 @@ impl StreamId {
     fn index(self) -> usize {
         self.0 as usize - 1
     }
-}
-
-/// What was written of a stream; also what its footer says.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct StreamTotals {
-    /// Samples in the file.
-    pub sample_count: u64,
-    /// Timestamp of the first sample in seconds.
-    pub first_timestamp: Option<f64>,
-    /// Timestamp of the last sample in seconds.
-    pub last_timestamp: Option<f64>,
-    /// Clock offsets: when measured, and the offset, in seconds.
-    pub clock_offsets: Vec<(f64, f64)>,
-}
-
-impl StreamTotals {
-    /// The footer chunk.
-    pub(crate) fn footer(&self, number: u32) -> Vec<u8> {
-        let offsets = self.clock_offsets.iter().map(|(time, value)| {
-            Element::new("offset").with(Element::text("time", time)).with(Element::text("value", value))
-        });
-        let document = Element::new("info")
-            .with(Element::text("first_timestamp", self.first_timestamp.unwrap_or(0.0)))
-            .with(Element::text("last_timestamp", self.last_timestamp.unwrap_or(0.0)))
-            .with(Element::text("sample_count", self.sample_count))
-            .with(Element::new("clock_offsets").with_all(offsets))
-            .document();
-        chunk(tag::STREAM_FOOTER, &[&number.to_le_bytes(), document.as_bytes()])
-    }
-}
-
-/// The chunk that heads a file.
-pub(crate) fn file_header(details: &[Element]) -> Vec<u8> {
-    let document = Element::new("info")
-        .with(Element::text("version", "1.0"))
-        .with_all(details.iter().cloned())
-        .document();
-    chunk(tag::FILE_HEADER, &[document.as_bytes()])
 }
 
 /// Samples that wait for the next flush, encoded.

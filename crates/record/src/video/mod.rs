@@ -20,4 +20,5 @@ mod sidecar;
 
 pub use privacy::Concealer;
 pub use recorder::VideoRecorder;
-pub(crate) use sidecar::{read_sidecar, truncate_sidecar};
+pub use sidecar::{FrameTime, frame_times};
+pub(crate) use sidecar::{read_sidecar, sidecar_path, truncate_sidecar};

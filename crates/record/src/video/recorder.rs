@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use mien_config::{PrivacyKind, VideoKind};
 use mien_control::{VideoPlan, VideoStatus};
 use mien_face::{Frame, FrameFaces, PixelFormat};
-use mien_ffmpeg::{Codec, hardware_codec};
+use mien_ffmpeg::{Codec, hardware_encoder};
 
 use super::part::{Part, settings};
 use super::privacy::{CONCEALED_FORMAT, Concealer};
@@ -19,11 +19,11 @@ const QUEUED_FRAMES: usize = 16;
 const MOST_RESTARTS: u32 = 3;
 
 /// The encoder of a kind of video.
-fn codec(kind: VideoKind, hardware: bool) -> Codec {
+pub(crate) fn codec(kind: VideoKind, hardware: bool) -> Codec {
     match kind {
         VideoKind::Ffv1 => Codec::Ffv1,
         VideoKind::H264 | VideoKind::None => {
-            hardware.then(hardware_codec).flatten().unwrap_or(Codec::H264Live)
+            hardware.then(hardware_encoder).flatten().map_or(Codec::H264Live, Codec::Hardware)
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::RecordError;
 
 const HEADER: &str = "video_frame,frame_index,capture_seconds,dropped_before\n";
 
@@ -41,27 +43,60 @@ impl Sidecar {
     }
 }
 
-/// One row of a sidecar.
+/// The frame that a picture of a video is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SidecarRow {
+pub struct FrameTime {
     /// Number of the frame at its source.
     pub frame_index: u64,
+    /// Capture time in nanoseconds on the LSL clock.
+    pub capture_nanos: i64,
+}
+
+impl FrameTime {
     /// Capture time in seconds on the LSL clock.
-    pub capture_seconds: f64,
+    pub(crate) fn seconds(&self) -> f64 {
+        mien_clock::seconds(self.capture_nanos)
+    }
+}
+
+/// Where the sidecar of a video lies: `CAMERA_frames.csv` beside `CAMERA.mkv`.
+pub(crate) fn sidecar_path(video: &Path) -> PathBuf {
+    let stem = video.file_stem().unwrap_or_default().to_string_lossy();
+    video.with_file_name(format!("{stem}_frames.csv"))
+}
+
+/// The frames that a session's video shows, in order; `None` for a video without a sidecar.
+///
+/// # Errors
+/// When the sidecar cannot be read.
+pub fn frame_times(video: &Path) -> Result<Option<Vec<FrameTime>>, RecordError> {
+    let path = sidecar_path(video);
+    match read_sidecar(&path) {
+        Ok(times) => Ok(Some(times)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(RecordError::io("read", &path)(error)),
+    }
 }
 
 /// The whole rows of a sidecar; a last line that was cut off is left out.
-pub(crate) fn read_sidecar(path: &Path) -> io::Result<Vec<SidecarRow>> {
+pub(crate) fn read_sidecar(path: &Path) -> io::Result<Vec<FrameTime>> {
     let text = std::fs::read_to_string(path)?;
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     Ok(whole.lines().skip(1).filter_map(row).collect())
 }
 
-fn row(line: &str) -> Option<SidecarRow> {
+fn row(line: &str) -> Option<FrameTime> {
     let mut fields = line.split(',').skip(1);
     let frame_index = fields.next()?.parse().ok()?;
-    let capture_seconds = fields.next()?.parse().ok()?;
-    Some(SidecarRow { frame_index, capture_seconds })
+    let capture_seconds = fields.next()?;
+    Some(FrameTime { frame_index, capture_nanos: nanos(capture_seconds)? })
+}
+
+/// `12.033000000` to nanoseconds, exactly.
+fn nanos(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.')?;
+    let fraction: i64 = fraction.parse().ok().filter(|_| fraction.len() == 9)?;
+    whole.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction)
 }
 
 /// Cuts a sidecar to its first `rows` rows.
@@ -92,7 +127,8 @@ mod tests {
         std::fs::write(&path, format!("{text}3,12,12.16")).unwrap();
         let rows = read_sidecar(&path).unwrap();
         assert_eq!(rows.len(), 3);
-        assert_eq!(rows[2], SidecarRow { frame_index: 11, capture_seconds: 12.133 });
+        assert_eq!(rows[2], FrameTime { frame_index: 11, capture_nanos: 12_133_000_000 });
+        assert_eq!(rows[0].capture_nanos, 12_000_000_005);
         truncate_sidecar(&path, 2).unwrap();
         assert_eq!(read_sidecar(&path).unwrap().len(), 2);
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("12.033000000,0\n"));

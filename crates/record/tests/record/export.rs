@@ -98,13 +98,15 @@ fn the_bids_validator_accepts_the_data_set() {
     let out = parent.path().join("bids");
     let files = run(&session, ExportFormat::Bids, &out);
     let stem = "sub-P01/ses-01/motion/sub-P01_ses-01_task-rest_tracksys-cam0";
-    let read = |suffix: &str| std::fs::read_to_string(out.join(format!("{stem}_{suffix}"))).unwrap();
-    let channels = read("channels.tsv").lines().count() - 1;
-    let motion = read("motion.tsv");
-    let widths: Vec<_> = motion.lines().map(|line| line.split('\t').count()).collect();
-    assert_eq!(widths, [channels; 30], "a row a frame, a column a channel, no header");
-    assert!(motion.lines().nth(9).unwrap().contains("n/a"));
-    assert!(read("events.tsv").contains("with, comma"));
+    let read = |suffix: &str| std::fs::read_to_string(out.join(format!("{stem}{suffix}"))).unwrap();
+    for part in ["face1", "face1mesh1", "face1mesh2", "face1mesh3", "face2", "face2mesh3"] {
+        let channels = read(&format!("_acq-{part}_channels.tsv")).lines().count() - 1;
+        let motion = read(&format!("_acq-{part}_motion.tsv"));
+        let widths: Vec<_> = motion.lines().map(|line| line.split('\t').count()).collect();
+        assert_eq!(widths, [channels; 30], "a row a frame, a column a channel, no header");
+        assert!(motion.lines().nth(9).unwrap().contains("n/a"));
+    }
+    assert!(read("_events.tsv").contains("with, comma"));
     assert!(files.contains(&out.join("sourcedata/sub-P01/ses-01/data.xdf")));
     run_python("validate_bids.py", &[&out]);
 }

@@ -10,13 +10,16 @@ validator = shutil.which("bids-validator-deno", path=str(Path(sys.executable).pa
 if validator is None:
     print("skipped: bids-validator-deno is not installed beside this Python")
     sys.exit(0)
-# By default the validator reads 1,000 rows of a table, and so takes longer lists of channels for short.
-command = [validator, "--max-rows", "-1", "--json", sys.argv[1]]
-result = subprocess.run(command, capture_output=True, text=True)
-issues = json.loads(result.stdout)["issues"]["issues"]
-errors = [issue for issue in issues if issue["severity"] == "error"]
-print(f"bids-validator: {len(errors)} errors, {len(issues) - len(errors)} warnings")
-for issue in errors:
+errors = []
+# As it is started by default, and with every row read (by default the first 1,000).
+for rows in ([], ["--max-rows", "-1"]):
+    command = [validator, *rows, "--format", "json", sys.argv[1]]
+    result = subprocess.run(command, capture_output=True, text=True)
+    issues = json.loads(result.stdout)["issues"]["issues"]
+    found = [issue for issue in issues if issue["severity"] == "error"]
+    print(f"bids-validator {' '.join(rows)}: {len(found)} errors, {len(issues) - len(found)} warnings")
+    errors += found
+for issue in errors[:20]:
     keys = ("code", "subCode", "location", "issueMessage")
     print(*(issue.get(key, "") for key in keys), file=sys.stderr)
 sys.exit(1 if errors else 0)
