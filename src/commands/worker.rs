@@ -26,8 +26,9 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
     if !die_with_parent(arguments.parent)? {
         bail!("the supervising process is gone already");
     }
-    let parts =
-        Parts::new(open, |settings, size| Ok(make(settings, size).map_err(|error| crate::cli::one_line(&error))?));
+    let parts = Parts::new(open, |settings, size| {
+        Ok(make(settings, size).map_err(|error| crate::cli::one_line(&error))?)
+    });
     Ok(mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), crate::interrupt::is_requested)?)
 }
 
@@ -48,7 +49,7 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
             EngineKind::TensorRt => EngineChoice::TensorRt,
         },
         models: settings.models.dir.as_deref().map(Path::to_path_buf),
-        max_faces: settings.detection.max_faces,
+        max_faces: settings.detection.max_faces.min(settings.max_batch),
         detector_size: detector_size(
             (width, height),
             // As `mien track` has it for videos.
