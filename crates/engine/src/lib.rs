@@ -19,4 +19,4 @@ pub use choice::{EngineChoice, Loaded, ParseEngineChoiceError, check_available, 
 pub use engine::{Engine, EngineInfo, EngineOptions, Precision, TensorInfo};
 pub use error::EngineError;
 pub use rten_engine::RtenEngine;
-pub use source::{MAX_MODEL_BYTES, read_model_file, sha256_hex};
+pub use source::{MAX_MODEL_BYTES, Prepared, prepare, read_model_file, sha256_hex};

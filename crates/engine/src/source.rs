@@ -41,7 +41,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 }
 
 /// A network that was read, whose tensors have one known shape each.
-pub(crate) struct Prepared {
+#[derive(Debug, Clone)]
+pub struct Prepared {
     /// The checked file, written anew.
     pub onnx: Vec<u8>,
     /// The tensors to feed.
@@ -54,8 +55,11 @@ pub(crate) struct Prepared {
     pub declared: String,
 }
 
-/// Checks the file, settles its picture size and works out its shapes.
-pub(crate) fn prepare(file: &str, bytes: &[u8], options: &EngineOptions) -> Result<Prepared, EngineError> {
+/// Checks the file, settles its picture size and works out its shapes: what every engine does first.
+///
+/// # Errors
+/// [`EngineError`]: the file is no network of dense `f32` tensors, or does not take this picture size.
+pub fn prepare(file: &str, bytes: &[u8], options: &EngineOptions) -> Result<Prepared, EngineError> {
     let load_error =
         |error: OnnxError| EngineError::Load { file: file.to_owned(), reason: error.to_string() };
     let mut model = Model::read(bytes).map_err(load_error)?;

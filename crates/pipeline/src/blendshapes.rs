@@ -1,6 +1,6 @@
 //! The blendshape stage: landmarks → coefficients.
 
-use mien_engine::Engine;
+use mien_engine::{Engine, TensorInfo};
 use mien_face::topology::BLENDSHAPE_INPUTS;
 use mien_face::{BLENDSHAPE_COUNT, Face};
 
@@ -18,9 +18,10 @@ pub(crate) struct BlendshapeStage {
 impl BlendshapeStage {
     pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, PipelineError> {
         let points = BLENDSHAPE_INPUTS.len();
-        ROLE.input(&*engine, "[146, 2]", |t| t.shape == [points, 2])?;
-        let coefficients =
-            ROLE.output(&*engine, "coefficients", "of 52 numbers", |t| t.elements() == BLENDSHAPE_COUNT)?;
+        let file = &engine.info().model_file;
+        ROLE.input(file, engine.inputs(), "[146, 2]", |t| t.shape == [points, 2])?;
+        let fits = |t: &TensorInfo| t.elements() == BLENDSHAPE_COUNT;
+        let coefficients = ROLE.output(file, engine.outputs(), "coefficients", "of 52 numbers", fits)?;
         Ok(Self { engine, coefficients })
     }
 

@@ -106,14 +106,21 @@ impl DetectorStage {
 impl RetinaFace {
     fn new(engine: &dyn Engine) -> Result<Self, PipelineError> {
         let input = ROLE.input(
-            engine,
+            &engine.info().model_file,
+            engine.inputs(),
             "[3, height, width]",
             |t| matches!(t.shape[..], [3, height, width] if height > 0 && width > 0),
         )?;
         let (height, width) = (input[1], input[2]);
         let priors = retinaface_prior_count(height, width);
         let output = |name, columns| {
-            ROLE.output(engine, name, &format!("[{priors}, {columns}]"), |t| t.shape == [priors, columns])
+            ROLE.output(
+                &engine.info().model_file,
+                engine.outputs(),
+                name,
+                &format!("[{priors}, {columns}]"),
+                |t| t.shape == [priors, columns],
+            )
         };
         Ok(Self {
             boxes: output("loc", 4)?,
@@ -127,10 +134,14 @@ impl RetinaFace {
 
 impl BlazeFace {
     fn new(engine: &dyn Engine) -> Result<Self, PipelineError> {
-        let input = ROLE.input(engine, "[3, 128, 128]", |t| t.shape == [3, 128, 128])?;
+        let input = ROLE.input(&engine.info().model_file, engine.inputs(), "[3, 128, 128]", |t| {
+            t.shape == [3, 128, 128]
+        })?;
         let output = |name, columns| {
             let expected = format!("[{BLAZEFACE_PRIORS}, {columns}]");
-            ROLE.output(engine, name, &expected, |t| t.shape == [BLAZEFACE_PRIORS, columns])
+            ROLE.output(&engine.info().model_file, engine.outputs(), name, &expected, |t| {
+                t.shape == [BLAZEFACE_PRIORS, columns]
+            })
         };
         Ok(Self {
             regressors: output("regressors", 16)?,

@@ -42,4 +42,7 @@ pub enum PipelineError {
         /// What the engine says.
         source: EngineError,
     },
+    /// The processor that the stages run on failed.
+    #[error(transparent)]
+    Processor(Box<dyn std::error::Error + Send + Sync>),
 }

@@ -25,14 +25,19 @@ pub(crate) struct LandmarkStage {
 impl LandmarkStage {
     pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, PipelineError> {
         let input = ROLE.input(
-            &*engine,
+            &engine.info().model_file,
+            engine.inputs(),
             "[3, size, size]",
             |t| matches!(t.shape[..], [3, height, width] if height == width && height > 0),
         )?;
-        let count = 3 * LANDMARK_COUNT;
+        let output = |name, count, expected| {
+            ROLE.output(&engine.info().model_file, engine.outputs(), name, expected, |t| {
+                t.elements() == count
+            })
+        };
         Ok(Self {
-            landmarks: ROLE.output(&*engine, "landmarks", "of 1434 numbers", |t| t.elements() == count)?,
-            presence: ROLE.output(&*engine, "presence", "of 1 number", |t| t.elements() == 1)?,
+            landmarks: output("landmarks", 3 * LANDMARK_COUNT, "of 1434 numbers")?,
+            presence: output("presence", 1, "of 1 number")?,
             cropper: Cropper::new(),
             size: input[1],
             engine,

@@ -1,6 +1,6 @@
 //! Which tensor is which.
 
-use mien_engine::{Engine, EngineError, TensorInfo};
+use mien_engine::{EngineError, TensorInfo};
 
 use crate::PipelineError;
 
@@ -30,47 +30,54 @@ impl Role {
         move |source| PipelineError::Engine { role: self, source }
     }
 
-    /// The only input, with the shape that `fits` accepts.
-    pub(crate) fn input(
+    /// The shape of the only input of the model in `file`, which `fits` must accept.
+    ///
+    /// # Errors
+    /// [`PipelineError::Tensor`], saying what was `expected`.
+    pub fn input(
         self,
-        engine: &dyn Engine,
+        file: &str,
+        inputs: &[TensorInfo],
         expected: &str,
         fits: impl Fn(&TensorInfo) -> bool,
     ) -> Result<Vec<usize>, PipelineError> {
-        match engine.inputs() {
+        match inputs {
             [input] if fits(input) => Ok(input.shape.clone()),
-            inputs => Err(self.mismatch(engine, "input", expected, inputs)),
+            inputs => Err(self.mismatch(file, "input", expected, inputs)),
         }
     }
 
     /// The place of the output that `fits` accepts; of several, the one called `name`.
-    pub(crate) fn output(
+    ///
+    /// # Errors
+    /// [`PipelineError::Tensor`], saying what was `expected`.
+    pub fn output(
         self,
-        engine: &dyn Engine,
+        file: &str,
+        outputs: &[TensorInfo],
         name: &str,
         expected: &str,
         fits: impl Fn(&TensorInfo) -> bool,
     ) -> Result<usize, PipelineError> {
-        let outputs = engine.outputs();
         let fitting = || outputs.iter().enumerate().filter(|(_, output)| fits(output));
         let named = fitting().find(|(_, output)| output.name == name);
         let only = || fitting().next().filter(|_| fitting().count() == 1);
         match named.or_else(only) {
             Some((index, _)) => Ok(index),
-            None => Err(self.mismatch(engine, "output", expected, outputs)),
+            None => Err(self.mismatch(file, "output", expected, outputs)),
         }
     }
 
     fn mismatch(
         self,
-        engine: &dyn Engine,
+        file: &str,
         kind: &'static str,
         expected: &str,
         tensors: &[TensorInfo],
     ) -> PipelineError {
         let found: Vec<_> = tensors.iter().map(|t| format!("`{}` {:?}", t.name, t.shape)).collect();
         PipelineError::Tensor {
-            file: engine.info().model_file.clone(),
+            file: file.to_owned(),
             role: self,
             kind,
             expected: expected.to_owned(),

@@ -1,0 +1,39 @@
+//! Whether the stages can run on the GPU at all.
+
+use std::path::PathBuf;
+
+use mien_gpu::Device;
+use mien_tensorrt::{Library, SearchOptions};
+
+use crate::GpuPipelineError;
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Available {
+    /// Name of the GPU.
+    pub gpu: String,
+    /// Flavour and version of TensorRT.
+    pub tensorrt: String,
+    /// Where TensorRT lies.
+    pub path: PathBuf,
+}
+
+/// Finds TensorRT and takes a look at a GPU.
+///
+/// # Errors
+/// What is missing, and what to do.
+pub fn available(gpu: usize, tensorrt: Option<PathBuf>) -> Result<Available, GpuPipelineError> {
+    let library = find(tensorrt)?;
+    let device = Device::open(gpu)?;
+    Ok(Available {
+        gpu: device.info().name.clone(),
+        tensorrt: library.to_string(),
+        path: library.path().to_owned(),
+    })
+}
+
+/// TensorRT in the given place, in `MIEN_TENSORRT`, or where the system has it.
+pub(crate) fn find(path: Option<PathBuf>) -> Result<Library, GpuPipelineError> {
+    let named = || std::env::var_os("MIEN_TENSORRT").filter(|path| !path.is_empty()).map(PathBuf::from);
+    Ok(Library::find(&SearchOptions { path: path.or_else(named), ..SearchOptions::default() })?)
+}

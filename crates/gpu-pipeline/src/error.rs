@@ -1,0 +1,103 @@
+//! What can go wrong, and what to do about it.
+
+use std::path::PathBuf;
+
+use mien_gpu::GpuError;
+use mien_pipeline::PipelineError;
+use mien_tensorrt::{BuildError, LoadError, RuntimeError};
+
+/// Why the stages cannot run on the GPU.
+#[derive(Debug, thiserror::Error)]
+pub enum GpuPipelineError {
+    /// The GPU or its driver.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// TensorRT cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// An engine cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// TensorRT failed while it ran, or refuses an engine.
+    #[error("{model}: {source}")]
+    Runtime {
+        /// Whose engine.
+        model: String,
+        /// What TensorRT says.
+        source: RuntimeError,
+    },
+    /// A model that these stages cannot run.
+    #[error("{file} cannot run on the GPU: {reason}")]
+    Model {
+        /// The model's file name.
+        file: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The TensorRT that was found cannot build engines, and there is none in the cache.
+    #[error(
+        "{library} only runs engines, and {folder} holds none for {model} on this GPU; build it on a machine \
+         with the full TensorRT of the same version (`mien engines build`) and copy the file there"
+    )]
+    CannotBuild {
+        /// The library.
+        library: String,
+        /// The cache.
+        folder: PathBuf,
+        /// The model's file name.
+        model: String,
+    },
+    /// The cache's folder or a file in it.
+    #[error("{path}: {source}", path = path.display())]
+    Cache {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The GPU's memory does not suffice.
+    #[error(
+        "GPU {gpu} has {free_mib} MiB free, but a camera needs about {needed_mib} MiB even for one face at a \
+         time; close other programs, put fewer cameras on this GPU (`gpu` in the configuration), or take the \
+         CPU engine"
+    )]
+    Memory {
+        /// Number of the GPU.
+        gpu: usize,
+        /// Free MiB.
+        free_mib: u64,
+        /// Needed MiB.
+        needed_mib: u64,
+    },
+    /// The model's tensors.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+}
+
+impl GpuPipelineError {
+    /// Wraps what TensorRT says of a model.
+    pub(crate) fn runtime(model: &str) -> impl Fn(RuntimeError) -> Self {
+        move |source| Self::Runtime { model: model.to_owned(), source }
+    }
+
+    /// Whether memory is short, so that fewer faces at a time may still fit.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        match self {
+            Self::Gpu(error) => error.is_out_of_memory(),
+            Self::Memory { .. } => true,
+            // TensorRT reports the allocator's failure in words only.
+            Self::Runtime { source, .. } => source.to_string().to_lowercase().contains("out of memory"),
+            _ => false,
+        }
+    }
+}
+
+impl From<GpuPipelineError> for PipelineError {
+    fn from(error: GpuPipelineError) -> Self {
+        match error {
+            GpuPipelineError::Pipeline(error) => error,
+            other => PipelineError::Processor(Box::new(other)),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Model files → engines on the GPU, built or from the cache.
+
+use std::path::Path;
+use std::time::Instant;
+
+use mien_engine::{EngineOptions, Prepared, TensorInfo, prepare};
+use mien_gpu::Device;
+use mien_pipeline::{PipelineError, Role};
+use mien_tensorrt::{
+    BuildRequest, DataType, Engine, Library, Precision, Profile, Progress, Runtime, ShapeRange,
+};
+
+use crate::cache::Lookup;
+use crate::{GpuOptions, GpuPipelineError, GpuPrecision, PlanKey};
+
+/// Smallest, best and largest batch of each optimisation profile of a network that takes several faces.
+const PROFILES: [[i64; 3]; 3] = [[1, 1, 1], [1, 4, 4], [1, 8, 8]];
+
+/// A model file that was read and checked.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelSource<'a> {
+    /// What it is for.
+    pub role: Role,
+    /// Its name, for messages.
+    pub file: &'a str,
+    /// Its content.
+    pub bytes: &'a [u8],
+    /// The content's SHA-256, 64 hexadecimal digits.
+    pub sha256: &'a str,
+}
+
+/// What is told while engines are got ready.
+#[derive(Debug)]
+pub enum BuildNews<'a> {
+    /// The engine in the cache cannot be used and is built anew.
+    Unusable {
+        /// The file.
+        path: &'a Path,
+        /// Why.
+        reason: &'a str,
+    },
+    /// Another process builds the same engine; this one waits for it.
+    Waiting {
+        /// The model's file name.
+        model: &'a str,
+    },
+    /// The engine is being built.
+    Building {
+        /// The model's file name.
+        model: &'a str,
+        /// How far it is.
+        progress: &'a Progress,
+    },
+    /// The engine was built and is in the cache.
+    Built {
+        /// The model's file name.
+        model: &'a str,
+        /// Where it is.
+        path: &'a Path,
+        /// How long it took.
+        seconds: f64,
+    },
+}
+
+/// Takes the news; called from another thread while TensorRT builds.
+pub(crate) type Listener<'a> = dyn FnMut(BuildNews<'_>) + Send + 'a;
+
+/// A network on the GPU.
+#[derive(Debug, Clone)]
+pub(crate) struct Network {
+    pub file: String,
+    pub engine: Engine,
+    /// The only input; [`TensorInfo::shape`] is that of one item.
+    pub input: TensorInfo,
+    /// In the model's order.
+    pub outputs: Vec<TensorInfo>,
+    /// Whether it takes several faces at a time.
+    pub batched: bool,
+}
+
+impl Network {
+    /// The profile for a batch, and whether there is one.
+    pub(crate) fn profile_of(&self, batch: usize) -> i32 {
+        if !self.batched {
+            return 0;
+        }
+        PROFILES.iter().position(|[_, _, most]| *most >= batch as i64).unwrap_or(PROFILES.len() - 1) as i32
+    }
+}
+
+/// What engines are made with.
+pub(crate) struct Workshop<'a> {
+    pub device: &'a Device,
+    pub library: &'a Library,
+    pub options: &'a GpuOptions,
+    runtime: Runtime,
+}
+
+impl<'a> Workshop<'a> {
+    pub(crate) fn new(
+        device: &'a Device,
+        library: &'a Library,
+        options: &'a GpuOptions,
+    ) -> Result<Self, GpuPipelineError> {
+        device.make_current()?;
+        let runtime = library.runtime().map_err(GpuPipelineError::runtime("TensorRT"))?;
+        Ok(Self { device, library, options, runtime })
+    }
+
+    /// The engine of a model: from the cache, or built and put there.
+    pub(crate) fn network(
+        &self,
+        source: &ModelSource<'_>,
+        news: &mut Listener<'_>,
+    ) -> Result<Network, GpuPipelineError> {
+        let input_size = (source.role == Role::Detector).then_some(self.options.detector_size);
+        let options =
+            EngineOptions { input_size, threads: None, max_batch: if input_size.is_some() { 1 } else { 8 } };
+        let prepared = prepare(source.file, source.bytes, &options)
+            .map_err(|error| PipelineError::Engine { role: source.role, source: error })?;
+        let [input] = &prepared.inputs[..] else {
+            let reason = format!("it has {} inputs, but one is needed", prepared.inputs.len());
+            return Err(GpuPipelineError::Model { file: source.file.to_owned(), reason });
+        };
+        let batched = prepared.batched && source.role != Role::Detector;
+        let profiles = profiles(input, batched);
+        let key = self.key(source, input, batched);
+        let engine = match self.cached(&key, news) {
+            Some(engine) => engine,
+            None => self.build(source, &prepared, profiles, &key, news)?,
+        };
+        if let Some(tensor) = engine.tensors().iter().find(|tensor| tensor.data_type != DataType::Float) {
+            let reason = format!("its tensor {} has numbers of type {:?}", tensor.name, tensor.data_type);
+            return Err(GpuPipelineError::Model { file: source.file.to_owned(), reason });
+        }
+        Ok(Network {
+            file: source.file.to_owned(),
+            engine,
+            input: input.clone(),
+            outputs: prepared.outputs.clone(),
+            batched,
+        })
+    }
+
+    fn key(&self, source: &ModelSource<'_>, input: &TensorInfo, batched: bool) -> PlanKey {
+        let info = self.device.info();
+        let (major, minor) = info.compute_capability;
+        let item: Vec<_> = input.shape.iter().map(usize::to_string).collect();
+        let batches = if batched { "1,1-4,1-8" } else { "1" };
+        PlanKey {
+            role: source.role.to_string(),
+            model_sha256: source.sha256.to_owned(),
+            tensorrt: self.library.to_string(),
+            gpu: info.name.clone(),
+            compute_capability: format!("{major}.{minor}"),
+            precision: self.precision_name().to_owned(),
+            shapes: format!("[{batches}]x{}", item.join("x")),
+            level: self
+                .options
+                .optimization_level
+                .map_or_else(|| "default".to_owned(), |level| level.to_string()),
+        }
+    }
+
+    /// Releases with strongly typed networks take their arithmetic from the model file, which is FP32.
+    fn precision_name(&self) -> &'static str {
+        if self.library.strongly_typed() { "model" } else { self.options.precision.name() }
+    }
+
+    fn cached(&self, key: &PlanKey, news: &mut Listener<'_>) -> Option<Engine> {
+        let cache = &self.options.cache;
+        let mut unusable = |reason: &str| {
+            let path = cache.path_of(key);
+            tracing::warn!("the engine {} is built anew: {reason}", path.display());
+            news(BuildNews::Unusable { path: &path, reason });
+        };
+        match cache.load(key) {
+            Lookup::Missing => None,
+            Lookup::Unusable(reason) => {
+                unusable(&reason);
+                None
+            }
+            Lookup::Found(plan) => match self.runtime.deserialize(&plan) {
+                Ok(engine) => Some(engine),
+                Err(error) => {
+                    unusable(&error.to_string());
+                    None
+                }
+            },
+        }
+    }
+
+    fn build(
+        &self,
+        source: &ModelSource<'_>,
+        prepared: &Prepared,
+        profiles: Vec<Profile>,
+        key: &PlanKey,
+        news: &mut Listener<'_>,
+    ) -> Result<Engine, GpuPipelineError> {
+        let (cache, model) = (&self.options.cache, source.file);
+        if !self.library.builds() {
+            let (library, folder) = (self.library.to_string(), cache.folder().to_owned());
+            return Err(GpuPipelineError::CannotBuild { library, folder, model: model.to_owned() });
+        }
+        let _lock = cache.lock(key, || {
+            tracing::info!("another process builds the engine of {model}; waiting for it");
+            news(BuildNews::Waiting { model });
+        })?;
+        // The process that held the lock may have built it.
+        if let Lookup::Found(plan) = cache.load(key)
+            && let Ok(engine) = self.runtime.deserialize(&plan)
+        {
+            return Ok(engine);
+        }
+        tracing::info!("building the engine of {model} ({}); this may take minutes", key.precision);
+        let started = Instant::now();
+        let mut request = BuildRequest::new(model, &prepared.onnx, self.precision());
+        request.profiles = profiles;
+        request.optimization_level = self.options.optimization_level;
+        // A frame's graph is one chain: more streams would only add dependencies.
+        request.max_aux_streams = Some(0);
+        let plan = self
+            .library
+            .builder()?
+            .build(request, &mut |progress| news(BuildNews::Building { model, progress: &progress }))?;
+        let path = cache.store(key, &plan.bytes)?;
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::info!("built the engine of {model} in {seconds:.1} s: {}", path.display());
+        news(BuildNews::Built { model, path: &path, seconds });
+        self.runtime.deserialize(&plan.bytes).map_err(GpuPipelineError::runtime(model))
+    }
+
+    fn precision<'p>(&self) -> Precision<'p> {
+        match self.options.precision {
+            _ if self.library.strongly_typed() => Precision::FromModel,
+            GpuPrecision::Fp32 => Precision::Fp32,
+            GpuPrecision::Fp16 => Precision::Fp16,
+        }
+    }
+}
+
+fn profiles(input: &TensorInfo, batched: bool) -> Vec<Profile> {
+    let shape = |batch: i64| -> Vec<i64> {
+        std::iter::once(batch).chain(input.shape.iter().map(|&length| length as i64)).collect()
+    };
+    let profile = |[min, opt, max]: [i64; 3]| {
+        let range = ShapeRange { min: shape(min), opt: shape(opt), max: shape(max) };
+        Profile::new([(input.name.clone(), range)])
+    };
+    if batched { PROFILES.map(profile).to_vec() } else { vec![profile(PROFILES[0])] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_profiles_for_faces_and_one_for_frames() {
+        let input = TensorInfo { name: "image".into(), shape: vec![3, 192, 192] };
+        let faces = profiles(&input, true);
+        assert_eq!(faces.len(), 3);
+        assert_eq!(faces[2].inputs["image"].max, [8, 3, 192, 192]);
+        assert_eq!(faces[1].inputs["image"].opt, [4, 3, 192, 192]);
+        assert_eq!(
+            profiles(&input, false),
+            [Profile::new([("image", ShapeRange::exactly(&[1, 3, 192, 192]))])]
+        );
+    }
+}

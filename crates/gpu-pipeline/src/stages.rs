@@ -1,0 +1,339 @@
+//! The pipeline's stages on the GPU.
+
+use mien_face::{Face, FrameView, MAX_FACES};
+use mien_geometry::{Detection, Region};
+use mien_gpu::{ArenaUsage, CopiedBytes, Device, FrameLayout, MAX_DETECTIONS, ResultBlock};
+use mien_pipeline::{PipelineError, PipelineSettings, Reading, Readings, Role, StageTimings, Stages};
+use mien_tracking::Appearance;
+
+use crate::frame::{FrameWork, Recorded};
+use crate::network::{Listener, Workshop};
+use crate::work::{Mark, Networks, Work};
+use crate::{GpuOptions, GpuPipelineError, ModelSource};
+
+/// The stages on one GPU; see the crate's description.
+///
+/// Belongs to one thread at a time. Dropped in this order: graphs, bound networks, engines.
+pub struct GpuStages {
+    frame: Option<FrameWork>,
+    work: Work,
+    _networks: Networks,
+    description: String,
+    state: FrameState,
+}
+
+/// What is known of the frame at hand.
+struct FrameState {
+    /// The marks of a launch that was not waited for yet.
+    pending: Option<Pending>,
+    /// Whether the first launch asked the detector, and nobody took its answer yet.
+    detected: bool,
+    detections: Vec<Detection>,
+    /// Regions of the first launch, and what was read there.
+    regions: Vec<Region>,
+    readings: Vec<Reading>,
+}
+
+#[derive(Clone, Copy)]
+struct Pending {
+    detect: bool,
+    regions: usize,
+    bucket: Option<usize>,
+}
+
+impl GpuStages {
+    /// Opens the GPU, loads or builds the engines, and takes all memory that does not depend on the
+    /// frames' size. `news` tells of engines that are built, from another thread.
+    ///
+    /// When memory is short, fewer faces are read at a time, down to one.
+    ///
+    /// # Errors
+    /// [`GpuPipelineError`], saying what is missing.
+    pub fn load(
+        options: &GpuOptions,
+        [detector, landmarks, blendshapes]: [ModelSource<'_>; 3],
+        news: &mut Listener<'_>,
+    ) -> Result<Self, GpuPipelineError> {
+        debug_assert_eq!(
+            [detector.role, landmarks.role, blendshapes.role],
+            [Role::Detector, Role::Landmarks, Role::Blendshapes]
+        );
+        let library = crate::available::find(options.tensorrt.clone())?;
+        let device = Device::open(options.gpu)?;
+        let workshop = Workshop::new(&device, &library, options)?;
+        let networks = Networks {
+            detector: workshop.network(&detector, news)?,
+            landmarks: workshop.network(&landmarks, news)?,
+            blendshapes: workshop.network(&blendshapes, news)?,
+        };
+        let one_by_one = !(networks.landmarks.batched && networks.blendshapes.batched);
+        let mut buckets = if one_by_one { vec![1] } else { options.buckets() };
+        let work = loop {
+            match Work::new(&device, &networks, &buckets) {
+                Err(error) if error.is_out_of_memory() => {
+                    let most = buckets.pop().unwrap_or(1);
+                    if buckets.is_empty() {
+                        return Err(short_of_memory(&device, &networks, options.gpu));
+                    }
+                    tracing::warn!("{error}; reading fewer than {most} faces at a time");
+                }
+                made => break made?,
+            }
+        };
+        let precision = if library.strongly_typed() { "the models'" } else { options.precision.name() };
+        let info = device.info();
+        let description = format!("{library} ({precision}) on GPU {} {}", info.ordinal, info.name);
+        let faces = options.max_faces.max(work.most_faces()).min(MAX_FACES);
+        device.arena().seal();
+        Ok(Self {
+            frame: None,
+            work,
+            _networks: networks,
+            description,
+            state: FrameState {
+                pending: None,
+                detected: false,
+                detections: Vec::with_capacity(MAX_DETECTIONS),
+                regions: Vec::with_capacity(faces),
+                readings: vec![Reading::empty(); faces],
+            },
+        })
+    }
+
+    /// TensorRT, its version, the arithmetic and the GPU, in words.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The GPU.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.work.device
+    }
+
+    /// Device memory of our own, TensorRT's weights and the driver's share aside.
+    #[must_use]
+    pub fn memory(&self) -> ArenaUsage {
+        self.work.device.arena().usage()
+    }
+
+    /// Bytes that crossed the bus since the start.
+    #[must_use]
+    pub fn copied(&self) -> CopiedBytes {
+        self.work.device.stream().copied()
+    }
+
+    /// Numbers of faces that one launch may read.
+    #[must_use]
+    pub fn buckets(&self) -> Vec<usize> {
+        self.work.buckets.iter().map(|bucket| bucket.faces).collect()
+    }
+
+    fn prepare(&mut self, frame: &FrameView<'_>) -> Result<(), GpuPipelineError> {
+        let layout = FrameLayout::new(frame.width(), frame.height(), frame.stride(), frame.format())?;
+        if self.frame.as_ref().is_some_and(|made| made.layout == layout) {
+            return Ok(());
+        }
+        // The old size's memory goes first: both may not fit.
+        self.frame = None;
+        let arena_owner = self.work.device.clone();
+        arena_owner.arena().unseal();
+        let made = FrameWork::new(&mut self.work, layout);
+        arena_owner.arena().seal();
+        let made = made?;
+        tracing::info!(
+            "frames of {}×{} {:?}: {} MiB of GPU memory in {} allocations, crops of {} KiB a face",
+            layout.width,
+            layout.height,
+            layout.format,
+            self.memory().bytes >> 20,
+            self.memory().allocations,
+            made.crop_bytes(1) >> 10,
+        );
+        self.frame = Some(made);
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        frame: &FrameView<'_>,
+        regions: &[Region],
+        detect: bool,
+        settings: &PipelineSettings,
+    ) -> Result<(), GpuPipelineError> {
+        self.prepare(frame)?;
+        let Self { frame: Some(made), work, state, .. } = self else { unreachable!("prepared above") };
+        state.pending = None;
+        state.detected = false;
+        let pixels = frame.pixels();
+        let bytes = pixels.len().min(made.staging.len());
+        made.staging[..bytes].copy_from_slice(&pixels[..bytes]);
+
+        let count = regions.len().min(work.most_faces());
+        state.regions.clear();
+        state.regions.extend_from_slice(&regions[..count]);
+        let crop_size = work.crop_size;
+        let control = work.control_mut();
+        control.set_regions(&regions[..count], crop_size);
+        control.set_detector(&made.letterbox.frame_from_input(), settings.score_threshold, settings.nms_iou);
+        let bucket = (count > 0).then(|| work.bucket_for(count));
+        made.first(detect, bucket).graph.launch()?;
+        state.pending = Some(Pending { detect, regions: count, bucket });
+        Ok(())
+    }
+
+    /// Waits for the first launch and takes what it found, unless that was done.
+    fn finish_first(&mut self, timings: &mut StageTimings) -> Result<(), GpuPipelineError> {
+        let Some(Pending { detect, regions, bucket }) = self.state.pending.take() else { return Ok(()) };
+        let Self { frame: Some(made), work, state, .. } = self else { unreachable!("a launch has a frame") };
+        settle(work, made.first(detect, bucket), timings)?;
+        let results = work.results();
+        for (place, reading) in state.readings.iter_mut().enumerate().take(regions) {
+            take_reading(results, place, reading);
+        }
+        if detect {
+            take_detections(results, &mut state.detections);
+            state.detected = true;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, timings: &mut StageTimings) -> Result<(), GpuPipelineError> {
+        self.finish_first(timings)?;
+        if std::mem::take(&mut self.state.detected) {
+            return Ok(());
+        }
+        let Self { frame: Some(made), work, state, .. } = self else { return Ok(()) };
+        work.control_mut().region_count = 0;
+        made.again_detect().graph.launch()?;
+        settle(work, made.again_detect(), timings)?;
+        take_detections(work.results(), &mut state.detections);
+        Ok(())
+    }
+
+    fn read_regions(
+        &mut self,
+        regions: Readings<'_, '_>,
+        timings: &mut StageTimings,
+    ) -> Result<(), GpuPipelineError> {
+        self.finish_first(timings)?;
+        let mut unread: [Option<(&Region, &mut Reading)>; MAX_FACES] = Default::default();
+        let mut count = 0;
+        for (region, reading) in regions {
+            if let Some(known) = self.state.regions.iter().position(|known| known == region) {
+                reading.clone_from(&self.state.readings[known]);
+                continue;
+            }
+            unread[count] = Some((region, reading));
+            count += 1;
+            if count == self.work.most_faces().min(MAX_FACES) {
+                self.read_batch(&mut unread[..count], timings)?;
+                count = 0;
+            }
+        }
+        self.read_batch(&mut unread[..count], timings)
+    }
+
+    fn read_batch(
+        &mut self,
+        batch: &mut [Option<(&Region, &mut Reading)>],
+        timings: &mut StageTimings,
+    ) -> Result<(), GpuPipelineError> {
+        let Self { frame: Some(made), work, .. } = self else { return Ok(()) };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let crop_size = work.crop_size;
+        let regions = batch.iter().flatten().map(|(region, _)| *region);
+        work.control_mut().set_regions(regions, crop_size);
+        let recorded = made.again_faces(work.bucket_for(batch.len()));
+        recorded.graph.launch()?;
+        settle(work, recorded, timings)?;
+        for (place, (_, reading)) in batch.iter_mut().flatten().enumerate() {
+            take_reading(work.results(), place, reading);
+        }
+        Ok(())
+    }
+}
+
+impl Stages for GpuStages {
+    fn start(
+        &mut self,
+        frame: &FrameView<'_>,
+        regions: &[Region],
+        detect: bool,
+        settings: &PipelineSettings,
+    ) -> Result<(), PipelineError> {
+        Ok(self.begin(frame, regions, detect, settings)?)
+    }
+
+    fn detect(
+        &mut self,
+        _frame: &FrameView<'_>,
+        _settings: &PipelineSettings,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
+        Ok(self.look(timings)?)
+    }
+
+    fn detections(&self) -> &[Detection] {
+        &self.state.detections
+    }
+
+    fn region_of(&self, detection: &Detection) -> Region {
+        Region::from_detection(&detection.bounds, &detection.keypoints)
+    }
+
+    fn read(
+        &mut self,
+        _frame: &FrameView<'_>,
+        regions: Readings<'_, '_>,
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
+        Ok(self.read_regions(regions, timings)?)
+    }
+
+    /// They come with the landmarks.
+    fn blendshapes(&mut self, _faces: &mut [Face], _timings: &mut StageTimings) -> Result<(), PipelineError> {
+        Ok(())
+    }
+
+    fn preview(&mut self, frame: &FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError> {
+        self.prepare(frame).map_err(PipelineError::from)?;
+        let Self { frame: Some(made), work, .. } = self else { unreachable!("prepared above") };
+        Ok(made.picture(&work.device, most)?)
+    }
+}
+
+/// Waits for a launch and adds the GPU's times.
+fn settle(work: &Work, recorded: &Recorded, timings: &mut StageTimings) -> Result<(), GpuPipelineError> {
+    work.event(Mark::Downloaded).wait()?;
+    for pair in recorded.marks.windows(2) {
+        let millis = work.event(pair[1]).millis_since(work.event(pair[0]))?;
+        *pair[1].field(timings) += (f64::from(millis) * 1e6) as u64;
+    }
+    Ok(())
+}
+
+fn take_reading(results: &ResultBlock, place: usize, reading: &mut Reading) {
+    reading.landmarks = results.landmarks[place];
+    reading.presence = results.presence[place];
+    reading.blendshapes = results.blendshapes[place];
+    reading.appearance = Appearance::from_cells(results.appearance[place]);
+}
+
+fn take_detections(results: &ResultBlock, detections: &mut Vec<Detection>) {
+    detections.clear();
+    detections.extend(results.detections().iter().map(Detection::from));
+}
+
+fn short_of_memory(device: &Device, networks: &Networks, gpu: usize) -> GpuPipelineError {
+    let weights = [&networks.detector, &networks.landmarks, &networks.blendshapes];
+    let needed: u64 = weights.iter().map(|network| network.engine.device_memory_bytes()).sum();
+    GpuPipelineError::Memory {
+        gpu,
+        free_mib: device.free_bytes().unwrap_or(0) as u64 >> 20,
+        needed_mib: (needed >> 20) + 64,
+    }
+}
