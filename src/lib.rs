@@ -13,6 +13,7 @@ mod live;
 mod logging;
 mod networks;
 pub mod offline;
+mod readiness;
 
 pub use cli::run;
 pub use live::Live;

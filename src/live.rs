@@ -7,13 +7,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Config, LslStream, Recording};
+use mien_config::{Camera, Config, LslStream, Recording};
 use mien_models::ModelSet;
-use mien_record::{DiskLimits, Outputs, RecordStatus, SessionNames, SessionPlan, SessionSummary};
+use mien_record::{
+    DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
+};
 use mien_ring::FacesEntry;
 use mien_stream::{
     CameraDescription, ModelNote, PublisherStatus, StreamDescription, StreamKind, StreamSettings,
-    Synchronization,
+    Synchronization, TimingMonitor,
 };
 use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
 
@@ -21,6 +23,8 @@ use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus}
 const USUAL_RATE_HZ: f64 = 30.0;
 /// How long the workers may take to close their videos.
 const VIDEO_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the cameras' timing is measured at most before the streams are described.
+const TIMING_PATIENCE: Duration = Duration::from_millis(2500);
 /// Longest wait for a result before looking whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -52,24 +56,38 @@ impl Live {
     /// Follows the supervised cameras; publishes to LSL where `publish` says so and liblsl is there
     /// (see [`stream_problem`](Self::stream_problem)).
     ///
+    /// The description of an LSL outlet is fixed when it is made, and it says how the camera's timestamps
+    /// scatter: so this first looks at a second or two of frames of the cameras that are live. A recording
+    /// measures anew when it begins.
+    ///
     /// # Errors
     /// When the system starts no thread.
     pub fn start(supervisor: &SupervisorHandle, config: &Config, publish: bool) -> Result<Self> {
         let statuses = supervisor.cameras();
         let models = model_notes(config);
-        let descriptions = statuses.iter().map(|status| CameraDescription {
-            name: status.name.clone(),
-            source: status.source.clone(),
-            frame_size: status.size.map(|[width, height]| (width, height)),
-            triggered_rate_hz: None,
-            engine: match status.engine.as_str() {
-                "" => format!("not known yet (asked for {})", config.engine.kind.name()),
-                engine => engine.to_owned(),
-            },
-            models: models.clone(),
-            filter: filter_text(config),
-            synchronization: Synchronization::default(),
-            participants: Vec::new(),
+        let mut followers =
+            statuses.iter().map(|status| supervisor.faces(&status.name)).collect::<Result<Vec<_>, _>>()?;
+        let live: Vec<bool> = statuses.iter().map(|status| status.state == CameraState::Live).collect();
+        let timings = measure_timing(&mut followers, &live);
+        let descriptions = statuses.iter().zip(&timings).map(|(status, timing)| {
+            let camera = configured(config, &status.name);
+            CameraDescription {
+                name: status.name.clone(),
+                source: status.source.clone(),
+                frame_size: status.size.map(|[width, height]| (width, height)),
+                triggered_rate_hz: camera.and_then(|camera| camera.triggered_rate_hz),
+                engine: match status.engine.as_str() {
+                    "" => format!("not known yet (asked for {})", config.engine.kind.name()),
+                    engine => engine.to_owned(),
+                },
+                models: models.clone(),
+                filter: filter_text(config),
+                synchronization: Synchronization {
+                    stamp_delay_seconds: camera.and_then(|camera| camera.stamp_delay_ms).map(|ms| ms / 1e3),
+                    scatter: timing.measure(),
+                },
+                participants: camera.map(|camera| camera.participants.clone()).unwrap_or_default(),
+            }
         });
         let outputs = Outputs::new(descriptions.collect(), stream_settings(config), publish);
         let mut live = Self {
@@ -79,8 +97,7 @@ impl Live {
             stop: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
         };
-        for (index, camera) in live.cameras.iter().enumerate() {
-            let follower = supervisor.faces(camera)?;
+        for (index, (camera, follower)) in live.cameras.iter().zip(followers).enumerate() {
             let (outputs, stop) = (Arc::clone(&live.outputs), Arc::clone(&live.stop));
             let thread = std::thread::Builder::new()
                 .name(format!("outputs {camera}"))
@@ -114,6 +131,42 @@ impl Live {
         streams.chain([outputs.markers()]).zip(listened).collect()
     }
 
+    /// Tells that a track of a camera is the participant of this name, as an operator sees it. Where the
+    /// configuration gives that name to a face slot of the camera, the track's rows go to that slot's streams
+    /// from now on; in any case a marker and the session's file say so. Gives the slot's name.
+    pub fn name_participant(&self, camera: &str, track_id: u32, name: &str) -> Option<String> {
+        let camera = self.cameras.iter().position(|known| known == camera)?;
+        self.outputs().name_participant(camera, track_id, name)
+    }
+
+    /// What is missing for a recording as `recording` says (of `seconds`, where that is known), how many frames
+    /// a second this machine sustains, and how long the disk lasts: measured now, which takes two seconds, or
+    /// up to four while a required stream is not there. Nothing is recorded.
+    #[must_use]
+    pub fn check(
+        &self,
+        supervisor: &SupervisorHandle,
+        recording: &Recording,
+        seconds: Option<f64>,
+    ) -> Readiness {
+        let cameras: Vec<_> = {
+            let outputs = self.outputs();
+            let of = |encoder: &mien_stream::CameraEncoder| {
+                (encoder.camera().name.clone(), encoder.streams().to_vec())
+            };
+            outputs.encoders().iter().map(of).collect()
+        };
+        Readiness::measure(&ReadinessRequest {
+            parent: recording.dir.clone(),
+            video: recording.video,
+            hardware: recording.hardware,
+            limits: disk_limits(recording),
+            seconds,
+            cameras: crate::readiness::loads(supervisor, &self.config, &cameras),
+            required_streams: recording.required_streams.clone(),
+        })
+    }
+
     /// Sets a marker, now.
     pub fn marker(&self, text: &str) {
         self.outputs().marker(text);
@@ -129,8 +182,8 @@ impl Live {
         let rates: Vec<f64> = self
             .cameras
             .iter()
-            .map(|name| self.config.cameras.iter().find(|camera| camera.name == *name))
-            .map(|camera| camera.and_then(|camera| camera.rate_hz).unwrap_or(USUAL_RATE_HZ))
+            .map(|name| configured(&self.config, name).and_then(|camera| camera.rate_hz))
+            .map(|rate_hz| rate_hz.unwrap_or(USUAL_RATE_HZ))
             .collect();
         let plan = SessionPlan {
             parent: recording.dir.clone(),
@@ -142,10 +195,7 @@ impl Live {
             video: recording.video,
             hardware: recording.hardware,
             privacy: recording.privacy,
-            limits: DiskLimits {
-                warn_bytes: (recording.min_free_gb * 1e9) as u64,
-                stop_bytes: (recording.min_free_gb * 1e8) as u64,
-            },
+            limits: disk_limits(recording),
             configuration: mien_config::print(&Config {
                 recording: recording.clone(),
                 ..self.config.clone()
@@ -214,12 +264,48 @@ impl Drop for Live {
 /// Passes a camera's results on until told to stop.
 fn follow(mut follower: FacesFollower, camera: usize, outputs: &Mutex<Outputs>, stop: &AtomicBool) {
     let mut entry = FacesEntry::boxed();
+    let mut epoch = None;
     while !stop.load(Ordering::Relaxed) {
-        while follower.next(&mut entry).is_some() {
-            outputs.lock().unwrap_or_else(PoisonError::into_inner).push(camera, &entry.frame);
+        while let Some(followed) = follower.next(&mut entry) {
+            let mut outputs = outputs.lock().unwrap_or_else(PoisonError::into_inner);
+            if epoch.replace(followed.epoch).is_some_and(|before| before != followed.epoch) {
+                outputs.restart(camera);
+            }
+            outputs.push(camera, &entry.frame);
         }
         follower.wait(LOOK);
     }
+}
+
+/// The camera of this name in the configuration.
+fn configured<'a>(config: &'a Config, name: &str) -> Option<&'a Camera> {
+    config.cameras.iter().find(|camera| camera.name == name)
+}
+
+fn disk_limits(recording: &Recording) -> DiskLimits {
+    DiskLimits {
+        warn_bytes: (recording.min_free_gb * 1e9) as u64,
+        stop_bytes: (recording.min_free_gb * 1e8) as u64,
+    }
+}
+
+/// Watches the capture times of the cameras that are live until there are enough of each, or the time is over.
+fn measure_timing(followers: &mut [FacesFollower], live: &[bool]) -> Vec<TimingMonitor> {
+    let mut monitors = vec![TimingMonitor::default(); followers.len()];
+    let mut entry = FacesEntry::boxed();
+    let deadline = Instant::now() + TIMING_PATIENCE;
+    let waits = |monitors: &[TimingMonitor]| {
+        monitors.iter().zip(live).any(|(monitor, &live)| live && !monitor.is_ready())
+    };
+    while waits(&monitors) && Instant::now() < deadline && !crate::interrupt::is_requested() {
+        for (follower, monitor) in followers.iter_mut().zip(&mut monitors) {
+            while follower.next(&mut entry).is_some() {
+                monitor.observe(entry.frame.frame_index, mien_clock::seconds(entry.frame.capture_nanos));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    monitors
 }
 
 fn stream_settings(config: &Config) -> StreamSettings {

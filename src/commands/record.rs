@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
 use mien_config::{Config, PrivacyKind, VideoKind};
-use mien_record::{RecordState, SessionSummary, free_bytes};
-use mien_supervisor::{CameraState, SupervisorHandle, start};
+use mien_record::{Readiness, RecordState, SessionSummary, Severity};
+use mien_supervisor::{SupervisorHandle, start};
 
 use super::run::{RunArguments, options, tell};
 use crate::interrupt;
@@ -17,8 +17,6 @@ use crate::live::Live;
 
 /// How long cameras may take to give their first result.
 const START_PATIENCE: Duration = Duration::from_secs(20);
-/// How long cameras run before it is said what this machine sustains.
-const MEASURE: Duration = Duration::from_secs(2);
 /// How often it is said how the recording stands.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -48,7 +46,7 @@ pub(crate) struct RecordArguments {
     /// Do not publish to LSL meanwhile
     #[arg(long)]
     no_stream: bool,
-    /// Record even when a camera is not there
+    /// Record even when a camera or a required stream is not there, or the disk too small
     #[arg(long)]
     anyway: bool,
 }
@@ -105,16 +103,14 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     }
     let supervisor = start(options(config.clone(), arguments.run.trace())?)?;
     Live::wait_for_cameras(&supervisor, START_PATIENCE);
-    check_cameras(&supervisor, arguments.anyway)?;
     let live = Live::start(&supervisor, &config, config.lsl.enabled)?;
     if let Some(problem) = live.stream_problem() {
         tracing::warn!("nothing is streamed: {problem}");
     }
+    let seconds = arguments.run.seconds();
+    agree(&live.check(&supervisor, &config.recording, seconds), arguments.anyway)?;
     let folder = live.start_recording(&supervisor, &config.recording)?;
     eprintln!("recording into {}", folder.display());
-    if let Ok(free) = free_bytes(&folder) {
-        tracing::info!("{:.1} GB are free on its disk", free as f64 / 1e9);
-    }
     let failed = watch(&supervisor, &live, arguments.run.seconds());
     let summary = live.stop_recording(&supervisor)?;
     for (camera, video) in live.videos(&supervisor) {
@@ -137,19 +133,20 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     }
 }
 
-/// A camera that is not there is to be missed on purpose only.
-fn check_cameras(supervisor: &SupervisorHandle, anyway: bool) -> Result<()> {
-    for camera in supervisor.cameras() {
-        if camera.state == CameraState::Live {
-            continue;
+/// Tells what was found; what is missing is to be missed on purpose only.
+fn agree(found: &Readiness, anyway: bool) -> Result<()> {
+    found.lines().iter().for_each(|line| tracing::info!("{line}"));
+    let mut refusal = None;
+    for problem in &found.problems {
+        if problem.severity == Severity::Missing && !anyway {
+            refusal.get_or_insert(&problem.text);
         }
-        let reason = if camera.reason.is_empty() { camera.state.label() } else { &camera.reason };
-        if !anyway {
-            bail!("camera {} is not there ({reason}); record without it with --anyway", camera.name);
-        }
-        tracing::warn!("camera {} is not there: {reason}", camera.name);
+        tracing::warn!("{}", problem.text);
     }
-    Ok(())
+    match refusal {
+        Some(text) => bail!("{text}; nothing was recorded (--anyway records all the same)"),
+        None => Ok(()),
+    }
 }
 
 /// Tells how it goes until the end; why the recording ended before its time, if it did.
@@ -157,7 +154,7 @@ fn watch(supervisor: &SupervisorHandle, live: &Live, seconds: Option<f64>) -> Op
     let started = Instant::now();
     let over = || seconds.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds);
     let markers = typed_markers();
-    let (mut told, mut measured, mut low) = (Instant::now(), false, false);
+    let (mut told, mut low) = (Instant::now(), false);
     while !interrupt::is_requested() && !over() {
         if let Ok(marker) = markers.recv_timeout(Duration::from_millis(50)) {
             live.marker(&marker);
@@ -170,10 +167,6 @@ fn watch(supervisor: &SupervisorHandle, live: &Live, seconds: Option<f64>) -> Op
             tracing::warn!("only {:.1} GB are left on the disk", status.free_bytes as f64 / 1e9);
         }
         low = status.disk_low;
-        if !measured && started.elapsed() >= MEASURE {
-            measured = true;
-            tell_capacity(supervisor);
-        }
         if told.elapsed() >= TELL {
             told = Instant::now();
             supervisor.cameras().iter().for_each(tell);
@@ -203,23 +196,6 @@ fn typed_markers() -> Receiver<String> {
         tracing::warn!("lines on standard input set no markers: {error}");
     }
     receiver
-}
-
-/// What this machine sustains, measured on these cameras: the time that a frame takes tells how many
-/// fit into a second.
-fn tell_capacity(supervisor: &SupervisorHandle) {
-    for camera in supervisor.cameras() {
-        let frame_ms: f64 = camera.stages.iter().map(|stage| stage.times.p95_ms).sum();
-        if frame_ms > 0.0 && camera.fps > 0.0 {
-            let most = 1000.0 / frame_ms;
-            let verdict = if most < camera.fps * 1.1 { "at its limit" } else { "with room to spare" };
-            tracing::info!(
-                "camera {}: {:.1} fps come, this machine sustains {most:.0} fps of it: {verdict}",
-                camera.name,
-                camera.fps
-            );
-        }
-    }
 }
 
 fn print_summary(summary: &SessionSummary) {

@@ -43,6 +43,12 @@ impl Codec {
         }
     }
 
+    /// Whether the processor has next to nothing to do.
+    #[must_use]
+    pub fn is_hardware(&self) -> bool {
+        matches!(self, Self::Hardware(_))
+    }
+
     /// ffmpeg's arguments ahead of the input.
     fn device_arguments(&self) -> String {
         match self {

@@ -12,6 +12,7 @@
 //!
 //! Roles:
 //!
+//! - [`Readiness`] says, before a recording starts, what is missing and how long it can go on.
 //! - [`SessionRecorder`] runs in the supervising process: it makes the folder and writes the data, on
 //!   a thread of its own that never holds up its caller.
 //! - [`VideoRecorder`] runs where the full frames are: in the camera's worker.
@@ -30,6 +31,7 @@ mod error;
 mod export;
 mod names;
 mod outputs;
+mod readiness;
 mod session;
 mod session_file;
 mod video;
@@ -42,6 +44,7 @@ pub use mien_config::{PrivacyKind, VideoKind};
 pub use mien_control::{VideoPlan, VideoStatus};
 pub use names::{SessionNames, check_name};
 pub use outputs::Outputs;
+pub use readiness::{CameraEstimate, CameraLoad, Problem, Readiness, ReadinessRequest, Severity};
 pub use session::{CameraPlan, RecordState, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 pub use session_file::{
     CameraRecord, DATA_FILE, GapRecord, ModelRecord, ParticipantRecord, SESSION_FILE, SessionFile,

@@ -20,5 +20,6 @@ mod sidecar;
 
 pub use privacy::Concealer;
 pub use recorder::VideoRecorder;
+pub(crate) use recorder::codec;
 pub use sidecar::{FrameTime, frame_times};
 pub(crate) use sidecar::{read_sidecar, sidecar_path, truncate_sidecar};

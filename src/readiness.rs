@@ -1,0 +1,83 @@
+//! How the cameras run now, for the check before a recording.
+
+use std::time::{Duration, Instant};
+
+use mien_config::Config;
+use mien_face::{Frame, PixelFormat};
+use mien_record::CameraLoad;
+use mien_ring::PreviewPicture;
+use mien_stream::StreamDescription;
+use mien_supervisor::{CameraState, CameraStatus, PreviewFollower, SupervisorHandle};
+
+/// Pictures of each camera that are looked at.
+const PICTURES: usize = 12;
+/// How long pictures are waited for.
+const PATIENCE: Duration = Duration::from_millis(1200);
+
+/// The load of the cameras of these names, each with its streams.
+pub(crate) fn loads(
+    supervisor: &SupervisorHandle,
+    config: &Config,
+    cameras: &[(String, Vec<StreamDescription>)],
+) -> Vec<CameraLoad> {
+    let pictures = pictures(supervisor, cameras.iter().map(|(name, _)| name.as_str()));
+    let statuses = supervisor.cameras();
+    let load = |((name, streams), pictures): (&(String, Vec<StreamDescription>), Vec<Frame>)| {
+        let status = statuses.iter().find(|status| status.name == *name);
+        let Some(status) = status.filter(|status| status.state == CameraState::Live) else {
+            let missing = status.map_or("it was removed".to_owned(), reason);
+            return CameraLoad { name: name.clone(), missing: Some(missing), ..CameraLoad::default() };
+        };
+        let asked =
+            config.cameras.iter().find(|camera| camera.name == *name).and_then(|camera| camera.rate_hz);
+        CameraLoad {
+            name: name.clone(),
+            missing: None,
+            // Just after the start there may be no count of frames yet.
+            rate_hz: if status.fps > 0.0 { status.fps } else { asked.unwrap_or(0.0) },
+            frame_size: status.size.map(|[width, height]| (width, height)),
+            pipeline_seconds: status.stages.iter().map(|stage| stage.times.p95_ms).sum::<f64>() / 1e3,
+            processor_seconds: if status.fps > 0.0 { status.cpu_percent / 100.0 / status.fps } else { 0.0 },
+            streams: streams.clone(),
+            pictures,
+        }
+    };
+    cameras.iter().zip(pictures).map(load).collect()
+}
+
+/// Why a camera is not live.
+pub(crate) fn reason(status: &CameraStatus) -> String {
+    if status.reason.is_empty() { status.state.label().to_owned() } else { status.reason.clone() }
+}
+
+/// The next few pictures of each camera, as the preview has them.
+fn pictures<'a>(supervisor: &SupervisorHandle, cameras: impl Iterator<Item = &'a str>) -> Vec<Vec<Frame>> {
+    struct Taking {
+        follower: Option<PreviewFollower>,
+        picture: Option<PreviewPicture>,
+        frames: Vec<Frame>,
+    }
+    let mut all: Vec<Taking> = cameras
+        .map(|name| Taking { follower: supervisor.preview(name).ok(), picture: None, frames: Vec::new() })
+        .collect();
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline && all.iter().any(|taking| taking.frames.len() < PICTURES) {
+        for taking in all.iter_mut().filter(|taking| taking.frames.len() < PICTURES) {
+            let Some(follower) = &mut taking.follower else { continue };
+            if follower.latest(&mut taking.picture).is_some()
+                && let Some(picture) = &taking.picture
+            {
+                taking.frames.push(frame(picture));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    all.into_iter().map(|taking| taking.frames).collect()
+}
+
+fn frame(picture: &PreviewPicture) -> Frame {
+    let mut frame = Frame::empty();
+    frame.reshape(picture.header.width, picture.header.height, PixelFormat::Rgb8);
+    frame.pixels.copy_from_slice(picture.rgb());
+    frame
+}
