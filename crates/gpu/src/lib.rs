@@ -27,6 +27,7 @@ mod error;
 mod event;
 mod frame;
 mod graph;
+mod jpeg;
 mod kernels;
 mod layout;
 mod memory;
@@ -38,6 +39,7 @@ pub use error::GpuError;
 pub use event::{Event, Wait};
 pub use frame::{FrameLayout, Precision};
 pub use graph::Graph;
+pub use jpeg::JpegDecoder;
 #[cfg(feature = "measure")]
 pub use kernels::LetterboxApart;
 pub use kernels::{Crop, CropOptions, LandmarksFinish, Letterbox, Preview, RetinaFaceDecode};

@@ -4,5 +4,6 @@
 
 mod common;
 mod device;
+mod jpeg;
 mod pictures;
 mod results;
