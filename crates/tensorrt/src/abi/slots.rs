@@ -171,8 +171,8 @@ pub(crate) struct ParserSlots {
     pub(crate) parse: usize,
     pub(crate) get_nb_errors: usize,
     pub(crate) get_error: usize,
-    /// The deleting destructor; in 8.6 `destroy()`, which deletes too, because 8.6.0 and 8.6.1 differ in where
-    /// the destructor lies.
+    /// The deleting destructor; in 8.6 `destroy()`, which calls it: the early access headers of 8.6 put the destructor
+    /// elsewhere.
     pub(crate) delete: usize,
 }
 
