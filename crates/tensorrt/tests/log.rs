@@ -35,7 +35,8 @@ fn the_log_goes_to_tracing() {
         .init();
     for release in RELEASES {
         lines.0.lock().unwrap().clear();
-        let library = Fake::new(release).load();
+        let fake = Fake::new(release);
+        let library = fake.load();
         let request = BuildRequest::new("model", b"input unbuildable 1\n", Precision::Fp32);
         library.builder().unwrap().build(request, &mut |_| ()).unwrap_err();
         library.runtime().unwrap();
