@@ -42,11 +42,11 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
     spec.seconds.get_or_insert(10.0);
     let mut source = SyntheticSource::new(&spec);
     let info = source.info().clone();
-    let networks = arguments.tracking.networks(&info)?;
+    let networks = arguments.tracking.networks(&info, None)?;
     networks.log_header();
-    let mut settings = arguments.tracking.settings(SourceKind::Synthetic);
+    let mut settings = arguments.tracking.settings(SourceKind::Synthetic, None);
     settings.vertical_fov_deg = spec.settings.vertical_fov_deg;
-    let mut pipeline = Pipeline::new(networks.engines, settings)?;
+    let mut pipeline = networks.pipeline(settings)?;
 
     make_folder(&arguments.out)?;
     let path = arguments.out.join("demo.png");

@@ -1,21 +1,22 @@
 //! `mien track`: videos and images in, rows out.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use mien_capture::{SourceInfo, SourceKind, open};
+use mien_capture::{Source, SourceInfo, SourceKind, open};
+use mien_config::Config;
 use mien_pipeline::Pipeline;
-use mien_tables::{MetaFile, Provenance, TableFormat, TableWriter};
+use mien_tables::{InputClock, MetaFile, Provenance, TableFormat, TableWriter};
 
 use super::display::{print_summary, progress_bar};
 use super::make_folder;
 use super::tracking::{TrackingArguments, provenance};
 use crate::cli::one_line;
 use crate::interrupt;
-use crate::offline::{AnnotatedOutput, Job, Reader};
+use crate::offline::{AnnotatedOutput, Job, Reader, RecordedSource, RecordedVideo, recorded_videos};
 
 /// An endless source is tracked for this long, in seconds of its own time.
 const ENDLESS_SECONDS: f64 = 10.0;
@@ -23,7 +24,7 @@ const ENDLESS_SECONDS: f64 = 10.0;
 /// Arguments of `mien track`.
 #[derive(Args)]
 pub(crate) struct TrackArguments {
-    /// Videos, images, folders of images, or `synthetic?heads=2&seconds=10`
+    /// Videos, images, folders of images, recorded sessions, or `synthetic?heads=2&seconds=10`
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Folder for the results: NAME.jsonl or NAME.csv, and NAME.meta.json beside it
@@ -50,10 +51,11 @@ pub(crate) fn run(arguments: &TrackArguments) -> Result<()> {
     make_folder(&arguments.out)?;
     let mut names = BTreeMap::new();
     let mut failed = 0;
-    let inputs = arguments.inputs.len();
-    for input in &arguments.inputs {
-        let tracked = track_input(arguments, input, &mut names);
-        if inputs == 1 || interrupt::is_requested() {
+    let inputs: Vec<_> = arguments.inputs.iter().flat_map(|input| opened_later(input)).collect();
+    let count = inputs.len();
+    for input in inputs {
+        let tracked = input.and_then(|input| track_input(arguments, &input, &mut names));
+        if count == 1 || interrupt::is_requested() {
             return tracked;
         }
         if let Err(error) = tracked {
@@ -63,25 +65,71 @@ pub(crate) fn run(arguments: &TrackArguments) -> Result<()> {
     }
     match failed {
         0 => Ok(()),
-        _ => bail!("{failed} of {inputs} inputs failed; the others are complete"),
+        _ => bail!("{failed} of {count} inputs failed; the others are complete"),
     }
 }
 
-fn track_input(arguments: &TrackArguments, input: &str, names: &mut BTreeMap<String, u32>) -> Result<()> {
+/// What a word on the command line stands for.
+enum Input<'a> {
+    /// A file, a folder of images, the synthetic camera.
+    Plain(&'a str),
+    /// A video of a recorded session.
+    Recorded(RecordedVideo),
+}
+
+impl Input<'_> {
+    fn open(&self) -> Result<Box<dyn Source>> {
+        Ok(match self {
+            Self::Plain(spec) => open(spec)?,
+            Self::Recorded(video) => Box::new(RecordedSource::open(&video.path)?),
+        })
+    }
+
+    /// The configuration that it was recorded with.
+    fn recorded(&self) -> Option<&Config> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Recorded(video) => Some(&video.config),
+        }
+    }
+
+    fn clock(&self) -> InputClock {
+        match self {
+            Self::Plain(_) => InputClock::StartOfInput,
+            Self::Recorded(_) => InputClock::LslLocalClock,
+        }
+    }
+}
+
+/// A session stands for all of its videos.
+fn opened_later(word: &str) -> Vec<Result<Input<'_>>> {
+    match recorded_videos(Path::new(word)) {
+        Ok(None) => vec![Ok(Input::Plain(word))],
+        Ok(Some(videos)) => videos.into_iter().map(|video| Ok(Input::Recorded(video))).collect(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+fn track_input(
+    arguments: &TrackArguments,
+    input: &Input<'_>,
+    names: &mut BTreeMap<String, u32>,
+) -> Result<()> {
     let started = SystemTime::now();
-    let source = open(input)?;
+    let source = input.open()?;
     let info = source.info().clone();
     let name = unique_name(&info.name, names);
-    let networks = arguments.tracking.networks(&info)?;
+    let networks = arguments.tracking.networks(&info, input.recorded())?;
     networks.log_header();
-    let settings = arguments.tracking.settings(info.kind);
-    let provenance = provenance(&info, &networks, &settings, started);
-    let mut pipeline = Pipeline::new(networks.engines, settings)?;
+    let settings = arguments.tracking.settings(info.kind, input.recorded());
+    let fov_deg = settings.vertical_fov_deg;
+    let provenance = provenance(&info, &networks, &settings, input.clock(), started);
+    let mut pipeline = networks.pipeline(settings)?;
 
     let limit = frame_limit(arguments.frames, &info);
     let reader = Reader::start(source, limit);
     let Files { table, meta, annotated, paths } =
-        Files::create(arguments, &name, &info, provenance, &reader)?;
+        Files::create(arguments, &name, &info, provenance, fov_deg, &reader)?;
     let progress = progress_bar(&info, limit);
     let job = Job { reader, pipeline: &mut pipeline, table: Some(table), annotated, progress };
     let report = job.run(|_, _| {});
@@ -112,14 +160,15 @@ impl Files {
         name: &str,
         info: &SourceInfo,
         provenance: Provenance,
+        fov_deg: f32,
         reader: &Reader,
     ) -> Result<Self> {
-        let TrackArguments { out, format, annotate, overwrite, tracking, .. } = arguments;
+        let TrackArguments { out, format, annotate, overwrite, .. } = arguments;
         let (format, overwrite) = (*format, *overwrite);
         let annotated = match annotate {
             true => {
                 let recycler = reader.recycler();
-                Some(AnnotatedOutput::create(out, name, info, tracking.fov, overwrite, recycler)?)
+                Some(AnnotatedOutput::create(out, name, info, fov_deg, overwrite, recycler)?)
             }
             false => None,
         };

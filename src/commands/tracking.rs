@@ -6,26 +6,39 @@ use std::time::SystemTime;
 use anyhow::Result;
 use clap::Args;
 use mien_capture::{SourceInfo, SourceKind};
+use mien_config::Config;
 use mien_engine::EngineChoice;
+use mien_gpu_pipeline::GpuPrecision;
 use mien_pipeline::PipelineSettings;
-use mien_tables::{InputRecord, Provenance};
+use mien_tables::{InputClock, InputRecord, Provenance};
+use mien_worker::pipeline_settings;
 
 use crate::build_info::VERSION;
-use crate::networks::{NetworkOptions, Networks, detector_size};
+use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size};
 
 /// What decides how faces are tracked.
 #[derive(Args)]
 pub(crate) struct TrackingArguments {
-    /// auto (says what it took) or cpu
+    /// auto (says what it took), cpu or tensorrt
     #[arg(long, default_value = "auto", value_name = "ENGINE")]
     engine: EngineChoice,
+    /// Precision on the GPU: fp16 or fp32
+    #[arg(long, default_value = "fp16")]
+    precision: GpuPrecision,
+    /// Number of the GPU
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    gpu: usize,
+    /// Folder of TensorRT, or its library [default: MIEN_TENSORRT, or where the system has it]
+    #[arg(long, value_name = "DIR")]
+    tensorrt: Option<PathBuf>,
     /// Folder of models; the built-in ones without it
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// Most faces that are tracked (1-10)
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=10))]
-    faces: u64,
-    /// Look for faces on every Nth frame and follow their landmarks in between [default: 5; images: 1]
+    /// Most faces that are tracked, 1-10 [default: 4; recorded sessions: as they were recorded]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10))]
+    faces: Option<u64>,
+    /// Look for faces on every Nth frame and follow their landmarks in between
+    /// [default: 5; images: 1; recorded sessions: as they were recorded]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     detect_every: Option<u32>,
     /// Longest side of the picture that the detector reads, in pixels; larger finds smaller faces
@@ -35,46 +48,71 @@ pub(crate) struct TrackingArguments {
     /// Smooth landmarks, blendshapes and pose over time (One-Euro filter)
     #[arg(long)]
     smooth: bool,
+    /// Do not smooth, whatever the settings of a recorded session are
+    #[arg(long, conflicts_with = "smooth")]
+    raw: bool,
     /// The camera's vertical field of view in degrees, for the head pose
-    #[arg(long, value_name = "DEGREES", default_value_t = 63.0)]
-    pub(crate) fov: f32,
+    /// [default: 63; recorded sessions: as they were recorded]
+    #[arg(long, value_name = "DEGREES")]
+    fov: Option<f32>,
 }
 
 impl TrackingArguments {
-    /// The pipeline's settings for a source of this kind.
-    pub(crate) fn settings(&self, kind: SourceKind) -> PipelineSettings {
-        let usual = match kind {
-            SourceKind::Images => 1,
-            _ => PipelineSettings::default().detect_every,
+    /// The pipeline's settings for a source of this kind; `recorded` is the configuration of the session that
+    /// it was recorded in.
+    pub(crate) fn settings(&self, kind: SourceKind, recorded: Option<&Config>) -> PipelineSettings {
+        let usual = match recorded {
+            Some(config) => pipeline_settings(&config.detection, &config.smoothing),
+            None => PipelineSettings {
+                detect_every: if kind == SourceKind::Images {
+                    1
+                } else {
+                    PipelineSettings::default().detect_every
+                },
+                smoothing: None,
+                ..PipelineSettings::default()
+            },
+        };
+        let smoothing = match (self.smooth, self.raw) {
+            (true, _) => usual.smoothing.or(Some(PipelineSettings::SMOOTHING)),
+            (_, true) => None,
+            _ => usual.smoothing,
         };
         PipelineSettings {
-            max_faces: self.faces as usize,
-            detect_every: self.detect_every.unwrap_or(usual),
-            smoothing: self.smooth.then_some(PipelineSettings::SMOOTHING),
-            vertical_fov_deg: self.fov,
-            ..PipelineSettings::default()
+            max_faces: self.faces.map_or(usual.max_faces, |faces| faces as usize),
+            detect_every: self.detect_every.unwrap_or(usual.detect_every),
+            smoothing,
+            vertical_fov_deg: self.fov.unwrap_or(usual.vertical_fov_deg),
+            ..usual
         }
     }
 
     /// Height and width of what the detector reads. Faces of 30 pixels and more in a 640×480 video are
     /// found at half its size, for a quarter of the time; images are looked at once, so thoroughly.
-    pub(crate) fn detector_size(&self, info: &SourceInfo) -> [usize; 2] {
+    fn detector_size(&self, info: &SourceInfo, recorded: Option<&Config>) -> [usize; 2] {
         let longest = info.size.0.max(info.size.1);
         let usual = match info.kind {
             SourceKind::Images => longest.clamp(320, 1280),
             _ => (longest / 2).clamp(320, 640),
         };
-        detector_size(info.size, self.detector_size.unwrap_or(usual))
+        let asked = self.detector_size.or_else(|| recorded?.detection.detector_size);
+        detector_size(info.size, asked.unwrap_or(usual))
     }
 
     /// Loads the networks for a source.
-    pub(crate) fn networks(&self, info: &SourceInfo) -> Result<Networks> {
+    pub(crate) fn networks(&self, info: &SourceInfo, recorded: Option<&Config>) -> Result<Networks> {
         Networks::load(&NetworkOptions {
             engine: self.engine,
             models: self.models.clone(),
-            max_faces: self.faces as usize,
-            detector_size: self.detector_size(info),
+            max_faces: self.settings(info.kind, recorded).max_faces,
+            detector_size: self.detector_size(info, recorded),
             threads: None,
+            gpu: GpuChoice {
+                number: self.gpu,
+                precision: self.precision,
+                tensorrt: self.tensorrt.clone(),
+                ..GpuChoice::default()
+            },
         })
     }
 }
@@ -92,6 +130,7 @@ pub(crate) fn provenance(
     info: &SourceInfo,
     networks: &Networks,
     settings: &PipelineSettings,
+    clock: InputClock,
     started: SystemTime,
 ) -> Provenance {
     let file_name = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -111,6 +150,7 @@ pub(crate) fn provenance(
             width: info.size.0,
             height: info.size.1,
             rate_hz: info.rate_hz,
+            clock,
             files: info.files.iter().map(file_name).collect(),
         },
         engine: networks.engine.clone(),

@@ -29,7 +29,7 @@ struct Picture {
 /// Where pictures go.
 enum Destination {
     /// A video; started with the first picture, which gives the size.
-    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder> },
+    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder>, first_nanos: Option<i64> },
     /// A PNG for each image, by the image's name.
     Images { folder: PathBuf, names: Vec<PathBuf> },
     /// The one PNG of a single image.
@@ -102,7 +102,7 @@ fn destination(folder: &Path, name: &str, info: &SourceInfo) -> (PathBuf, Destin
         }
         _ => {
             let rate_hz = info.rate_hz.unwrap_or(30.0);
-            (at(".mkv"), Destination::Video { path: at(".mkv"), rate_hz, encoder: None })
+            (at(".mkv"), Destination::Video { path: at(".mkv"), rate_hz, encoder: None, first_nanos: None })
         }
     }
 }
@@ -130,12 +130,14 @@ impl Destination {
     fn write(&mut self, frame: &Frame) -> Result<()> {
         let png = |path: &Path| write_png(path, &frame.pixels, frame.width, frame.height);
         match self {
-            Self::Video { path, rate_hz, encoder } => {
+            Self::Video { path, rate_hz, encoder, first_nanos } => {
                 let encoder = match encoder {
                     Some(encoder) => encoder,
                     None => encoder.insert(Encoder::create(path, frame.width, frame.height, *rate_hz)?),
                 };
-                encoder.write(&frame.pixels, frame.capture_nanos)?;
+                // The times of a recorded session are far from 0.
+                let first = *first_nanos.get_or_insert(frame.capture_nanos);
+                encoder.write(&frame.pixels, frame.capture_nanos - first)?;
             }
             Self::Images { folder, names } => {
                 let index = usize::try_from(frame.frame_index).unwrap_or(usize::MAX);

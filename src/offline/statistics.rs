@@ -6,21 +6,15 @@ use mien_tables::StageRecord;
 
 /// Longest duration that is told apart, in nanoseconds.
 const LONGEST_NANOS: u64 = 100_000_000_000;
-const STAGES: [&str; 9] = [
-    "preprocess",
-    "detector",
-    "decode + NMS",
-    "crop",
-    "landmarks",
-    "blendshapes",
-    "pose, identity",
-    "pipeline",
-    "write rows",
-];
+/// Of the pipeline's stages.
+const PIPELINE_STAGES: usize = StageTimings::NAMES.len();
+/// Behind them: the whole pipeline, and the table.
+const OTHERS: [&str; 2] = ["pipeline", "write rows"];
+const STAGES: usize = PIPELINE_STAGES + OTHERS.len();
 
 /// Durations of the stages over many frames. A stage that did not run in a frame is not counted in it.
 pub struct Statistics {
-    histograms: [Histogram<u64>; STAGES.len()],
+    histograms: [Histogram<u64>; STAGES],
 }
 
 impl Default for Statistics {
@@ -33,17 +27,7 @@ impl Default for Statistics {
 impl Statistics {
     /// Adds a frame.
     pub fn add(&mut self, timings: &StageTimings, write_nanos: u64) {
-        let nanos = [
-            timings.preprocess_nanos,
-            timings.detect_nanos,
-            timings.decode_nanos,
-            timings.crop_nanos,
-            timings.landmarks_nanos,
-            timings.blendshapes_nanos,
-            timings.pose_nanos,
-            timings.total_nanos,
-            write_nanos,
-        ];
+        let nanos = timings.stages().into_iter().chain([timings.total_nanos, write_nanos]);
         for (histogram, nanos) in self.histograms.iter_mut().zip(nanos) {
             if nanos > 0 {
                 histogram.saturating_record(nanos);
@@ -53,7 +37,8 @@ impl Statistics {
 
     /// The stages that ran.
     pub fn rows(&self) -> impl Iterator<Item = StageRecord> {
-        let ran = self.histograms.iter().zip(STAGES).filter(|(histogram, _)| !histogram.is_empty());
+        let names = StageTimings::NAMES.into_iter().chain(OTHERS);
+        let ran = self.histograms.iter().zip(names).filter(|(histogram, _)| !histogram.is_empty());
         ran.map(|(histogram, stage)| {
             let ms = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
             StageRecord {

@@ -16,5 +16,7 @@ mod row_file;
 mod writer;
 
 pub use error::TableError;
-pub use meta::{EngineRecord, InputRecord, MetaFile, ModelRecord, Outcome, Provenance, StageRecord};
+pub use meta::{
+    EngineRecord, InputClock, InputRecord, MetaFile, ModelRecord, Outcome, Provenance, StageRecord,
+};
 pub use writer::{TableFormat, TableWriter};

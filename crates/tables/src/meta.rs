@@ -39,9 +39,21 @@ pub struct InputRecord {
     pub height: u32,
     /// Nominal frames per second, when known.
     pub rate_hz: Option<f64>,
+    /// What times count from.
+    pub clock: InputClock,
     /// Names of the frames' files, by frame number, where each frame is a file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+}
+
+/// What the times of a table count from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputClock {
+    /// The start of the input.
+    StartOfInput,
+    /// The clock of the Lab Streaming Layer on the machine that recorded the session.
+    LslLocalClock,
 }
 
 /// What computed.

@@ -57,7 +57,7 @@ impl FromStr for TableFormat {
 
 const JSONL_FIELDS: &[(&str, &str)] = &[
     ("frame", "number of the frame at its source, from 0"),
-    ("time", "seconds from the start of the input"),
+    ("time", "seconds on the clock that `input.clock` names"),
     ("faces[].id", "track, from 1; stays with the person and is never used again"),
     ("faces[].score", "detector confidence 0-1 when it last saw the face"),
     ("faces[].box", "[x1, y1, x2, y2] in pixels of the source frame; the top left corner is (0, 0)"),
@@ -71,7 +71,7 @@ const JSONL_FIELDS: &[(&str, &str)] = &[
 const CSV_COLUMNS: &[(&str, &str)] = &[
     ("frame", "number of the frame at its source, from 0"),
     ("face_id", "track, from 1; 0 in the row of a frame without a face"),
-    ("timestamp", "seconds from the start of the input"),
+    ("timestamp", "seconds on the clock that `input.clock` names"),
     ("confidence", "detector confidence 0-1 when it last saw the face"),
     ("success", "1 with a face, 0 without; the fields after it are then empty"),
     ("pose_Tx, pose_Ty, pose_Tz", "mm; as in OpenFace: x right, y down, z away from the camera"),

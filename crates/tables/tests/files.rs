@@ -4,8 +4,8 @@ use std::path::Path;
 
 use mien_face::{FaceBox, FrameFaces, LANDMARK_COUNT};
 use mien_tables::{
-    EngineRecord, InputRecord, MetaFile, ModelRecord, Outcome, Provenance, TableError, TableFormat,
-    TableWriter,
+    EngineRecord, InputClock, InputRecord, MetaFile, ModelRecord, Outcome, Provenance, TableError,
+    TableFormat, TableWriter,
 };
 use serde_json::Value;
 
@@ -39,6 +39,7 @@ fn provenance() -> Provenance {
             width: 640,
             height: 480,
             rate_hz: Some(30.0),
+            clock: InputClock::StartOfInput,
             files: Vec::new(),
         },
         engine: EngineRecord { asked: "auto".into(), used: "rten".into(), reason: "no GPU".into() },

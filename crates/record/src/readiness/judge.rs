@@ -156,9 +156,9 @@ mod tests {
         let found = measured().judged(&request(None));
         assert_eq!((found.room_seconds, found.problems.len()), (Some(10_000.0), 0));
         assert!(found.is_ready());
-        let found = measured().judged(&request(Some(10_001.0)));
+        let found = measured().judged(&request(Some(20_000.0)));
         assert!(!found.is_ready());
-        assert!(texts(&found)[0].contains("room for 2 h 47 min"), "{:?}", texts(&found));
+        assert!(texts(&found)[0].contains("room for 2 h 46 min"), "{:?}", texts(&found));
         let found = Readiness { free_bytes: 2_000_000_000, ..measured() }.judged(&request(None));
         assert!(found.is_ready(), "a warning keeps nobody from recording");
         assert_eq!(found.problems.len(), 2);
