@@ -29,16 +29,23 @@ struct Shared {
         u64 keys[SORTED];
         FaceBox boxes[MAX_CANDIDATES];
     };
-    // Of each box: its score and prior.
-    float scores[MAX_CANDIDATES];
+    union {
+        // While candidates are chosen.
+        u32 histogram[256];
+        // Of each box: its score.
+        float scores[MAX_CANDIDATES];
+    };
+    // Of each box: its prior.
     u32 priors[MAX_CANDIDATES];
-    u32 histogram[256];
     u32 suppressed[WORDS];
     u32 warp_sums[32];
     u32 count;
     u32 left;
     u64 pivot;
 };
+
+// What every GPU grants a block.
+static_assert(sizeof(Shared) <= 48 * 1024, "shared memory");
 
 // The keys of all priors that reach the threshold, in `p.keys`, in any order; returns how many.
 __device__ inline u32 collect(const DecodeParams &p, Shared &s) {

@@ -36,6 +36,25 @@ pub struct JpegDecoder {
 // SAFETY: the handles are used by one thread at a time (`&mut self`), which nvJPEG asks for.
 unsafe impl Send for JpegDecoder {}
 
+/// Loads nvJPEG without a GPU: the name that it was found by, and its version.
+///
+/// # Errors
+/// When nvJPEG cannot be loaded.
+pub fn nvjpeg_library() -> Result<(String, [i32; 3]), GpuError> {
+    let functions = functions::load()?;
+    let version = version(&functions)?;
+    Ok((functions.path.clone(), version))
+}
+
+fn version(functions: &Functions) -> Result<[i32; 3], GpuError> {
+    let mut version = [0; 3];
+    for (which, number) in version.iter_mut().enumerate() {
+        // SAFETY: the property exists in all versions.
+        check("nvjpegGetProperty", unsafe { (functions.property)(which as i32, number) })?;
+    }
+    Ok(version)
+}
+
 impl JpegDecoder {
     /// Loads nvJPEG 11 or later: from the file that MIEN_NVJPEG names, or from where the system finds it.
     ///
@@ -44,11 +63,7 @@ impl JpegDecoder {
     pub fn new(device: &Device) -> Result<Self, GpuError> {
         device.make_current()?;
         let functions = functions::load()?;
-        let mut version = [0; 3];
-        for (which, number) in version.iter_mut().enumerate() {
-            // SAFETY: the property exists in all versions.
-            check("nvjpegGetProperty", unsafe { (functions.property)(which as i32, number) })?;
-        }
+        let version = version(&functions)?;
         let allocator = functions::DeviceAllocator { take: take_memory, give_back: give_memory_back };
         let (mut handle, mut state) = (std::ptr::null_mut(), std::ptr::null_mut());
         let decoded = Event::new(device, Wait::Sleep)?;

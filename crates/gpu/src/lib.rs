@@ -39,7 +39,7 @@ pub use error::GpuError;
 pub use event::{Event, Wait};
 pub use frame::{FrameLayout, Precision};
 pub use graph::Graph;
-pub use jpeg::JpegDecoder;
+pub use jpeg::{JpegDecoder, nvjpeg_library};
 #[cfg(feature = "measure")]
 pub use kernels::LetterboxApart;
 pub use kernels::{Crop, CropOptions, LandmarksFinish, Letterbox, Preview, RetinaFaceDecode};
