@@ -32,6 +32,14 @@ pub fn available(gpu: usize, tensorrt: Option<PathBuf>) -> Result<Available, Gpu
     })
 }
 
+/// The TensorRT that would be used, without a look at a GPU.
+///
+/// # Errors
+/// What is missing, and where it was looked for.
+pub fn tensorrt_library() -> Result<Library, GpuPipelineError> {
+    find(None)
+}
+
 /// TensorRT in the given place, in `MIEN_TENSORRT`, or where the system has it.
 pub(crate) fn find(path: Option<PathBuf>) -> Result<Library, GpuPipelineError> {
     let named = || std::env::var_os("MIEN_TENSORRT").filter(|path| !path.is_empty()).map(PathBuf::from);

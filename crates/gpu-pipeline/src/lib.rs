@@ -29,7 +29,7 @@ mod options;
 mod stages;
 mod work;
 
-pub use available::{Available, available};
+pub use available::{Available, available, tensorrt_library};
 pub use cache::{CacheEntry, EngineCache, EntryState, PlanKey};
 pub use error::GpuPipelineError;
 pub use host_engine::TensorRtEngine;

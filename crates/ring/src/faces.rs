@@ -86,13 +86,16 @@ pub fn create_faces(
     epoch: u64,
 ) -> Result<FacesWriter, RingError> {
     let name = SegmentName::new(session, camera, RingKind::Faces)?;
-    let spec = RingSpec {
+    Ok(FacesWriter { ring: RingWriter::create(dir, &name, spec(slots), epoch)? })
+}
+
+pub(crate) fn spec(slots: u64) -> RingSpec {
+    RingSpec {
         payload_bytes: size_of::<FacesEntry>() as u64,
         slots,
         layout_hash: LAYOUT_HASH,
         parameters: [0; 4],
-    };
-    Ok(FacesWriter { ring: RingWriter::create(dir, &name, spec, epoch)? })
+    }
 }
 
 impl FacesWriter {

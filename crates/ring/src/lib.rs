@@ -61,6 +61,8 @@ mod preview;
 #[cfg(not(loom))]
 mod reader;
 #[cfg(not(loom))]
+mod room;
+#[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
 mod writer;
@@ -79,6 +81,8 @@ pub use preview::{
 };
 #[cfg(not(loom))]
 pub use reader::{Entry, RingReader};
+#[cfg(not(loom))]
+pub use room::{Room, camera_bytes, room};
 #[cfg(not(loom))]
 pub use slot::WriteStep;
 #[cfg(not(loom))]

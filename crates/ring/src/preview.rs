@@ -121,7 +121,7 @@ pub struct PreviewWriter {
     ring: RingWriter,
 }
 
-/// Makes a camera's ring of pictures of at most `width` × `height` pixels in `dir`; `slots` is a power
+/// Makes a camera's ring of pictures of at most `size` (width, height) pixels in `dir`; `slots` is a power
 /// of two.
 ///
 /// # Errors
@@ -130,23 +130,27 @@ pub fn create_preview(
     dir: &Path,
     session: &str,
     camera: &str,
-    [width, height]: [u32; 2],
+    size: [u32; 2],
     slots: u64,
     epoch: u64,
 ) -> Result<PreviewWriter, RingError> {
+    let spec = spec(size, slots)?;
+    let name = SegmentName::new(session, camera, RingKind::Preview)?;
+    Ok(PreviewWriter { ring: RingWriter::create(dir, &name, spec, epoch)? })
+}
+
+pub(crate) fn spec([width, height]: [u32; 2], slots: u64) -> Result<RingSpec, RingError> {
     let (width, height) = (u64::from(width), u64::from(height));
     if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
         let reason = format!("a preview of {width}×{height} pixels; each side is 1 to {MAX_SIDE}");
         return Err(RingError::Spec { reason });
     }
-    let name = SegmentName::new(session, camera, RingKind::Preview)?;
-    let spec = RingSpec {
+    Ok(RingSpec {
         payload_bytes: HEADER_BYTES as u64 + pixel_bytes(width, height),
         slots,
         layout_hash: LAYOUT_HASH,
         parameters: [width, height, 0, 0],
-    };
-    Ok(PreviewWriter { ring: RingWriter::create(dir, &name, spec, epoch)? })
+    })
 }
 
 impl PreviewWriter {

@@ -131,27 +131,52 @@ fn role_stress_writer() {
     println!("path={}", writer.path().display());
     let closed = std::thread::spawn(|| std::io::stdin().read_to_end(&mut Vec::new()));
     let mut words = vec![0_u64; bytes as usize / 8];
-    let mut micros = Vec::new();
+    // Until readers can see the entry, until they are woken, and the processor's time of the whole.
+    let (mut visible, mut whole, mut working) = (Vec::new(), Vec::new(), Vec::new());
     let mut due = Instant::now();
     while !closed.is_finished() {
-        fill(micros.len() as u64, &mut words);
-        let before = Instant::now();
-        writer.publish(&[bytemuck::cast_slice(&words)]);
-        micros.push(before.elapsed().as_nanos() as f64 * 1e-3);
+        fill(whole.len() as u64, &mut words);
+        let (before, cpu_before) = (Instant::now(), thread_nanos());
+        let mut announced = Duration::ZERO;
+        writer.publish_stepwise(&[bytemuck::cast_slice(&words)], |step| {
+            if step == WriteStep::Announced {
+                announced = before.elapsed();
+            }
+        });
+        whole.push(before.elapsed().as_nanos() as u64);
+        working.push(thread_nanos() - cpu_before);
+        visible.push(announced.as_nanos() as u64);
         if rate > 0 {
             due += Duration::from_secs(1) / rate;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
-    micros.sort_by(f64::total_cmp);
-    let at = |part: f64| micros[((micros.len() - 1) as f64 * part) as usize];
-    println!(
-        "entries={} publish p50 {:.0} µs, p99 {:.0} µs, most {:.0} µs",
-        micros.len(),
+    println!("entries={}", whole.len());
+    for (what, nanos) in [
+        ("until visible", visible),
+        ("until readers are woken", whole),
+        ("of that on the processor", working),
+    ] {
+        println!("time={what} {}", percentiles(nanos));
+    }
+}
+
+fn percentiles(mut nanos: Vec<u64>) -> String {
+    nanos.sort_unstable();
+    let at = |part: f64| nanos[((nanos.len() - 1) as f64 * part) as usize] as f64 * 1e-3;
+    format!(
+        "p50 {:.0} µs, p99 {:.0} µs, p99.9 {:.0} µs, most {:.0} µs",
         at(0.5),
         at(0.99),
+        at(0.999),
         at(1.0)
-    );
+    )
+}
+
+/// Processor time of this thread.
+fn thread_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// A reader of the stress: every entry in order, or the newest only; until the writer is gone.
@@ -201,7 +226,10 @@ fn stress(payload_bytes: u64, rate: u32, readers: usize, seconds: u64) {
         .collect();
     std::thread::sleep(Duration::from_secs(seconds));
     drop(writer.stdin.take());
-    println!("{payload_bytes} bytes, {rate} a second: entries={}", line_after(&mut output, "entries="));
+    println!("{payload_bytes} bytes, {rate} a second: {} entries", line_after(&mut output, "entries="));
+    for _ in 0..3 {
+        println!("  {}", line_after(&mut output, "time="));
+    }
     assert!(writer.wait().unwrap().success());
     for (child, output) in &mut children {
         let [read, torn, missed] =

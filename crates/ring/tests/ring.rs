@@ -121,6 +121,20 @@ fn results_and_pictures_come_back_as_they_went_in() {
 }
 
 #[test]
+fn a_camera_takes_as_much_room_as_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let _faces = create_faces(dir.path(), "s", "c", 8, 0).unwrap();
+    let _preview = create_preview(dir.path(), "s", "c", [33, 17], 4, 0).unwrap();
+    let files = std::fs::read_dir(dir.path()).unwrap().flatten();
+    let taken: u64 = files.map(|file| file.metadata().unwrap().len()).sum();
+    assert_eq!(mien_ring::camera_bytes(8, [33, 17], 4).unwrap(), taken);
+    assert!(mien_ring::camera_bytes(8, [0, 17], 4).is_err());
+    let room = mien_ring::room(dir.path()).unwrap();
+    assert!(room.total_bytes >= room.free_bytes && room.free_bytes > 0);
+    assert!(mien_ring::room(Path::new("/nowhere")).is_err());
+}
+
+#[test]
 fn missing_files_folders_and_links_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let real = writer(dir.path());
