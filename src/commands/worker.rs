@@ -38,7 +38,8 @@ fn open(camera: &Camera) -> Result<Box<dyn Source>, SourceError> {
         CameraFormat::Yuyv => WireFormat::Yuyv,
         CameraFormat::Nv12 => WireFormat::Nv12,
     });
-    open_live(&camera.source, &LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format })
+    let controls = camera.controls.clone();
+    open_live(&camera.source, &LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format, controls })
 }
 
 fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {

@@ -4,6 +4,7 @@
 //! [`Source`] that gives its frames as fast as they are taken; [`open_live`] opens the same words, and
 //! cameras, as sources that keep real time. A source fills a [`Frame`] that its caller keeps, so a steady stream allocates nothing.
 
+mod controls;
 mod error;
 mod images;
 mod live;
@@ -15,6 +16,7 @@ mod usb;
 mod v4l2;
 mod video;
 
+pub use controls::{CameraControl, ControlValues, controls, set_control};
 pub use error::SourceError;
 pub use images::{ASSUMED_RATE_HZ, ImageSource};
 pub use live::{LiveOptions, WireFormat, open_live};

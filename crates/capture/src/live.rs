@@ -1,5 +1,6 @@
 //! Sources that keep real time.
 
+use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub enum WireFormat {
 }
 
 /// What is asked of a live source; what is left out, the source chooses.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveOptions {
     /// Width and height in pixels: of cameras and of the synthetic camera.
     pub size: Option<[u32; 2]>,
@@ -30,6 +31,8 @@ pub struct LiveOptions {
     pub rate_hz: Option<f64>,
     /// Format on the wire: of cameras.
     pub format: Option<WireFormat>,
+    /// What the driver is told when it is opened, by [`CameraControl::name`](crate::CameraControl): of cameras.
+    pub controls: BTreeMap<String, i64>,
 }
 
 /// Opens a source that gives its frames in real time, with times on the monotonic clock.
@@ -146,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_synthetic_camera_keeps_real_time() {
-        let options = LiveOptions { size: Some([64, 48]), rate_hz: Some(200.0), format: None };
+        let options = LiveOptions { size: Some([64, 48]), rate_hz: Some(200.0), ..LiveOptions::default() };
         let mut source = open_live("synthetic?heads=0", &options).unwrap();
         assert_eq!((source.info().size, source.info().live), ((64, 48), true));
         let (mut frame, before) = (Frame::empty(), monotonic_nanos());

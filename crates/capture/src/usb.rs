@@ -191,7 +191,7 @@ fn unpack_jpeg(bytes: &[u8], [width, height]: [u32; 2], frame: &mut Frame) -> Re
 }
 
 /// What a person can do about it.
-fn explain(error: &io::Error, node: &Path) -> String {
+pub(crate) fn explain(error: &io::Error, node: &Path) -> String {
     let node = node.display();
     match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::BUSY) => "another program uses it; close that one".into(),
@@ -262,7 +262,7 @@ fn capture_nodes(class: &Path) -> Vec<Node> {
 }
 
 /// The device file of a camera, by its id or by the file itself.
-fn find(class: &Path, id: &str) -> Option<PathBuf> {
+pub(crate) fn find(class: &Path, id: &str) -> Option<PathBuf> {
     if id.starts_with("/dev/") {
         return Some(PathBuf::from(id));
     }

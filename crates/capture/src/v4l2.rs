@@ -26,6 +26,7 @@ const BUFFERS: u32 = 4;
 pub(crate) fn open(node: &Path, options: &LiveOptions) -> io::Result<(Agreed, Box<dyn Stream>)> {
     let device = Device::with_path(node)?;
     let agreed = agree(&device, options)?;
+    crate::controls::apply(&device, &options.controls);
     let stream = MmapStream::with_buffers(&device, Type::VideoCapture, BUFFERS)?;
     Ok((agreed, Box::new(V4lStream { stream, _device: device })))
 }

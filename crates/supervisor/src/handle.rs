@@ -1,12 +1,12 @@
 //! How the rest of the program sees the cameras.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use mien_config::{Camera, Detection, Smoothing};
+use mien_config::{Camera, Detection, Preview, Smoothing};
 use mien_control::{VideoPlan, VideoStatus};
 use mien_metrics::gpu::GpuReport;
 use mien_metrics::{ProcessStats, ProcessUsage, RunStats, TraceWriter};
@@ -14,7 +14,7 @@ use mien_ring::remove_stale;
 
 use crate::follow::{FacesFollower, PreviewFollower};
 use crate::gpus::Gpus;
-use crate::keeper::{Keeper, Order};
+use crate::keeper::{Change, Keeper, Order};
 use crate::options::{RestartLog, SupervisorOptions};
 use crate::status::{CameraEvent, CameraStatus, Shared, lock};
 
@@ -73,6 +73,8 @@ struct Kept {
 pub struct SupervisorHandle {
     options: Arc<SupervisorOptions>,
     cameras: Mutex<Vec<Kept>>,
+    /// What cameras that come are started with.
+    settings: Mutex<(Detection, Smoothing, Preview)>,
     /// Keepers of removed cameras, which may still be ending their workers.
     leaving: Mutex<Vec<JoinHandle<()>>>,
     /// Cameras added so far.
@@ -106,12 +108,15 @@ pub fn start(options: SupervisorOptions) -> Result<SupervisorHandle, SupervisorE
         ),
     };
     let cameras = options.config.cameras.clone();
+    let config = &options.config;
+    let settings = (config.detection.clone(), config.smoothing.clone(), config.preview.clone());
     let visible_devices = std::env::var("CUDA_VISIBLE_DEVICES").ok();
     let handle = SupervisorHandle {
         gpus: Gpus::watch(Arc::clone(&options.gpus), visible_devices),
         added: AtomicUsize::new(0),
         options: Arc::new(options),
         cameras: Mutex::new(Vec::new()),
+        settings: Mutex::new(settings),
         leaving: Mutex::new(Vec::new()),
         events: bounded(EVENT_CAPACITY),
         trace: Arc::new(Mutex::new(trace)),
@@ -142,6 +147,7 @@ impl SupervisorHandle {
         let shared = Arc::new(Shared::new(&camera.name, &camera.source));
         let (orders, receiver) = bounded(16);
         let name = camera.name.clone();
+        let (detection, smoothing, preview) = lock(&self.settings).clone();
         let keeper = Keeper {
             camera,
             index: self.added.fetch_add(1, Ordering::Relaxed),
@@ -155,8 +161,9 @@ impl SupervisorHandle {
             next_track_id: 1,
             batch_limit: usize::MAX,
             restarts: RestartLog::default(),
-            detection: self.options.config.detection.clone(),
-            smoothing: self.options.config.smoothing.clone(),
+            detection,
+            smoothing,
+            preview,
             recording: None,
         };
         let thread = std::thread::Builder::new()
@@ -222,8 +229,52 @@ impl SupervisorHandle {
         self.with(camera, |kept| kept.shared.video().clone())
     }
 
+    /// Gives a camera other settings; its name stays. Its worker begins anew, the others do not notice.
+    ///
+    /// # Errors
+    /// When there is no camera of that name.
+    pub fn change_camera(&self, camera: Camera) -> Result<(), SupervisorError> {
+        let name = camera.name.clone();
+        self.order(&name, Order::Change(Box::new(Change { camera: Some(camera), preview: None })))
+    }
+
+    /// Changes the pictures for people; all workers begin anew.
+    pub fn change_preview(&self, preview: &Preview) {
+        lock(&self.settings).2 = preview.clone();
+        for kept in lock(&self.cameras).iter() {
+            let change = Change { camera: None, preview: Some(preview.clone()) };
+            let _busy = kept.orders.try_send(Order::Change(Box::new(change)));
+        }
+    }
+
+    /// Begins to write a trace of every frame to a file, over an older one; one that is being written ends.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn start_trace(&self, path: &Path) -> Result<(), SupervisorError> {
+        let failed = |source| SupervisorError::Trace { path: path.to_path_buf(), source };
+        let writer = TraceWriter::create(path).map_err(failed)?;
+        if let Some(old) = lock(&self.trace).replace(writer) {
+            old.finish().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the trace that is being written; gives how many events it had no room for, or nothing when
+    /// there was none (a full disk ends it, too).
+    ///
+    /// # Errors
+    /// When the rest of it cannot be written.
+    pub fn end_trace(&self) -> std::io::Result<Option<u64>> {
+        lock(&self.trace).take().map(TraceWriter::finish).transpose()
+    }
+
     /// Changes how all cameras track, on their running sources.
     pub fn change_settings(&self, detection: &Detection, smoothing: &Smoothing) {
+        {
+            let mut settings = lock(&self.settings);
+            (settings.0, settings.1) = (detection.clone(), smoothing.clone());
+        }
         for kept in lock(&self.cameras).iter() {
             let (detection, smoothing) = (detection.clone(), smoothing.clone());
             let _busy = kept.orders.try_send(Order::Settings { detection, smoothing });

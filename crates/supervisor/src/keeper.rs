@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use mien_config::{Camera, Detection, Smoothing};
+use mien_config::{Camera, Detection, Preview, Smoothing};
 use mien_control::{CameraState, Command, FatalCause, Report, VideoPlan, VideoStatus, WorkerSettings};
 use mien_metrics::TraceWriter;
 use mien_ring::{FacesEntry, FacesReader, open_faces, remove_segment, remove_stale};
@@ -39,9 +39,18 @@ pub(crate) enum Order {
         detection: Detection,
         smoothing: Smoothing,
     },
+    /// Begin anew with other settings of the camera or of its pictures.
+    Change(Box<Change>),
     /// Record the video by this plan, or no longer.
     Record(Option<Box<VideoPlan>>),
     Quit,
+}
+
+/// What a worker cannot take over while it runs.
+#[derive(Clone)]
+pub(crate) struct Change {
+    pub camera: Option<Camera>,
+    pub preview: Option<Preview>,
 }
 
 /// Why a worker is no more.
@@ -80,6 +89,7 @@ pub(crate) struct Keeper {
     pub restarts: RestartLog,
     pub detection: Detection,
     pub smoothing: Smoothing,
+    pub preview: Preview,
     /// What every new worker records, too.
     pub recording: Option<Box<VideoPlan>>,
 }
@@ -151,6 +161,10 @@ impl Keeper {
                 }
                 Ok(Order::Start | Order::Restart) | Err(RecvTimeoutError::Timeout) => return true,
                 Ok(Order::Settings { detection, smoothing }) => self.change(detection, smoothing),
+                Ok(Order::Change(change)) => {
+                    self.take(*change);
+                    return true;
+                }
                 Ok(Order::Record(plan)) => self.recording = plan,
             }
         }
@@ -166,6 +180,10 @@ impl Keeper {
                 }
                 Ok(Order::Quit) | Err(_) => return false,
                 Ok(Order::Settings { detection, smoothing }) => self.change(detection, smoothing),
+                Ok(Order::Change(change)) => {
+                    self.take(*change);
+                    return true;
+                }
                 Ok(Order::Record(plan)) => self.recording = plan,
                 Ok(Order::Stop) => {}
             }
@@ -180,6 +198,15 @@ impl Keeper {
 
     fn change(&mut self, detection: Detection, smoothing: Smoothing) {
         (self.detection, self.smoothing) = (detection, smoothing);
+    }
+
+    fn take(&mut self, change: Change) {
+        if let Some(camera) = change.camera {
+            self.shared.status().source.clone_from(&camera.source);
+            self.camera = camera;
+        }
+        self.preview = change.preview.unwrap_or_else(|| self.preview.clone());
+        self.begin_anew();
     }
 
     /// One worker, from its start until nothing is left of it.
@@ -256,7 +283,7 @@ impl Keeper {
             models: config.models.clone(),
             detection: self.detection.clone(),
             smoothing: self.smoothing.clone(),
-            preview: config.preview.clone(),
+            preview: self.preview.clone(),
             rings: config.rings.clone(),
         }
     }
@@ -269,6 +296,10 @@ impl Keeper {
                 Ok(Order::Stop) => return (Ending::Stopped, Means::Steps),
                 Ok(Order::Restart) => {
                     self.begin_anew();
+                    return (Ending::Restart, Means::Steps);
+                }
+                Ok(Order::Change(change)) => {
+                    self.take(*change);
                     return (Ending::Restart, Means::Steps);
                 }
                 Ok(Order::Settings { detection, smoothing }) => {

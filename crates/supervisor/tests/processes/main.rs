@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mien_capture::{LiveOptions, Source, SourceError, SourceInfo, SourceKind, Step, open_live};
-use mien_config::{Camera, Config};
+use mien_config::{Camera, Config, Preview};
 use mien_control::{FatalCause, WorkerSettings};
 use mien_face::{Frame, FrameFaces, FrameView, PixelFormat};
 use mien_metrics::gpu::GpuReport;
@@ -131,7 +131,7 @@ fn role_worker() {
         Some(gate) => GateSource::open(gate),
         None if camera.source == "crash" => std::process::exit(7),
         None => {
-            let options = LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format: None };
+            let options = LiveOptions { size: camera.size, rate_hz: camera.rate_hz, ..LiveOptions::default() };
             let imagined = ["people", "memory:"].iter().any(|kind| camera.source.starts_with(kind));
             open_live(if imagined { QUIET } else { &camera.source }, &options)
         }
@@ -412,6 +412,29 @@ fn cameras_are_stopped_started_added_and_removed_while_others_run() {
     until("removed", || is_gone(b) && segments(dir.path()) == 2);
     assert!(supervisor.faces("b").is_err());
     assert_eq!(status(&supervisor, "a").pid, Some(pid));
+}
+
+#[test]
+fn a_camera_takes_other_settings_while_the_others_do_not_notice() {
+    let dir = ring_dir();
+    let supervisor = begin(options(dir.path(), vec![camera("a", QUIET), camera("b", "nowhere?x=1")]));
+    let pid = until_live(&supervisor, "a");
+    // Whatever state the camera is in, the change is its next try.
+    supervisor.change_camera(camera("b", QUIET)).unwrap();
+    let b = until_live(&supervisor, "b");
+    assert_eq!(status(&supervisor, "b").source, QUIET);
+    supervisor.change_preview(&Preview { width: 32, height: 32, ..Preview::default() });
+    until("begun anew", || [pid, b].into_iter().all(is_gone));
+    until_live(&supervisor, "a");
+    until_live(&supervisor, "b");
+    assert!(supervisor.change_camera(camera("c", QUIET)).is_err());
+    let (a, trace) = (status(&supervisor, "a").pid, dir.path().join("trace.json"));
+    supervisor.start_trace(&trace).unwrap();
+    until("traced", || std::fs::metadata(&trace).is_ok_and(|file| file.len() > 0));
+    assert_eq!(supervisor.end_trace().unwrap(), Some(0));
+    assert_eq!(supervisor.end_trace().unwrap(), None);
+    assert!(supervisor.start_trace(Path::new("/nowhere/trace.json")).is_err());
+    assert_eq!(status(&supervisor, "a").pid, a);
 }
 
 /// A supervisor that tells its workers' numbers and then waits to be killed.
