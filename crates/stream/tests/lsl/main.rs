@@ -3,6 +3,9 @@
 //! liblsl's data sockets bind every address whatever its configuration says, so this test leaves the
 //! machine's networks out altogether: it starts itself again under `unshare --net`.
 
+mod namespace;
+mod stalled;
+
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
@@ -20,20 +23,15 @@ use mien_stream::{
 const INSIDE: &str = "MIEN_TEST_LSL_SECONDS";
 const CAMERAS: usize = 4;
 
-/// LSL that only this machine, and only this test, takes part in.
-const LSL_CONFIGURATION: &str = "[ports]\nIPv6 = disable\nAllowRandomPorts = 0\nPortRange = 128\n\
-     [multicast]\nResolveScope = machine\nAddressesOverride = {127.0.0.1}\nListenAddress = 127.0.0.1\n\
-     Interfaces = {127.0.0.1}\nTTLOverride = 0\n[lab]\nKnownPeers = {127.0.0.1}\n";
-
 #[test]
 fn pylsl_receives_every_sample_for_a_few_seconds() {
-    publish_in_namespace(5);
+    namespace::run("inside_the_namespace", &[(INSIDE, "5")]);
 }
 
 #[test]
 #[ignore = "takes more than a minute"]
 fn pylsl_receives_every_sample_for_a_minute() {
-    publish_in_namespace(60);
+    namespace::run("inside_the_namespace", &[(INSIDE, "60")]);
 }
 
 #[test]
@@ -49,49 +47,6 @@ fn liblsls_clock_is_ours() {
         // A microsecond for the rounding of both.
         assert!(before - 1e-6 <= theirs && theirs <= after + 1e-6, "{before} {theirs} {after}");
     }
-}
-
-/// Runs [`inside_the_namespace`] in a namespace of its own; skips where that is not to be had.
-fn publish_in_namespace(seconds: u32) {
-    let Some(unshare) = namespace_command() else {
-        println!("skipped: no permission for a network namespace of its own");
-        return;
-    };
-    if let Err(error) = library() {
-        println!("skipped: {error}");
-        return;
-    }
-    if std::env::var_os("MIEN_TEST_PYTHON").is_none() {
-        println!("skipped: MIEN_TEST_PYTHON is unset (`./x test` sets it)");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let configuration = folder.path().join("lsl_api.cfg");
-    let session = format!("{LSL_CONFIGURATION}SessionID = mien-test-{}\n", std::process::id());
-    std::fs::write(&configuration, session).unwrap();
-    let status = Command::new("unshare")
-        .args(unshare)
-        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "inside_the_namespace", "--nocapture", "--include-ignored"])
-        .env("LSLAPICFG", &configuration)
-        .env(INSIDE, seconds.to_string())
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
-
-/// Arguments with which `unshare` may make a network namespace here.
-fn namespace_command() -> Option<&'static [&'static str]> {
-    let ways: [&[&str]; 2] = [&["--net"], &["--net", "--map-root-user"]];
-    ways.into_iter().find(|arguments| {
-        Command::new("unshare")
-            .args(*arguments)
-            .args(["sh", "-c", "ip link set lo up"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    })
 }
 
 #[test]

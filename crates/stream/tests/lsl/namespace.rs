@@ -1,0 +1,54 @@
+//! A network namespace of a test's own.
+
+use std::process::{Command, Stdio};
+
+use mien_stream::library;
+
+/// LSL that only this machine, and only this test, takes part in.
+const LSL_CONFIGURATION: &str = "[ports]\nIPv6 = disable\nAllowRandomPorts = 0\nPortRange = 128\n\
+     [multicast]\nResolveScope = machine\nAddressesOverride = {127.0.0.1}\nListenAddress = 127.0.0.1\n\
+     Interfaces = {127.0.0.1}\nTTLOverride = 0\n[lab]\nKnownPeers = {127.0.0.1}\n";
+
+/// Runs an ignored test of this program in a namespace of its own, with these variables set; skips where that
+/// is not to be had.
+pub fn run(test: &str, variables: &[(&str, &str)]) {
+    let Some(unshare) = namespace_command() else {
+        println!("skipped: no permission for a network namespace of its own");
+        return;
+    };
+    if let Err(error) = library() {
+        println!("skipped: {error}");
+        return;
+    }
+    if std::env::var_os("MIEN_TEST_PYTHON").is_none() {
+        println!("skipped: MIEN_TEST_PYTHON is unset (`./x test` sets it)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = folder.path().join("lsl_api.cfg");
+    let session = format!("{LSL_CONFIGURATION}SessionID = mien-test-{}\n", std::process::id());
+    std::fs::write(&configuration, session).unwrap();
+    let status = Command::new("unshare")
+        .args(unshare)
+        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--include-ignored"])
+        .env("LSLAPICFG", &configuration)
+        .envs(variables.iter().copied())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// Arguments with which `unshare` may make a network namespace here.
+fn namespace_command() -> Option<&'static [&'static str]> {
+    let ways: [&[&str]; 2] = [&["--net"], &["--net", "--map-root-user"]];
+    ways.into_iter().find(|arguments| {
+        Command::new("unshare")
+            .args(*arguments)
+            .args(["sh", "-c", "ip link set lo up"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    })
+}
