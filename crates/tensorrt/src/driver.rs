@@ -5,6 +5,8 @@ use std::ffi::{CStr, c_char, c_int};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
+use crate::loader::reason;
+
 /// The oldest CUDA version of a driver that TensorRT is started on, as `cuDriverGetVersion` gives it: 12.0.
 const OLDEST_CUDA: c_int = 12_000;
 
@@ -40,7 +42,7 @@ pub(crate) fn check() -> Result<(), DriverError> {
     // the CUDA driver's interface.
     unsafe {
         let driver = Library::open(Some("libcuda.so.1"), RTLD_NOW | RTLD_LOCAL);
-        let driver = driver.map_err(|error| DriverError::Missing(crate::library::reason(&error)))?;
+        let driver = driver.map_err(|error| DriverError::Missing(reason(&error)))?;
         let checked = check_driver(&driver);
         std::mem::forget(driver);
         checked
@@ -54,10 +56,10 @@ unsafe fn check_driver(driver: &Library) -> Result<(), DriverError> {
     unsafe {
         let get = |name: &CStr| {
             let function = driver.get::<unsafe extern "C" fn(*mut c_int) -> c_int>(name);
-            function.map(|f| *f).map_err(|error| DriverError::Missing(crate::library::reason(&error)))
+            function.map(|f| *f).map_err(|error| DriverError::Missing(reason(&error)))
         };
         let init = driver.get::<unsafe extern "C" fn(u32) -> c_int>(c"cuInit");
-        let init = init.map_err(|error| DriverError::Missing(crate::library::reason(&error)))?;
+        let init = init.map_err(|error| DriverError::Missing(reason(&error)))?;
         let outcome = |code| match code {
             0 => Ok(()),
             CUDA_ERROR_NO_DEVICE => Err(DriverError::NoDevice),

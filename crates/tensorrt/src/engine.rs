@@ -9,11 +9,11 @@ use crate::abi::enums::{
     PROFILE_SELECTORS,
 };
 use crate::abi::slots::{Generation, WithoutDeviceMemory};
-use crate::builder::{Profile, ShapeRange};
 use crate::context::Context;
 use crate::error::RuntimeError;
 use crate::library::Library;
 use crate::object::Object;
+use crate::request::{Profile, ShapeRange};
 use crate::runtime::Runtime;
 
 /// The type of a tensor's numbers.

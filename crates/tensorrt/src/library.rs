@@ -1,17 +1,18 @@
 //! The loaded library.
 
-use std::ffi::{OsStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::Library as Handle;
 
 use crate::abi::call::This;
 use crate::abi::slots::Generation;
 use crate::builder::Builder;
 use crate::driver::{self, DriverError};
 use crate::error::{Attempt, Attempts, BuildError, LoadError, RuntimeError};
+use crate::loader::{file_of, keep_open, open, symbol};
 use crate::logger::Logger;
 use crate::object::{Object, Parser};
 use crate::runtime::Runtime;
@@ -300,43 +301,4 @@ fn open_parser(file: &Path) -> Result<ParserLibrary, String> {
     };
     let path = file_of(create as *const c_void).unwrap_or_else(|| file.to_owned());
     Ok(ParserLibrary { path, create, version: version() })
-}
-
-fn open(file: &OsStr) -> Result<Handle, String> {
-    // SAFETY: NVIDIA's libraries do nothing when loaded that this process relies on being otherwise.
-    unsafe { Handle::open(Some(file), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| reason(&error))
-}
-
-/// Loads a library that others need, for as long as the process runs.
-fn keep_open(file: &Path) -> Result<(), String> {
-    open(file.as_os_str()).map(std::mem::forget)
-}
-
-/// # Safety
-/// The symbol, if there, is a function of type `F`.
-unsafe fn symbol<F: Copy>(handle: &Handle, name: &std::ffi::CStr) -> Result<F, String> {
-    // SAFETY: the caller's.
-    unsafe { handle.get::<F>(name) }.map(|symbol| *symbol).map_err(|error| reason(&error))
-}
-
-/// The innermost text of an error of the loader, which names the file that is missing.
-pub(crate) fn reason(error: &libloading::Error) -> String {
-    let mut innermost: &dyn std::error::Error = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
-
-/// The file that `address` is mapped from.
-fn file_of(address: *const c_void) -> Option<PathBuf> {
-    let address = address.addr();
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().find_map(|line| {
-        let (range, rest) = line.split_once(' ')?;
-        let (start, end) = range.split_once('-')?;
-        let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-        let path = rest.get(rest.find('/')?..)?;
-        (start..end).contains(&address).then(|| path.into())
-    })
 }

@@ -67,6 +67,9 @@ fn done(phase: &Phase, phases: &[Phase], depth: usize) -> f64 {
 pub(crate) struct Monitor<'a> {
     table: *const c_void,
     cancel: Option<&'a AtomicBool>,
+    logger: &'static Logger,
+    start: Instant,
+    lines_before: u64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -109,8 +112,17 @@ extern "C" fn monitor_info(_: This) -> InterfaceInfo {
 }
 
 impl<'a> Monitor<'a> {
-    pub(crate) fn new(cancel: Option<&'a AtomicBool>) -> Self {
-        Self { table: (&raw const TABLE).cast(), cancel, state: Mutex::default(), changed: Condvar::new() }
+    /// For a build that begins now.
+    pub(crate) fn new(logger: &'static Logger, cancel: Option<&'a AtomicBool>) -> Self {
+        Self {
+            table: (&raw const TABLE).cast(),
+            cancel,
+            logger,
+            start: Instant::now(),
+            lines_before: logger.lines(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     /// The object as TensorRT takes it.
@@ -128,8 +140,7 @@ impl<'a> Monitor<'a> {
     }
 
     /// Reports every change, and at least every [`REPORT_EVERY`], until [`Self::finish`].
-    pub(crate) fn report(&self, logger: &Logger, progress: &mut (dyn FnMut(Progress) + Send)) {
-        let (start, lines_before) = (Instant::now(), logger.lines());
+    pub(crate) fn report(&self, progress: &mut (dyn FnMut(Progress) + Send)) {
         loop {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let waited = self.changed.wait_timeout_while(state, REPORT_EVERY, |s| !s.changed && !s.finished);
@@ -137,9 +148,9 @@ impl<'a> Monitor<'a> {
             state.changed = false;
             let (phases, reached, finished) = (state.phases.clone(), state.reached, state.finished);
             drop(state);
-            let log_lines = logger.lines() - lines_before;
-            let last_line = if log_lines > 0 { logger.last_line() } else { String::new() };
-            progress(Progress { elapsed: start.elapsed(), phases, log_lines, last_line, reached });
+            let log_lines = self.logger.lines() - self.lines_before;
+            let last_line = if log_lines > 0 { self.logger.last_line() } else { String::new() };
+            progress(Progress { elapsed: self.start.elapsed(), phases, log_lines, last_line, reached });
             if finished {
                 return;
             }
@@ -245,7 +256,7 @@ mod tests {
 
     #[test]
     fn phases_come_and_go() {
-        let monitor = Monitor::new(None);
+        let monitor = Monitor::new(Logger::leaked(true), None);
         let this = monitor.as_object();
         phase_start(this, c"build".as_ptr(), std::ptr::null(), 3);
         phase_start(this, c"tactics".as_ptr(), c"build".as_ptr(), 10);
@@ -265,7 +276,7 @@ mod tests {
     #[test]
     fn cancelling_stops_at_the_next_step() {
         let cancel = AtomicBool::new(false);
-        let monitor = Monitor::new(Some(&cancel));
+        let monitor = Monitor::new(Logger::leaked(true), Some(&cancel));
         assert!(step_complete(monitor.as_object(), c"build".as_ptr(), 0));
         cancel.store(true, Ordering::Relaxed);
         assert!(!step_complete(monitor.as_object(), c"build".as_ptr(), 1));

@@ -75,9 +75,9 @@ impl Fake {
         let (library, parser) = compiled(release);
         let (library_name, parser_name) = release.files();
         let folder = tempfile::tempdir().unwrap();
-        let copy = |from: &Path, name: &str| {
+        let copy = |bytes: &[u8], name: &str| {
             let to = folder.path().join(name);
-            std::fs::copy(from, &to).unwrap();
+            std::fs::write(&to, bytes).unwrap();
             to
         };
         let (library, parser) = (copy(&library, &library_name), copy(&parser, &parser_name));
@@ -141,12 +141,12 @@ pub fn load_driver() {
 }
 
 /// The library and the parser of a release, compiled once a process.
-fn compiled(release: Release) -> (PathBuf, PathBuf) {
-    static COMPILED: OnceLock<Mutex<HashMap<Release, (PathBuf, PathBuf)>>> = OnceLock::new();
+fn compiled(release: Release) -> (Vec<u8>, Vec<u8>) {
+    type Files = (Vec<u8>, Vec<u8>);
+    static COMPILED: OnceLock<Mutex<HashMap<Release, Files>>> = OnceLock::new();
     let mut compiled = COMPILED.get_or_init(Mutex::default).lock().unwrap();
     let build = || {
-        // Kept for the process: removed by the system's care for its temporary folder.
-        let folder = tempfile::Builder::new().prefix("mien-fake-tensorrt").tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake/tensorrt.c");
         let list = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/tables/{}.txt", release.table));
         let list = std::fs::read_to_string(list).unwrap();
@@ -167,8 +167,7 @@ fn compiled(release: Release) -> (PathBuf, PathBuf) {
         let parser = folder.path().join("parser.so");
         flags.push("-DPARSER".into());
         compile(&source, &parser, &flags);
-        let _ = folder.keep();
-        (library, parser)
+        (std::fs::read(library).unwrap(), std::fs::read(parser).unwrap())
     };
     compiled.entry(release).or_insert_with(build).clone()
 }
