@@ -88,8 +88,33 @@ fn a_recording_that_is_ended_is_complete_and_exports() {
     }
     let markers = std::fs::read_to_string(recording.folder.join("csv/mien_markers.csv")).unwrap();
     assert!(markers.contains("stimulus 1"), "{markers}");
+    tracked_again(&recording.folder, parent.path());
     let again = fail(mien_without_models().arg("export").arg(&recording.folder).args(["--to", "csv"]));
     assert!(again.contains("exists already"), "{again}");
+}
+
+/// `mien track` makes a table of each video, with the frame numbers and times of the recording.
+fn tracked_again(session: &Path, parent: &Path) {
+    let out = parent.join("again");
+    let mut track = mien().expect("it has recorded");
+    succeed(track.arg("track").arg(session).args(["--engine", "cpu", "--format", "csv", "--out"]).arg(&out));
+    for camera in ["camera1", "camera2"] {
+        let places = |path: &Path, columns: [usize; 2]| -> Vec<[String; 2]> {
+            let text = std::fs::read_to_string(path).unwrap();
+            let field = |line: &str, column: usize| line.split(',').nth(column).unwrap().to_owned();
+            text.lines().skip(1).map(|line| columns.map(|column| field(line, column))).collect()
+        };
+        let mut tracked = places(&out.join(format!("{camera}.csv")), [0, 2]);
+        tracked.dedup();
+        let live = places(&session.join(format!("{camera}_frames.csv")), [1, 2]);
+        let times = |rows: &[[String; 2]]| -> Vec<(u64, f64)> {
+            rows.iter().map(|[frame, time]| (frame.parse().unwrap(), time.parse().unwrap())).collect()
+        };
+        assert_eq!(times(&tracked), times(&live), "{camera}");
+        let meta = support::json(&out.join(format!("{camera}.meta.json")));
+        assert_eq!(meta["input"]["clock"], "lsl_local_clock");
+        assert!(!meta["settings"]["smoothing"].is_null(), "as the session was recorded");
+    }
 }
 
 #[test]
