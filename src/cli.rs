@@ -8,6 +8,8 @@ use crate::build_info::VERSION;
 use crate::commands::cameras::CamerasArguments;
 use crate::commands::config::ConfigCommand;
 use crate::commands::demo::DemoArguments;
+use crate::commands::doctor::DoctorArguments;
+use crate::commands::engines::EnginesCommand;
 use crate::commands::export::ExportArguments;
 use crate::commands::models::ModelsCommand;
 use crate::commands::record::RecordArguments;
@@ -51,9 +53,14 @@ enum Command {
     /// Check, show or begin a configuration file
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at what Mien needs of this machine, and say what to type where something is missing
+    Doctor(DoctorArguments),
     /// One camera's process (started by `run`)
     #[command(hide = true)]
     Worker(WorkerArguments),
+    /// Build, list or remove TensorRT engines
+    #[command(subcommand)]
+    Engines(EnginesCommand),
     /// List, check or import model files
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -76,7 +83,9 @@ pub fn run() -> ExitCode {
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Cameras(arguments) => commands::cameras::run(&arguments),
         Command::Config(command) => commands::config::run(&command),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Worker(arguments) => commands::worker::run(&arguments),
+        Command::Engines(command) => commands::engines::run(&command),
         Command::Models(command) => commands::models::run(&command),
     })
 }

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 #[cfg(feature = "gui")]
 mod desktop;
+mod doctor;
 mod interrupt;
 mod live;
 mod logging;
@@ -17,4 +18,4 @@ mod readiness;
 
 pub use cli::run;
 pub use live::Live;
-pub use networks::{NetworkOptions, Networks};
+pub use networks::{GpuChoice, NetworkOptions, Networks};

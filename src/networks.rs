@@ -1,11 +1,14 @@
-//! The three networks, loaded into an engine.
+//! The three networks on the engine that was asked for.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use mien_engine::{Engine, EngineChoice, EngineOptions};
+use mien_gpu_pipeline::{
+    BUCKETS, BuildNews, EngineCache, GpuOptions, GpuPipelineError, GpuPrecision, GpuStages, ModelSource,
+};
 use mien_models::{ModelFile, ModelSet, Role};
-use mien_pipeline::PipelineEngines;
+use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
 use mien_tables::{EngineRecord, ModelRecord};
 
 use crate::build_info::VERSION;
@@ -17,40 +20,99 @@ pub struct NetworkOptions {
     pub engine: EngineChoice,
     /// A folder of models that comes before the usual ones.
     pub models: Option<PathBuf>,
-    /// Most faces that are looked at in one run.
+    /// Most faces that are tracked.
     pub max_faces: usize,
     /// Height and width in pixels of the picture that the detector reads.
     pub detector_size: [usize; 2],
     /// Threads of the CPU engine; `None` lets it pick.
     pub threads: Option<usize>,
+    /// What holds if a GPU is used.
+    pub gpu: GpuChoice,
+}
+
+/// Which GPU, and how.
+#[derive(Debug, Clone)]
+pub struct GpuChoice {
+    /// Number of the GPU, from 0.
+    pub number: usize,
+    /// The engines' arithmetic.
+    pub precision: GpuPrecision,
+    /// Folder of TensorRT, or its library.
+    pub tensorrt: Option<PathBuf>,
+    /// Most faces in one launch.
+    pub max_batch: usize,
+    /// How long TensorRT searches for fast code, 0 to 5.
+    pub optimization_level: Option<i32>,
+}
+
+impl Default for GpuChoice {
+    fn default() -> Self {
+        let [.., max_batch] = BUCKETS;
+        Self {
+            number: 0,
+            precision: GpuPrecision::default(),
+            tensorrt: None,
+            max_batch,
+            optimization_level: None,
+        }
+    }
 }
 
 /// Loaded networks, with what a log and a result file say about them.
 pub struct Networks {
-    /// For the pipeline.
-    pub engines: PipelineEngines,
+    stages: Stages,
     /// What was asked for, what runs and why.
     pub engine: EngineRecord,
     /// The files.
     pub models: Vec<ModelRecord>,
 }
 
+enum Stages {
+    Cpu(PipelineEngines),
+    Gpu(Box<GpuStages>),
+}
+
 impl Networks {
-    /// Finds, checks and loads the models.
+    /// Finds, checks and loads the models. An engine that was asked for by name is taken or an error;
+    /// `auto` takes TensorRT where there is one, else the CPU, and says why.
     ///
     /// # Errors
     /// When a role lacks a model, a model is damaged, or the engine cannot run here.
     pub fn load(options: &NetworkOptions) -> Result<Self> {
         let set = ModelSet::find(options.models.as_deref())?;
+        match options.engine {
+            EngineChoice::Cpu => Self::on_cpu(&set, options, "asked for by name".to_owned()),
+            EngineChoice::TensorRt => Self::on_gpu(&set, options, "asked for by name".to_owned()),
+            EngineChoice::Auto => Self::on_best(&set, options),
+        }
+    }
+
+    fn on_best(set: &ModelSet, options: &NetworkOptions) -> Result<Self> {
+        let missing = match mien_gpu_pipeline::available(options.gpu.number, options.gpu.tensorrt.clone()) {
+            Ok(found) => {
+                let reason = format!("{} and {} were found", found.tensorrt, found.gpu);
+                match Self::on_gpu(set, options, reason) {
+                    Ok(networks) => return Ok(networks),
+                    // Smaller batches may do.
+                    Err(error) if is_out_of_memory(&error) => return Err(error),
+                    Err(error) => format!("the GPU cannot be used: {error:#}"),
+                }
+            }
+            Err(error) => error.to_string(),
+        };
+        Self::on_cpu(set, options, missing)
+    }
+
+    fn on_cpu(set: &ModelSet, options: &NetworkOptions, reason: String) -> Result<Self> {
         let mut models = Vec::new();
-        let mut reason = "";
         let mut load = |role: Role, input_size, max_batch| -> Result<Box<dyn Engine>> {
             let file = set.get(role)?;
             let engine_options = EngineOptions { input_size, threads: options.threads, max_batch };
-            let loaded = file.load(options.engine, &engine_options)?;
-            models.push(record(file, loaded.engine.as_ref()));
-            reason = loaded.reason;
-            Ok(loaded.engine)
+            let engine = file.load(EngineChoice::Cpu, &engine_options)?.engine;
+            let info = engine.info();
+            let shape = engine.inputs().first().map(|input| input.shape.clone()).unwrap_or_default();
+            models.push(record(file, shape, format!("{}, {}", info.engine, info.precision)));
+            Ok(engine)
         };
         let engines = PipelineEngines {
             detector: load(Role::Detector, Some(options.detector_size), 1)?,
@@ -58,8 +120,29 @@ impl Networks {
             blendshapes: load(Role::Blendshapes, None, options.max_faces)?,
         };
         let used = models.first().map(|model| model.engine.clone()).unwrap_or_default();
-        let engine = EngineRecord { asked: options.engine.to_string(), used, reason: reason.to_owned() };
-        Ok(Self { engines, engine, models })
+        let engine = EngineRecord { asked: options.engine.to_string(), used, reason };
+        Ok(Self { stages: Stages::Cpu(engines), engine, models })
+    }
+
+    fn on_gpu(set: &ModelSet, options: &NetworkOptions, reason: String) -> Result<Self> {
+        let stages = load_gpu(set, options, &mut |_| {})?;
+        let used = stages.description().to_owned();
+        let files = Role::ALL.into_iter().map(|role| set.get(role)).collect::<Result<Vec<_>, _>>()?;
+        let models = files.iter().zip(stages.input_shapes());
+        let models = models.map(|(file, shape)| record(file, shape.to_vec(), used.clone())).collect();
+        let engine = EngineRecord { asked: options.engine.to_string(), used, reason };
+        Ok(Self { stages: Stages::Gpu(Box::new(stages)), engine, models })
+    }
+
+    /// A pipeline over them.
+    ///
+    /// # Errors
+    /// When a model does not fit its role, or a setting is out of its range.
+    pub fn pipeline(self, settings: PipelineSettings) -> Result<Pipeline, PipelineError> {
+        match self.stages {
+            Stages::Cpu(engines) => Pipeline::new(engines, settings),
+            Stages::Gpu(stages) => Pipeline::with_stages(stages, settings),
+        }
     }
 
     /// The header of a run's log: version, engine, models and hashes.
@@ -77,20 +160,57 @@ impl Networks {
     }
 }
 
+/// The stages on the GPU, their engines built if need be.
+pub(crate) fn load_gpu(
+    set: &ModelSet,
+    options: &NetworkOptions,
+    news: &mut (dyn FnMut(BuildNews<'_>) + Send),
+) -> Result<GpuStages> {
+    let files = Role::ALL.into_iter().map(|role| set.get(role)).collect::<Result<Vec<_>, _>>()?;
+    let contents = files.iter().map(|file| file.read()).collect::<Result<Vec<_>, _>>()?;
+    let source = |index: usize, role| ModelSource {
+        role,
+        file: &files[index].entry.file,
+        bytes: &contents[index],
+        sha256: &files[index].entry.sha256,
+    };
+    use mien_pipeline::Role as Part;
+    let sources = [source(0, Part::Detector), source(1, Part::Landmarks), source(2, Part::Blendshapes)];
+    let GpuChoice { number, precision, tensorrt, max_batch, optimization_level } = options.gpu.clone();
+    let gpu_options = GpuOptions {
+        gpu: number,
+        tensorrt,
+        precision,
+        max_faces: options.max_faces,
+        max_batch,
+        detector_size: options.detector_size,
+        optimization_level,
+        cache: EngineCache::of_user(),
+    };
+    Ok(GpuStages::load(&gpu_options, sources, news)?)
+}
+
+/// Whether the GPU's memory did not suffice, so that smaller batches may do.
+pub(crate) fn is_out_of_memory(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<GpuPipelineError>().is_some_and(GpuPipelineError::is_out_of_memory)
+            || matches!(cause.downcast_ref::<PipelineError>(), Some(PipelineError::GpuMemory(_)))
+    })
+}
+
 /// Enough of a hash to recognise it.
 fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
 
-fn record(file: &ModelFile, engine: &dyn Engine) -> ModelRecord {
-    let info = engine.info();
+fn record(file: &ModelFile, input_shape: Vec<usize>, engine: String) -> ModelRecord {
     ModelRecord {
         role: file.role().to_string(),
-        file: info.model_file.clone(),
-        sha256: info.model_sha256.clone(),
+        file: file.entry.file.clone(),
+        sha256: file.entry.sha256.clone(),
         origin: file.origin.to_string(),
-        input_shape: engine.inputs().first().map(|input| input.shape.clone()).unwrap_or_default(),
-        engine: format!("{}, {}", info.engine, info.precision),
+        input_shape,
+        engine,
     }
 }
 
@@ -115,5 +235,24 @@ mod tests {
         assert_eq!(detector_size((1080, 1920), 320), [320, 192]);
         assert_eq!(detector_size((1, 1), 640), [64, 64]);
         assert_eq!(detector_size((0, 0), 640), [64, 64]);
+    }
+
+    #[test]
+    fn a_gpu_that_is_asked_for_by_name_is_never_replaced() {
+        let nowhere = tempfile::tempdir().unwrap();
+        let gpu = GpuChoice { tensorrt: Some(nowhere.path().to_owned()), ..GpuChoice::default() };
+        let options = |engine| NetworkOptions {
+            engine,
+            models: None,
+            max_faces: 1,
+            detector_size: [64, 64],
+            threads: Some(1),
+            gpu: gpu.clone(),
+        };
+        let error = Networks::load(&options(EngineChoice::TensorRt)).err().unwrap();
+        assert!(format!("{error:#}").contains(&nowhere.path().display().to_string()), "{error:#}");
+        let auto = Networks::load(&options(EngineChoice::Auto)).unwrap();
+        assert!(auto.engine.used.contains("rten"), "{:?}", auto.engine);
+        assert!(auto.engine.reason.contains("TensorRT"), "{:?}", auto.engine);
     }
 }

@@ -8,7 +8,6 @@ use clap::Args;
 use mien_annotate::{Annotator, Overlays, write_png};
 use mien_capture::{Source, SourceKind, SourceSpec, SyntheticSource, SyntheticTruth};
 use mien_face::{Face, Frame, FrameFaces, HeadPose};
-use mien_pipeline::Pipeline;
 use mien_synthetic::SyntheticFace;
 
 use super::display::{print_summary, progress_bar};

@@ -4,6 +4,8 @@ pub(crate) mod cameras;
 pub(crate) mod config;
 pub(crate) mod demo;
 mod display;
+pub(crate) mod doctor;
+pub(crate) mod engines;
 pub(crate) mod export;
 pub(crate) mod models;
 pub(crate) mod record;

@@ -8,7 +8,6 @@ use anyhow::{Result, bail};
 use clap::Args;
 use mien_capture::{Source, SourceInfo, SourceKind, open};
 use mien_config::Config;
-use mien_pipeline::Pipeline;
 use mien_tables::{InputClock, MetaFile, Provenance, TableFormat, TableWriter};
 
 use super::display::{print_summary, progress_bar};

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use clap::Args;
 use mien_capture::{LiveOptions, Source, SourceError, WireFormat, open_live};
-use mien_config::{Camera, CameraFormat, EngineKind};
-use mien_control::WorkerSettings;
+use mien_config::{Camera, CameraFormat, EngineKind, PrecisionKind};
+use mien_control::{FatalCause, WorkerSettings};
 use mien_engine::EngineChoice;
-use mien_pipeline::{Pipeline, PipelineSettings};
-use mien_worker::{Made, Parts, die_with_parent, pipeline_settings};
+use mien_gpu_pipeline::GpuPrecision;
+use mien_pipeline::PipelineSettings;
+use mien_worker::{Made, Parts, TrackerError, die_with_parent, pipeline_settings};
 
-use crate::networks::{NetworkOptions, Networks, detector_size};
+use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, is_out_of_memory};
 
 /// Arguments of `mien worker`; all else comes over standard input.
 #[derive(Args)]
@@ -27,7 +28,10 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
         bail!("the supervising process is gone already");
     }
     let parts = Parts::new(open, |settings, size| {
-        Ok(make(settings, size).map_err(|error| crate::cli::one_line(&error))?)
+        make(settings, size).map_err(|error| TrackerError {
+            cause: if is_out_of_memory(&error) { FatalCause::GpuMemory } else { FatalCause::Other },
+            reason: crate::cli::one_line(&error),
+        })
     });
     Ok(mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), crate::interrupt::is_requested)?)
 }
@@ -38,8 +42,15 @@ fn open(camera: &Camera) -> Result<Box<dyn Source>, SourceError> {
         CameraFormat::Yuyv => WireFormat::Yuyv,
         CameraFormat::Nv12 => WireFormat::Nv12,
     });
-    let controls = camera.controls.clone();
-    open_live(&camera.source, &LiveOptions { size: camera.size, rate_hz: camera.rate_hz, format, controls })
+    open_live(
+        &camera.source,
+        &LiveOptions {
+            size: camera.size,
+            rate_hz: camera.rate_hz,
+            format,
+            controls: camera.controls.clone(),
+        },
+    )
 }
 
 fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
@@ -50,20 +61,30 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
             EngineKind::TensorRt => EngineChoice::TensorRt,
         },
         models: settings.models.dir.as_deref().map(Path::to_path_buf),
-        max_faces: settings.detection.max_faces.min(settings.max_batch),
+        max_faces: settings.detection.max_faces,
         detector_size: detector_size(
             (width, height),
             // As `mien track` has it for videos.
             settings.detection.detector_size.unwrap_or((width.max(height) / 2).clamp(320, 640)),
         ),
         threads: (settings.engine.threads > 0).then_some(settings.engine.threads),
+        gpu: GpuChoice {
+            number: settings.gpu.unwrap_or(0) as usize,
+            precision: match settings.engine.precision {
+                PrecisionKind::Fp16 => GpuPrecision::Fp16,
+                PrecisionKind::Fp32 => GpuPrecision::Fp32,
+            },
+            tensorrt: settings.engine.tensorrt.clone(),
+            max_batch: settings.max_batch,
+            ..GpuChoice::default()
+        },
     })?;
     networks.log_header();
     let pipeline_settings = PipelineSettings {
         first_track_id: settings.first_track_id,
         ..pipeline_settings(&settings.detection, &settings.smoothing)
     };
-    let pipeline = Pipeline::new(networks.engines, pipeline_settings)?;
-    let engine = networks.engine;
+    let engine = networks.engine.clone();
+    let pipeline = networks.pipeline(pipeline_settings)?;
     Ok(Made { tracker: Box::new(pipeline), engine: engine.used, reason: engine.reason })
 }

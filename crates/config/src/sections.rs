@@ -183,13 +183,16 @@ pub struct EngineSection {
     pub kind: EngineKind,
     /// Precision on the GPU.
     pub precision: PrecisionKind,
+    /// Folder of TensorRT, or its library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensorrt: Option<PathBuf>,
     /// Threads of the CPU engine for each camera; 0 shares the processor out among the cameras.
     pub threads: usize,
 }
 
 impl Default for EngineSection {
     fn default() -> Self {
-        Self { kind: EngineKind::Auto, precision: PrecisionKind::Fp16, threads: 0 }
+        Self { kind: EngineKind::Auto, precision: PrecisionKind::Fp16, tensorrt: None, threads: 0 }
     }
 }
 

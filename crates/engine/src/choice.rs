@@ -70,10 +70,10 @@ pub struct Loaded {
 pub fn check_available(choice: EngineChoice) -> Result<&'static str, EngineError> {
     match choice {
         EngineChoice::Cpu => Ok("asked for by name"),
-        EngineChoice::Auto => Ok("the only engine built into this program"),
+        EngineChoice::Auto => Ok("the engine for single networks"),
         EngineChoice::TensorRt => Err(EngineError::Unavailable {
             engine: "TensorRT",
-            missing: "this program was built without TensorRT".to_owned(),
+            missing: "it runs whole stages on the GPU, not single networks in the host's memory".to_owned(),
         }),
     }
 }

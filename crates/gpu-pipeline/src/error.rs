@@ -97,6 +97,7 @@ impl From<GpuPipelineError> for PipelineError {
     fn from(error: GpuPipelineError) -> Self {
         match error {
             GpuPipelineError::Pipeline(error) => error,
+            other if other.is_out_of_memory() => PipelineError::GpuMemory(Box::new(other)),
             other => PipelineError::Processor(Box::new(other)),
         }
     }

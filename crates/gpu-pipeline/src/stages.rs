@@ -17,7 +17,7 @@ use crate::{GpuOptions, GpuPipelineError, ModelSource};
 pub struct GpuStages {
     frame: Option<FrameWork>,
     work: Work,
-    _networks: Networks,
+    networks: Networks,
     description: String,
     state: FrameState,
 }
@@ -88,7 +88,7 @@ impl GpuStages {
         Ok(Self {
             frame: None,
             work,
-            _networks: networks,
+            networks,
             description,
             state: FrameState {
                 pending: None,
@@ -104,6 +104,13 @@ impl GpuStages {
     #[must_use]
     pub fn description(&self) -> &str {
         &self.description
+    }
+
+    /// Shapes of what detector, landmark and blendshape network read, an item each.
+    #[must_use]
+    pub fn input_shapes(&self) -> [&[usize]; 3] {
+        let Networks { detector, landmarks, blendshapes } = &self.networks;
+        [detector, landmarks, blendshapes].map(|network| &network.input.shape[..])
     }
 
     /// The GPU.

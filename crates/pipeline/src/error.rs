@@ -45,4 +45,7 @@ pub enum PipelineError {
     /// The processor that the stages run on failed.
     #[error(transparent)]
     Processor(Box<dyn std::error::Error + Send + Sync>),
+    /// The GPU's memory does not suffice: fewer faces at a time may do.
+    #[error(transparent)]
+    GpuMemory(Box<dyn std::error::Error + Send + Sync>),
 }

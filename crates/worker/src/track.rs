@@ -7,7 +7,9 @@ use std::time::Duration;
 use mien_config::{Detection, Smoothing};
 use mien_control::{CameraState, FatalCause, Report, WorkerSettings};
 use mien_face::{Frame, FrameFaces, FrameView};
-use mien_pipeline::{OneEuroParameters, Pipeline, PipelineSettings, RegionSource, StageTimings};
+use mien_pipeline::{
+    OneEuroParameters, Pipeline, PipelineError, PipelineSettings, RegionSource, StageTimings,
+};
 use mien_ring::{FacesWriter, MAX_STAGES, PreviewHeader, PreviewWriter, ResultTimings};
 
 use crate::handover::{Captured, Handover};
@@ -64,6 +66,16 @@ impl From<String> for TrackerError {
     }
 }
 
+impl From<PipelineError> for TrackerError {
+    fn from(error: PipelineError) -> Self {
+        let cause = match error {
+            PipelineError::GpuMemory(_) => FatalCause::GpuMemory,
+            _ => FatalCause::Other,
+        };
+        Self { cause, reason: error.to_string() }
+    }
+}
+
 impl Tracker for Pipeline {
     fn track(
         &mut self,
@@ -71,8 +83,8 @@ impl Tracker for Pipeline {
         frame_index: u64,
         capture_nanos: i64,
     ) -> Result<(), TrackerError> {
-        let done = self.process(frame, frame_index, capture_nanos).map(|_| ());
-        done.map_err(|error| error.to_string().into())
+        self.process(frame, frame_index, capture_nanos)?;
+        Ok(())
     }
 
     fn result(&self) -> &FrameFaces {
@@ -80,7 +92,7 @@ impl Tracker for Pipeline {
     }
 
     fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
-        Pipeline::preview(self, frame, most).map_err(|error| error.to_string().into())
+        Ok(Pipeline::preview(self, frame, most)?)
     }
 
     fn stages(&self) -> &'static [&'static str] {

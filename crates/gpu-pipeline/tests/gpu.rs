@@ -1,0 +1,215 @@
+//! The stages on a real GPU with a real TensorRT, held against the CPU's. Without these the tests say that
+//! they were skipped (see them with `--nocapture`), or fail where MIEN_TEST_GPU=1 says that there must be
+//! both. Engines are taken from, and put into, the user's cache (MIEN_ENGINES names another).
+
+use std::path::Path;
+
+use mien_engine::{EngineChoice, EngineOptions};
+use mien_face::{Frame, FrameFaces, LANDMARK_COUNT};
+use mien_gpu_pipeline::{
+    BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource, TensorRtEngine, available,
+};
+use mien_models::{ModelSet, Role};
+use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings, Role as Part};
+use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
+
+const DETECTOR_SIZE: [usize; 2] = [256, 320];
+
+fn is_here() -> bool {
+    match available(0, None) {
+        Ok(_) => true,
+        Err(error) => {
+            assert!(std::env::var_os("MIEN_TEST_GPU").is_none(), "MIEN_TEST_GPU is set, but {error}");
+            eprintln!("skipped: {error}");
+            false
+        }
+    }
+}
+
+fn options(precision: GpuPrecision, max_faces: usize) -> GpuOptions {
+    GpuOptions {
+        gpu: 0,
+        tensorrt: None,
+        precision,
+        max_faces,
+        max_batch: 8,
+        detector_size: DETECTOR_SIZE,
+        optimization_level: std::env::var("MIEN_TEST_LEVEL").ok().and_then(|level| level.parse().ok()),
+        cache: EngineCache::of_user(),
+    }
+}
+
+/// The built-in models: file names, contents, hashes.
+struct Models(Vec<(String, Vec<u8>, String)>);
+
+impl Models {
+    fn read() -> Self {
+        let set = models();
+        let read = |role| {
+            let file = set.get(role).unwrap();
+            (file.entry.file.clone(), file.read().unwrap(), file.entry.sha256.clone())
+        };
+        Self(Role::ALL.into_iter().map(read).collect())
+    }
+
+    fn source(&self, index: usize) -> ModelSource<'_> {
+        let (file, bytes, sha256) = &self.0[index];
+        let role = [Part::Detector, Part::Landmarks, Part::Blendshapes][index];
+        ModelSource { role, file, bytes, sha256 }
+    }
+}
+
+fn models() -> ModelSet {
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    match std::env::var_os("MIEN_MODELS") {
+        Some(folder) => ModelSet::of_folder(Path::new(&folder)).unwrap(),
+        None => ModelSet::of_folder(&built_in).unwrap(),
+    }
+}
+
+fn print_news(news: BuildNews<'_>) {
+    if let BuildNews::Built { model, seconds, .. } = news {
+        eprintln!("{model}: built in {seconds:.1} s");
+    }
+}
+
+fn gpu_pipeline(precision: GpuPrecision, settings: &PipelineSettings) -> Pipeline {
+    let models = Models::read();
+    let sources = [0, 1, 2].map(|index| models.source(index));
+    let stages = GpuStages::load(&options(precision, settings.max_faces), sources, &mut print_news).unwrap();
+    Pipeline::with_stages(Box::new(stages), settings.clone()).unwrap()
+}
+
+fn cpu_pipeline(settings: &PipelineSettings) -> Pipeline {
+    let set = models();
+    let load = |role, input_size, max_batch| {
+        let options = EngineOptions { input_size, threads: None, max_batch };
+        set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
+    };
+    let engines = PipelineEngines {
+        detector: load(Role::Detector, Some(DETECTOR_SIZE), 1),
+        landmarks: load(Role::Landmarks, None, settings.max_faces),
+        blendshapes: load(Role::Blendshapes, None, settings.max_faces),
+    };
+    Pipeline::new(engines, settings.clone()).unwrap()
+}
+
+/// Mean distance of landmarks in pixels, and largest difference of a blendshape.
+#[derive(Debug, Default)]
+struct Difference {
+    faces: usize,
+    landmark_sum: f64,
+    blendshape: f32,
+}
+
+impl Difference {
+    fn add(&mut self, ours: &FrameFaces, theirs: &FrameFaces) {
+        assert_eq!(ours.face_count, theirs.face_count, "frame {}", ours.frame_index);
+        for (a, b) in ours.faces().iter().zip(theirs.faces()) {
+            assert_eq!(a.track_id, b.track_id);
+            self.faces += 1;
+            for (p, q) in a.measured.landmarks.iter().zip(&b.measured.landmarks) {
+                self.landmark_sum += f64::from(((p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2)).sqrt());
+            }
+            for (p, q) in a.measured.blendshapes.iter().zip(&b.measured.blendshapes) {
+                self.blendshape = self.blendshape.max((p - q).abs());
+            }
+        }
+    }
+
+    fn landmark_pixels(&self) -> f64 {
+        self.landmark_sum / (self.faces * LANDMARK_COUNT) as f64
+    }
+}
+
+fn compare(precision: GpuPrecision, heads: usize, frames: u64) -> Difference {
+    let settings = PipelineSettings { max_faces: 8, ..PipelineSettings::default() };
+    let (mut gpu, mut cpu) = (gpu_pipeline(precision, &settings), cpu_pipeline(&settings));
+    let mut camera =
+        SyntheticCamera::new(SyntheticSettings { heads, script: Motion::Idle, ..Default::default() });
+    let mut frame = Frame::empty();
+    let mut difference = Difference::default();
+    for index in 0..frames {
+        camera.render(index, index as i64 * 33_333_333, &mut frame);
+        let view = frame.view().unwrap();
+        let ours = gpu.process(view, index, frame.capture_nanos).unwrap();
+        let theirs = cpu.process(view, index, frame.capture_nanos).unwrap();
+        difference.add(ours, theirs);
+    }
+    assert!(difference.faces as u64 >= frames * heads as u64 * 9 / 10, "{difference:?}");
+    eprintln!(
+        "{precision}, {heads} heads: {} faces, landmarks {:.4} px, blendshapes {:.5} at most",
+        difference.faces,
+        difference.landmark_pixels(),
+        difference.blendshape
+    );
+    difference
+}
+
+#[test]
+fn in_single_precision_the_pipeline_gives_the_cpus_numbers() {
+    if !is_here() {
+        return;
+    }
+    for heads in [1, 3] {
+        let difference = compare(GpuPrecision::Fp32, heads, 40);
+        assert!(difference.landmark_pixels() <= 0.1, "{difference:?}");
+        assert!(difference.blendshape <= 1e-3 * 5.0, "{difference:?}");
+    }
+}
+
+#[test]
+fn in_half_precision_the_pipeline_stays_near() {
+    if !is_here() {
+        return;
+    }
+    let difference = compare(GpuPrecision::Fp16, 2, 40);
+    assert!(difference.landmark_pixels() <= 0.5, "{difference:?}");
+}
+
+#[test]
+fn tensorrt_engines_keep_the_contract() {
+    if !is_here() {
+        return;
+    }
+    let models = Models::read();
+    for index in 0..3 {
+        let source = models.source(index);
+        let mut engine =
+            TensorRtEngine::load(&options(GpuPrecision::Fp32, 8), &source, &mut print_news).unwrap();
+        mien_engine::conformance::conformance(&mut engine).unwrap();
+    }
+}
+
+#[test]
+fn frames_of_another_size_are_taken_and_nothing_grows() {
+    if !is_here() {
+        return;
+    }
+    let models = Models::read();
+    let sources = [0, 1, 2].map(|index| models.source(index));
+    let stages = GpuStages::load(&options(GpuPrecision::Fp32, 2), sources, &mut print_news).unwrap();
+    let device = stages.device().clone();
+    let mut pipeline = Pipeline::with_stages(Box::new(stages), PipelineSettings::default()).unwrap();
+    let mut allocations = Vec::new();
+    for (round, (width, height)) in [(640, 480), (320, 240), (640, 480)].into_iter().enumerate() {
+        let settings = SyntheticSettings { width, height, ..SyntheticSettings::default() };
+        let mut camera = SyntheticCamera::new(settings);
+        let mut frame = Frame::empty();
+        let mut before = None;
+        for index in 0..20 {
+            camera.render(index, index as i64 * 33_333_333, &mut frame);
+            let frame_index = round as u64 * 20 + index;
+            let found = pipeline.process(frame.view().unwrap(), frame_index, frame_index as i64 * 33_333_333);
+            assert_eq!(found.unwrap().face_count, 1, "{width}×{height}, frame {index}");
+            let ([preview_width, _], rgb) = pipeline.preview(frame.view().unwrap(), [160, 120]).unwrap();
+            assert_eq!(rgb.len(), 160 * 120 * 3);
+            assert_eq!(preview_width, 160);
+            let usage = device.arena().usage();
+            assert!(before.is_none_or(|before| before == usage), "{before:?} {usage:?}");
+            before = Some(usage);
+        }
+        allocations.push(before.unwrap().bytes);
+    }
+    assert_eq!(allocations[0], allocations[2], "memory comes back with the old size");
+}

@@ -1,0 +1,192 @@
+//! `mien engines`: TensorRT engines, built ahead, listed, cleaned away.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use mien_engine::EngineChoice;
+use mien_gpu_pipeline::{BuildNews, CacheEntry, EngineCache, EntryState, GpuPrecision};
+use mien_models::ModelSet;
+
+use crate::networks::{GpuChoice, NetworkOptions, detector_size, load_gpu};
+
+/// `mien engines …`.
+#[derive(Subcommand)]
+pub(crate) enum EnginesCommand {
+    /// Build the engines that a camera needs on this GPU, so that its start does not take minutes
+    Build(BuildArguments),
+    /// List built engines
+    List,
+    /// Remove built engines that cannot be used, or all
+    Clean(CleanArguments),
+}
+
+/// Arguments of `mien engines build`.
+#[derive(Args)]
+pub(crate) struct BuildArguments {
+    /// Size of the cameras' frames, which decides the picture that the detector reads (repeatable)
+    #[arg(long = "frame", value_name = "WIDTHxHEIGHT", default_value = "1920x1080", value_parser = parse_size)]
+    frames: Vec<(u32, u32)>,
+    /// Longest side of the picture that the detector reads [default: half the frame's, 320 to 640]
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
+    detector_size: Option<u32>,
+    /// fp16 or fp32
+    #[arg(long, default_value = "fp16")]
+    precision: GpuPrecision,
+    /// How long TensorRT searches for fast code, 0 to 5 [default: TensorRT's own, 3]
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(0..=5))]
+    level: Option<i32>,
+    /// Number of the GPU
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    gpu: usize,
+    /// Folder of TensorRT, or its library [default: MIEN_TENSORRT, or where the system has it]
+    #[arg(long, value_name = "DIR")]
+    tensorrt: Option<PathBuf>,
+    /// Folder of models that comes before the usual ones
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+}
+
+/// Arguments of `mien engines clean`.
+#[derive(Args)]
+pub(crate) struct CleanArguments {
+    /// Also those that can be used
+    #[arg(long)]
+    all: bool,
+}
+
+/// Does what was asked for.
+pub(crate) fn run(command: &EnginesCommand) -> Result<()> {
+    match command {
+        EnginesCommand::Build(arguments) => build(arguments),
+        EnginesCommand::List => list(),
+        EnginesCommand::Clean(arguments) => clean(arguments),
+    }
+}
+
+fn build(arguments: &BuildArguments) -> Result<()> {
+    let set = ModelSet::find(arguments.models.as_deref())?;
+    for &(width, height) in &arguments.frames {
+        let longest = arguments.detector_size.unwrap_or((width.max(height) / 2).clamp(320, 640));
+        let options = NetworkOptions {
+            engine: EngineChoice::TensorRt,
+            models: arguments.models.clone(),
+            max_faces: mien_face::MAX_FACES,
+            detector_size: detector_size((width, height), longest),
+            threads: None,
+            gpu: GpuChoice {
+                number: arguments.gpu,
+                precision: arguments.precision,
+                tensorrt: arguments.tensorrt.clone(),
+                optimization_level: arguments.level,
+                ..GpuChoice::default()
+            },
+        };
+        let bar = Mutex::new(None);
+        let stages = load_gpu(&set, &options, &mut |news| show(&bar, &news))?;
+        let [rows, columns] = options.detector_size;
+        println!(
+            "{}: ready for frames of {width}×{height} (the detector reads {columns}×{rows})",
+            stages.description()
+        );
+    }
+    println!("engines are kept in {}", EngineCache::of_user().folder().display());
+    Ok(())
+}
+
+/// A line that moves while TensorRT works: its own progress where it tells one, else the time.
+fn show(bar: &Mutex<Option<ProgressBar>>, news: &BuildNews<'_>) {
+    let mut bar = bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match news {
+        BuildNews::Unusable { path, reason } => eprintln!("{}: {reason}; building it anew", path.display()),
+        BuildNews::Waiting { model } => eprintln!("{model}: another process builds this engine; waiting"),
+        BuildNews::Building { model, progress } => {
+            let bar = bar.get_or_insert_with(|| new_bar(model));
+            if let Some(fraction) = progress.fraction() {
+                bar.set_position((1000.0 * fraction) as u64);
+            }
+            let phase = progress.phases.last().map_or(progress.last_line.as_str(), |phase| &phase.name);
+            bar.set_message(phase.chars().take(60).collect::<String>());
+            bar.tick();
+        }
+        BuildNews::Built { model, path, seconds } => {
+            if let Some(bar) = bar.take() {
+                bar.finish_and_clear();
+            }
+            println!("{model}: built in {seconds:.1} s: {}", path.display());
+        }
+    }
+}
+
+fn new_bar(model: &str) -> ProgressBar {
+    let bar = ProgressBar::new(1000).with_prefix(model.to_owned());
+    let style = ProgressStyle::with_template("{prefix} {spinner} {elapsed_precise} [{bar:30}] {msg}");
+    bar.set_style(style.expect("a sound template").progress_chars("=> "));
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+fn list() -> Result<()> {
+    let cache = EngineCache::of_user();
+    let entries = cache.list()?;
+    if entries.is_empty() {
+        println!("no engines in {}; `mien engines build` builds them", cache.folder().display());
+    }
+    for entry in &entries {
+        println!("{}  {:.1} MB", entry.path.display(), entry.bytes as f64 / 1e6);
+        match &entry.state {
+            EntryState::Sound(key) => println!(
+                "  {} {} for {} (compute capability {}) by {}, inputs {}, level {}, model {}…",
+                key.role,
+                key.precision,
+                key.gpu,
+                key.compute_capability,
+                key.tensorrt,
+                key.shapes,
+                key.level,
+                key.model_sha256.get(..12).unwrap_or(&key.model_sha256),
+            ),
+            EntryState::Unusable(reason) => println!("  not usable: {reason}"),
+        }
+    }
+    Ok(())
+}
+
+fn clean(arguments: &CleanArguments) -> Result<()> {
+    let cache = EngineCache::of_user();
+    let goes = |entry: &CacheEntry| arguments.all || matches!(entry.state, EntryState::Unusable(_));
+    let mut failed = Vec::new();
+    let (mut count, mut bytes) = (0, 0);
+    for entry in cache.list()?.iter().filter(|entry| goes(entry)) {
+        match cache.remove(entry) {
+            Ok(()) => (count, bytes) = (count + 1, bytes + entry.bytes),
+            Err(error) => failed.push(error.to_string()),
+        }
+    }
+    println!("removed {count} engines, {:.1} MB, from {}", bytes as f64 / 1e6, cache.folder().display());
+    if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join("; ")) }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let sides =
+        text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    sides
+        .filter(|&(width, height): &(u32, u32)| (1..=16384).contains(&width) && (1..=16384).contains(&height))
+        .ok_or_else(|| "give it as WIDTHxHEIGHT, for instance 1920x1080".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_of_frames() {
+        assert_eq!(parse_size("1920x1080"), Ok((1920, 1080)));
+        for wrong in ["1920", "0x5", "axb", "99999x10", "1x2x3"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}
