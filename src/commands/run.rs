@@ -38,7 +38,12 @@ pub(crate) struct CameraArguments {
 impl CameraArguments {
     /// The file's configuration, with the cameras that the command line names.
     fn config(&self) -> Result<Config> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
+        self.config_of(self.config.as_deref())
+    }
+
+    /// Likewise, of a given file.
+    fn config_of(&self, file: Option<&Path>) -> Result<Config> {
+        let mut config = file.map_or_else(|| Ok(Config::default()), mien_config::load)?;
         if !self.source.is_empty() {
             let name =
                 |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
@@ -47,12 +52,32 @@ impl CameraArguments {
         }
         Ok(config)
     }
+
+    /// Where the app keeps settings: cameras only where the command line names none.
+    #[cfg(feature = "gui")]
+    fn place(&self, file: Option<PathBuf>) -> crate::desktop::Place {
+        crate::desktop::Place { file, keeps_cameras: self.source.is_empty() }
+    }
 }
 
-/// Opens the app over these cameras; there may be none.
+/// Opens the app over these cameras; there may be none. Without `--config` the user's own settings hold, and
+/// are begun where there are none.
 #[cfg(feature = "gui")]
 pub(crate) fn open_app(cameras: &CameraArguments) -> Result<()> {
-    crate::desktop::open(cameras.config()?, cameras.config.clone())
+    let Some(file) = cameras.config.clone().or_else(mien_config::user_file) else {
+        return crate::desktop::open(cameras.config()?, cameras.place(None));
+    };
+    let config = if file.exists() || cameras.config.is_some() {
+        cameras.config_of(Some(&file))?
+    } else {
+        // A window is started from anywhere: what it records belongs to the user, not to that folder.
+        let mut config = cameras.config_of(None)?;
+        if let Some(home) = std::env::home_dir() {
+            config.recording.dir = home.join("mien-recordings");
+        }
+        config
+    };
+    crate::desktop::open(config, cameras.place(Some(file)))
 }
 
 /// This build has no app.
@@ -105,7 +130,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     if !arguments.headless {
         #[cfg(feature = "gui")]
         if has_display() {
-            return crate::desktop::open(config, arguments.cameras.config.clone());
+            let place = arguments.cameras.place(arguments.cameras.config.clone());
+            return crate::desktop::open(config, place);
         }
         tracing::warn!("no display, or a build without the app: running as with --headless");
     }

@@ -8,14 +8,16 @@ use crossbeam_channel::{Sender, bounded};
 use mien_config::Config;
 use mien_face::FrameFaces;
 use mien_gui::{
-    Backend, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, RecordingStatus,
-    StageTimes, StreamStatus,
+    Backend, CameraStatus, Check, Command, DeviceControl, DeviceInfo, LogLevel, LogLine, MachineLoad,
+    PreviewImage, RecordingStatus, SettingsFile, StageTimes, StreamStatus,
 };
 use mien_supervisor::{CameraState, SupervisorError, SupervisorHandle};
 
-use super::control::{Board, Control, Shown};
+use super::board::{Board, Shown};
+use super::control::Control;
 use super::feed::{CameraFeed, Wake};
 use super::log::Log;
+use super::settings::{Keeping, Place};
 
 /// Commands that may wait; a person cannot give more.
 const COMMANDS: usize = 256;
@@ -23,48 +25,51 @@ const COMMANDS: usize = 256;
 /// See the module.
 pub(crate) struct DesktopBackend {
     supervisor: Option<Arc<SupervisorHandle>>,
-    config: Config,
+    place: Place,
     thread: Option<JoinHandle<()>>,
     commands: Option<Sender<Command>>,
-    board: Arc<Board>,
+    board: Option<Arc<Board>>,
     log: Arc<Log>,
     wake: Wake,
     feeds: Vec<CameraFeed>,
     cameras: Vec<CameraStatus>,
     shown: Shown,
+    shown_version: u64,
     lines: Vec<LogLine>,
 }
 
 impl DesktopBackend {
     /// Takes over the supervised cameras.
-    pub(crate) fn new(supervisor: Arc<SupervisorHandle>, config: Config, log: Arc<Log>) -> Self {
+    pub(crate) fn new(
+        supervisor: Arc<SupervisorHandle>,
+        config: Config,
+        place: Place,
+        log: Arc<Log>,
+    ) -> Self {
+        let settings_file = Keeping::new(place.clone(), &config).shown();
         Self {
             supervisor: Some(supervisor),
-            config,
+            place,
             thread: None,
             commands: None,
-            board: Arc::default(),
+            board: None,
             log,
             wake: Arc::new(|| {}),
             feeds: Vec::new(),
             cameras: Vec::new(),
-            shown: Shown::default(),
+            shown: Shown { config, settings_file, ..Shown::default() },
+            shown_version: 0,
             lines: Vec::new(),
         }
     }
 
     fn start_control(&mut self) -> Result<()> {
         let Some(supervisor) = self.supervisor.clone() else { return Ok(()) };
-        let control = Control {
-            supervisor,
-            config: self.config.clone(),
-            log: Arc::clone(&self.log),
-            board: Arc::clone(&self.board),
-            wake: Arc::clone(&self.wake),
-            live: None,
-            streamed: Vec::new(),
-            recording_since: None,
-        };
+        let board = Arc::new(Board::new(self.shown.clone(), Arc::clone(&self.wake)));
+        self.board = Some(Arc::clone(&board));
+        let config = self.shown.config.clone();
+        let keeping = Keeping::new(self.place.clone(), &config);
+        let control = Control::new(supervisor, config, keeping, Arc::clone(&self.log), board);
         let (sender, receiver) = bounded(COMMANDS);
         let thread =
             std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run(&receiver));
@@ -92,6 +97,21 @@ impl DesktopBackend {
     }
 }
 
+impl DesktopBackend {
+    /// How old the newest sample of each stream is.
+    fn date_streams(&mut self) {
+        let now_nanos = mien_clock::monotonic_nanos();
+        for stream in &mut self.shown.streams {
+            let feed = self
+                .feeds
+                .iter()
+                .find(|feed| stream.name.strip_prefix(&feed.name).is_some_and(|rest| rest.starts_with('_')));
+            let newest_nanos = feed.map(CameraFeed::newest_nanos).filter(|nanos| *nanos > 0);
+            stream.newest_ms = newest_nanos.map(|nanos| (now_nanos - nanos) as f32 * 1e-6);
+        }
+    }
+}
+
 impl Backend for DesktopBackend {
     fn on_change(&mut self, wake: Box<dyn Fn() + Send + Sync>) {
         self.wake = Arc::from(wake);
@@ -102,7 +122,14 @@ impl Backend for DesktopBackend {
 
     fn poll(&mut self) -> bool {
         let Some(supervisor) = self.supervisor.clone() else { return false };
+        if let Some(board) = &self.board {
+            self.shown_version = board.take(&mut self.shown, self.shown_version);
+        }
         self.cameras = supervisor.cameras().into_iter().map(status).collect();
+        let order = |camera: &CameraStatus| {
+            self.shown.config.cameras.iter().position(|known| known.name == camera.name)
+        };
+        self.cameras.sort_by_key(|camera| order(camera).unwrap_or(usize::MAX));
         for event in supervisor.events().try_iter() {
             let level = match event.state {
                 CameraState::Starting | CameraState::Live | CameraState::Stopped => LogLevel::Info,
@@ -114,17 +141,33 @@ impl Backend for DesktopBackend {
         // A camera that was removed between the two looks is not there at the next.
         let _gone = self.follow_cameras(&supervisor);
         self.cameras.truncate(self.feeds.len());
-        let board = self.board.read();
-        if board.version != self.shown.version {
-            self.shown = board.clone();
-        }
-        drop(board);
+        self.date_streams();
         self.log.take(&mut self.lines);
         true
     }
 
     fn cameras(&self) -> &[CameraStatus] {
         &self.cameras
+    }
+
+    fn config(&self) -> &Config {
+        &self.shown.config
+    }
+
+    fn settings_file(&self) -> &SettingsFile {
+        &self.shown.settings_file
+    }
+
+    fn controls(&self, camera: &str) -> &[DeviceControl] {
+        self.shown.controls.get(camera).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn load(&self) -> &MachineLoad {
+        &self.shown.load
+    }
+
+    fn trace(&self) -> Option<&std::path::Path> {
+        self.shown.trace.as_deref()
     }
 
     fn take_preview(&mut self, camera: usize, into: &mut PreviewImage) -> bool {
@@ -199,9 +242,12 @@ fn status(from: mien_supervisor::CameraStatus) -> CameraStatus {
         state: from.state,
         reason: from.reason,
         fps: from.fps as f32,
+        size: from.size,
         latency_p50_ms: from.latency.p50_ms as f32,
         latency_p95_ms: from.latency.p95_ms as f32,
+        latency_p99_ms: from.latency.p99_ms as f32,
         dropped_frames: from.dropped_frames,
+        pid: from.pid,
         restarts: from.restarts,
         cpu_percent: from.cpu_percent as f32,
         memory_bytes: from.resident_bytes,

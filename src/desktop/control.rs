@@ -1,95 +1,126 @@
-//! What may take long, on a thread of its own: streams, recordings, cameras, devices, the check-up.
+//! What may take long, on a thread of its own: streams, recordings, cameras, settings, the check-up.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use mien_config::{Camera, Config, PrivacyKind, Recording, VideoKind};
-use mien_gui::{
-    Check, Command, DeviceInfo, LogLevel, Privacy, RecordingStatus, SessionRequest, StreamStatus,
-};
-use mien_record::RecordState;
+use mien_config::Config;
+use mien_gui::{Command, LogLevel, StreamStatus};
 use mien_supervisor::{CameraState, SupervisorHandle};
 
-use super::feed::Wake;
+use super::board::Board;
+use super::load::LoadMeter;
 use super::log::Log;
+use super::settings::Keeping;
+use super::{checks, devices};
 use crate::live::Live;
 
 /// How often statuses are looked at.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
+/// How often the load is measured.
+const LOAD_LOOK: Duration = Duration::from_secs(1);
 /// How long new cameras may take before the streams begin without knowing their picture sizes.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(4);
-
-/// What the control thread shows to the window.
-#[derive(Default, Clone)]
-pub(crate) struct Shown {
-    pub(crate) recording: RecordingStatus,
-    pub(crate) streams: Vec<StreamStatus>,
-    pub(crate) streams_note: String,
-    pub(crate) devices: Vec<DeviceInfo>,
-    pub(crate) checks: Vec<Check>,
-    /// Participants' names by camera and track id.
-    pub(crate) participants: HashMap<(String, u32), String>,
-    /// Counts changes.
-    pub(crate) version: u64,
-}
-
-/// Shared with the window.
-#[derive(Default)]
-pub(crate) struct Board(Mutex<Shown>);
-
-impl Board {
-    pub(crate) fn read(&self) -> MutexGuard<'_, Shown> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Shown)) {
-        let mut shown = self.read();
-        change(&mut shown);
-        shown.version += 1;
-    }
-}
+/// How long settings of tracking must have been still before the workers are told: they load networks.
+const SETTINGS_REST: Duration = Duration::from_millis(400);
 
 /// The control thread's belongings.
 pub(crate) struct Control {
-    pub(crate) supervisor: Arc<SupervisorHandle>,
-    pub(crate) config: Config,
-    pub(crate) log: Arc<Log>,
-    pub(crate) board: Arc<Board>,
-    pub(crate) wake: Wake,
-    pub(crate) live: Option<Live>,
+    pub(super) supervisor: Arc<SupervisorHandle>,
+    pub(super) config: Config,
+    pub(super) keeping: Keeping,
+    pub(super) log: Arc<Log>,
+    pub(super) board: Arc<Board>,
+    pub(super) live: Option<Live>,
+    pub(super) recording_since: Option<Instant>,
     /// Cameras that `live` streams.
-    pub(crate) streamed: Vec<String>,
-    pub(crate) recording_since: Option<Instant>,
+    streamed: Vec<String>,
+    /// Since when the cameras are others than those.
+    cameras_changed: Option<Instant>,
+    /// What the workers were told, and since when it is to be something else.
+    told: Config,
+    settings_changed: Option<Instant>,
+    load: LoadMeter,
+    next_load: Instant,
+    trace: Option<PathBuf>,
 }
 
 impl Control {
-    /// Carries out commands until the window has gone; then finishes the recording.
+    pub(crate) fn new(
+        supervisor: Arc<SupervisorHandle>,
+        config: Config,
+        keeping: Keeping,
+        log: Arc<Log>,
+        board: Arc<Board>,
+    ) -> Self {
+        Self {
+            supervisor,
+            told: config.clone(),
+            config,
+            keeping,
+            log,
+            board,
+            live: None,
+            recording_since: None,
+            streamed: Vec::new(),
+            cameras_changed: None,
+            settings_changed: None,
+            load: LoadMeter::default(),
+            next_load: Instant::now(),
+            trace: None,
+        }
+    }
+
+    /// Carries out commands until the window has gone; then finishes the recording and the settings.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
-        self.look_around();
+        devices::look(&self.board);
+        self.look_at_machine();
         loop {
             match commands.recv_timeout(TICK) {
-                Ok(command) => self.carry_out(command),
+                Ok(command) => {
+                    self.carry_out(command);
+                    commands.try_iter().for_each(|command| self.carry_out(command));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.keeping.changed(&self.config);
+            self.keeping.tick(&self.config);
+            self.tell_workers();
             self.follow_cameras();
             self.show();
-            (self.wake)();
         }
         self.stop_recording();
+        self.keeping.changed(&self.config);
+        self.keeping.finish(&self.config);
+        self.end_trace();
     }
 
     fn carry_out(&mut self, command: Command) {
         let result = match command {
-            Command::AddCamera { name, source } => self.add(Camera::new(name, source)),
-            Command::RemoveCamera(name) => self.remove(&name),
+            Command::AddCamera(camera) => self.add_camera(*camera),
+            Command::RemoveCamera(name) => self.remove_camera(&name),
             Command::RestartCamera(name) => self.supervisor.restart_camera(&name).map_err(Into::into),
-            Command::RenameCamera { from, to } => self.rename(&from, to),
-            Command::StartRecording(request) => self.start_recording(request),
+            Command::ChangeCamera { name, camera } => self.change_camera(&name, *camera),
+            Command::MoveCamera { name, to } => self.move_camera(&name, to),
+            Command::ReadControls(name) => self.driver(&name, None),
+            Command::SetControl { camera, control, value } => self.driver(&camera, Some((control, value))),
+            Command::ChangeSettings(config) => {
+                self.change_settings(*config);
+                Ok(())
+            }
+            Command::SaveSettings => {
+                self.keeping.save(&self.config);
+                Ok(())
+            }
+            Command::KeepWindow(window) => {
+                self.keeping.window(window);
+                Ok(())
+            }
+            Command::StartRecording(recording) => self.start_recording(&recording),
+            Command::CheckRecording(recording) => self.check_recording(&recording),
             Command::StopRecording => {
                 self.stop_recording();
                 Ok(())
@@ -99,51 +130,73 @@ impl Control {
                 Ok(())
             }
             Command::NameParticipant { camera, track_id, name } => {
-                self.board.change(|shown| {
-                    shown.participants.insert((camera, track_id), name);
-                });
+                self.name_participant(camera, track_id, name);
                 Ok(())
             }
-            Command::RefreshDevices | Command::RefreshChecks => {
-                self.look_around();
+            Command::RefreshDevices => {
+                devices::look(&self.board);
                 Ok(())
             }
+            Command::RefreshChecks => {
+                self.look_at_machine();
+                Ok(())
+            }
+            Command::ToggleTrace => self.toggle_trace(),
         };
         if let Err(error) = result {
-            self.log.add(LogLevel::Error, "app", format!("{error:#}"));
-            self.board.change(|shown| shown.recording.warnings.push(format!("{error:#}")));
+            self.warn(crate::cli::one_line(&error));
         }
     }
 
-    fn add(&mut self, camera: Camera) -> Result<()> {
-        self.supervisor.add(camera.clone())?;
-        self.config.cameras.push(camera);
-        Ok(())
+    fn change_settings(&mut self, wanted: Config) {
+        let cameras = std::mem::take(&mut self.config.cameras);
+        self.config = Config { cameras, ..wanted };
+        self.settings_changed = Some(Instant::now());
     }
 
-    fn remove(&mut self, name: &str) -> Result<()> {
-        self.supervisor.remove(name)?;
-        self.config.cameras.retain(|camera| camera.name != name);
-        Ok(())
-    }
-
-    /// A camera's name is part of its rings' and streams' names: it goes and comes back.
-    fn rename(&mut self, from: &str, to: String) -> Result<()> {
-        let Some(mut camera) = self.config.cameras.iter().find(|camera| camera.name == from).cloned() else {
-            anyhow::bail!("there is no camera `{from}`");
-        };
-        camera.name = to;
-        self.remove(from)?;
-        self.add(camera)
-    }
-
-    /// Opens the streams of the present cameras anew when cameras have come or gone; not during a
-    /// recording, whose streams are fixed.
-    fn follow_cameras(&mut self) {
-        let names: Vec<String> = self.supervisor.cameras().into_iter().map(|camera| camera.name).collect();
-        if names == self.streamed || self.recording_since.is_some() {
+    /// Tells the workers what has rested, and opens the streams anew where their descriptions change.
+    fn tell_workers(&mut self) {
+        if self.settings_changed.is_none_or(|since| since.elapsed() < SETTINGS_REST) {
             return;
         }
+        self.settings_changed = None;
+        let (told, config) = (&self.told, &self.config);
+        if (&told.detection, &told.smoothing) != (&config.detection, &config.smoothing) {
+            self.supervisor.change_settings(&config.detection, &config.smoothing);
+        }
+        if told.preview != config.preview {
+            self.supervisor.change_preview(&config.preview);
+        }
+        if (&told.lsl, &told.smoothing) != (&config.lsl, &config.smoothing) {
+            self.streamed.clear();
+        }
+        self.told = config.clone();
+    }
+
+    /// Opens the streams of the present cameras anew when cameras have come or gone and the new ones have
+    /// settled; not during a recording, whose streams are fixed.
+    fn follow_cameras(&mut self) {
+        let cameras = self.supervisor.cameras();
+        let names: Vec<String> = cameras.iter().map(|camera| camera.name.clone()).collect();
+        if names == self.streamed || self.recording_since.is_some() {
+            self.cameras_changed = None;
+            return;
+        }
+        let since = *self.cameras_changed.get_or_insert_with(Instant::now);
+        let settled =
+            cameras.iter().all(|camera| matches!(camera.state, CameraState::Live | CameraState::Failed));
+        if settled || since.elapsed() >= CAMERA_PATIENCE {
+            self.open_streams();
+        }
+    }
+
+    /// Streams of exactly the cameras that there are; they may be open already.
+    pub(super) fn open_streams(&mut self) {
+        let names: Vec<String> = self.supervisor.cameras().into_iter().map(|camera| camera.name).collect();
+        if names == self.streamed && self.live.is_some() {
+            return;
+        }
+        self.cameras_changed = None;
         self.live = None;
         self.streamed = names;
         if self.streamed.is_empty() {
@@ -161,65 +214,45 @@ impl Control {
         }
     }
 
-    fn start_recording(&mut self, request: SessionRequest) -> Result<()> {
-        let Some(live) = &self.live else { anyhow::bail!("there is no camera to record") };
-        let recording = recording(&self.config.recording, request);
-        let folder = live.start_recording(&self.supervisor, &recording)?;
-        self.log.add(LogLevel::Info, "app", format!("recording into {}", folder.display()));
-        self.recording_since = Some(Instant::now());
+    /// Puts the present state on the board.
+    fn show(&mut self) {
+        self.show_recording();
+        if Instant::now() >= self.next_load {
+            self.next_load = Instant::now() + LOAD_LOOK;
+            self.show_load();
+        }
+        let problem = self.live.as_ref().and_then(Live::stream_problem);
+        let streams = self.streams();
+        let file = self.keeping.shown();
         self.board.change(|shown| {
-            shown.recording = RecordingStatus { folder: Some(folder), ..RecordingStatus::default() };
-        });
-        Ok(())
-    }
-
-    fn stop_recording(&mut self) {
-        let Some(live) = &self.live else { return };
-        match live.stop_recording(&self.supervisor) {
-            Ok(Some(summary)) => self.log.add(
-                LogLevel::Info,
-                "app",
-                format!("recorded {:.1} s into {}", summary.duration_seconds, summary.folder.display()),
-            ),
-            Ok(None) => {}
-            Err(error) => self.log.add(LogLevel::Error, "app", format!("{error:#}")),
-        }
-        self.recording_since = None;
-        self.board.change(|shown| shown.recording = RecordingStatus::default());
-    }
-
-    fn marker(&self, text: &str) {
-        if let Some(live) = &self.live {
-            live.marker(text);
-        }
-        self.log.add(LogLevel::Info, "app", format!("marker {text}"));
-        if let Some(since) = self.recording_since {
-            let seconds = since.elapsed().as_secs_f64();
-            self.board.change(|shown| shown.recording.markers.push((seconds, text.to_owned())));
-        }
-    }
-
-    /// Puts the present state of recording and streams on the board.
-    fn show(&self) {
-        let status = self.live.as_ref().and_then(Live::record_status);
-        let parent = &self.config.recording.dir;
-        let free = status.as_ref().map(|status| status.free_bytes).or_else(|| free_bytes(parent));
-        self.board.change(|shown| {
-            shown.recording.free_bytes = free.unwrap_or(0);
-            if let (Some(since), Some(folder)) = (self.recording_since, &shown.recording.folder) {
-                shown.recording.elapsed_seconds = since.elapsed().as_secs_f64();
-                shown.recording.bytes_on_disk = folder_bytes(folder);
-            }
-            if let Some(status) = &status {
-                shown.recording.warnings = self.warnings(status);
-            }
-            let problem = self.live.as_ref().and_then(Live::stream_problem);
-            shown.streams_note = problem.unwrap_or_default();
-            shown.streams = self.streams();
+            shown.streams_note = match (&problem, self.config.lsl.enabled) {
+                (Some(problem), _) => problem.clone(),
+                (None, false) => "Streaming is switched off in the settings.".to_owned(),
+                (None, true) => String::new(),
+            };
+            shown.streams = streams;
+            shown.settings_file = file;
+            shown.config.clone_from(&self.config);
+            shown.trace.clone_from(&self.trace);
         });
     }
 
-    /// The outlets: a camera's streams have its rate, and its last result's time.
+    fn show_load(&mut self) {
+        let videos = self.live.as_ref().map(|live| live.videos(&self.supervisor)).unwrap_or_default();
+        let encoders: Vec<(String, u32)> = videos
+            .into_iter()
+            .filter(|(_, video)| !video.finished)
+            .filter_map(|(camera, video)| Some((camera, video.encoder_process?)))
+            .collect();
+        let cameras = self.supervisor.cameras();
+        let load = self.load.look(&cameras, &encoders, &self.supervisor.gpus());
+        // Without cameras there is nothing to tell, and nobody to wake.
+        if !cameras.is_empty() {
+            self.board.change(|shown| shown.load = load);
+        }
+    }
+
+    /// The outlets: a camera's streams have its rate.
     fn streams(&self) -> Vec<StreamStatus> {
         let outlets = self.live.as_ref().map(Live::outlets).unwrap_or_default();
         let cameras = self.supervisor.cameras();
@@ -232,118 +265,47 @@ impl Control {
             name: stream.name,
             kind: stream.content_type,
             channels: stream.channels.len() as u32,
+            newest_ms: None,
             has_consumers,
         };
         outlets.into_iter().map(status).collect()
     }
 
-    fn warnings(&self, status: &mien_record::RecordStatus) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if let RecordState::Failed(reason) = &status.state {
-            warnings.push(format!("The recording has ended: {reason}"));
-        }
-        if status.disk_low {
-            warnings.push("The disk is nearly full".to_owned());
-        }
-        if status.dropped_frames > 0 {
-            warnings.push(format!("{} rows were dropped: the disk is too slow", status.dropped_frames));
-        }
-        let videos = self.live.as_ref().map(|live| live.videos(&self.supervisor)).unwrap_or_default();
-        let failed = videos.iter().filter(|(_, video)| video.failed);
-        warnings.extend(failed.map(|(camera, _)| format!("The video of {camera} has failed; data go on")));
-        let cameras = self.supervisor.cameras();
-        let lost = cameras.iter().filter(|camera| camera.state != CameraState::Live);
-        warnings.extend(lost.map(|camera| format!("{} is not live: its rows have a gap", camera.name)));
-        warnings
-    }
-
-    /// Capture devices and the machine's check-up.
-    fn look_around(&self) {
-        let device = |device: mien_capture::CameraDevice| DeviceInfo {
-            source: device.spec,
-            label: device.label,
-            formats: device
-                .modes
-                .iter()
-                .map(|mode| format!("{} {}×{}", mode.format, mode.size[0], mode.size[1]))
-                .collect(),
-        };
-        let devices = mien_capture::list_cameras().into_iter().map(device).collect();
-        let checks = checks();
-        self.board.change(|shown| {
-            shown.devices = devices;
-            shown.checks = checks;
+    fn look_at_machine(&self) {
+        let board = Arc::clone(&self.board);
+        devices::aside("check-up", move || {
+            let checks = checks::checks();
+            board.change(|shown| shown.checks = checks);
         });
     }
-}
 
-/// The configuration's recording section with what the form says.
-fn recording(configured: &Recording, request: SessionRequest) -> Recording {
-    let (video, privacy) = match request.privacy {
-        Privacy::Full => (configured.video, PrivacyKind::Full),
-        Privacy::Blur => (configured.video, PrivacyKind::Blur),
-        Privacy::Mesh => (configured.video, PrivacyKind::Mesh),
-        Privacy::NoVideo => (VideoKind::None, PrivacyKind::Full),
-    };
-    Recording {
-        dir: request.folder,
-        subject: request.subject,
-        session: request.session,
-        task: request.task,
-        video,
-        privacy,
-        ..configured.clone()
+    fn toggle_trace(&mut self) -> Result<()> {
+        if self.trace.is_some() {
+            self.end_trace();
+            return Ok(());
+        }
+        let folder = &self.config.recording.dir;
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let path = folder.join(format!("trace-{}.json", mien_clock::unix_nanos() / 1_000_000_000));
+        self.supervisor.start_trace(&path)?;
+        self.trace = Some(path);
+        Ok(())
     }
-}
 
-/// Free bytes where a folder is, or is going to be.
-fn free_bytes(folder: &Path) -> Option<u64> {
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
-    mien_record::free_bytes(if there.as_os_str().is_empty() { Path::new(".") } else { there }).ok()
-}
-
-fn folder_bytes(folder: &Path) -> u64 {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
-}
-
-/// What Mien wants of a machine, and whether it is there.
-fn checks() -> Vec<Check> {
-    let ffmpeg = std::process::Command::new("ffmpeg").arg("-version").output();
-    let ffmpeg = ffmpeg.ok().filter(|output| output.status.success()).map(|output| {
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.split_whitespace().nth(2).unwrap_or("found").to_owned()
-    });
-    let lsl =
-        mien_stream::library().map(|library| format!("{} ({})", library.version, library.path.display()));
-    let models = mien_models::ModelSet::find(None).map(|set| {
-        let names: Vec<String> = set.models().iter().map(|model| model.entry.file.clone()).collect();
-        names.join(", ")
-    });
-    vec![
-        match ffmpeg {
-            Some(version) => found("ffmpeg", version),
-            None => missing(
-                "ffmpeg",
-                "not found: no video files, network cameras or recorded video",
-                "apt install ffmpeg",
-            ),
-        },
-        match lsl {
-            Ok(version) => found("liblsl", version),
-            Err(error) => missing("liblsl", &error.to_string(), "./x lsl"),
-        },
-        match models {
-            Ok(names) => found("Models", names),
-            Err(error) => missing("Models", &error.to_string(), "mien models verify"),
-        },
-    ]
-}
-
-fn found(subject: &str, finding: String) -> Check {
-    Check { subject: subject.to_owned(), ok: true, finding, remedy: String::new() }
-}
-
-fn missing(subject: &str, finding: &str, remedy: &str) -> Check {
-    Check { subject: subject.to_owned(), ok: false, finding: finding.to_owned(), remedy: remedy.to_owned() }
+    fn end_trace(&mut self) {
+        let Some(path) = self.trace.take() else { return };
+        let path = path.display();
+        match self.supervisor.end_trace() {
+            Ok(Some(0)) => self.log.add(LogLevel::Info, "app", format!("trace in {path}")),
+            Ok(Some(skipped)) => {
+                self.log.add(
+                    LogLevel::Warning,
+                    "app",
+                    format!("trace in {path}; {skipped} events had no room"),
+                );
+            }
+            Ok(None) => self.log.add(LogLevel::Error, "app", format!("{path}: the trace broke off")),
+            Err(error) => self.log.add(LogLevel::Error, "app", format!("{path}: {error}")),
+        }
+    }
 }

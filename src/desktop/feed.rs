@@ -62,6 +62,11 @@ impl CameraFeed {
         true
     }
 
+    /// When the newest result's frame was captured, on the monotonic clock; 0 before the first.
+    pub(crate) fn newest_nanos(&self) -> i64 {
+        self.entry.frame.capture_nanos
+    }
+
     /// Copies the newest result when there is one that was not copied before.
     pub(crate) fn take_faces(&mut self, into: &mut FrameFaces) -> bool {
         let mut any = false;

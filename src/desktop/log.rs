@@ -20,9 +20,17 @@ impl Log {
         Arc::new(Self { started: Instant::now(), new: Mutex::default() })
     }
 
+    /// Adds a line, here and to the program's log on standard error.
     pub(crate) fn add(&self, level: LogLevel, origin: &str, text: impl Into<String>) {
         let seconds = self.started.elapsed().as_secs_f64();
         let line = LogLine { seconds, level, origin: origin.to_owned(), text: text.into() };
+        let LogLine { origin, text, .. } = &line;
+        match level {
+            LogLevel::Error => tracing::error!("{origin}: {text}"),
+            LogLevel::Warning => tracing::warn!("{origin}: {text}"),
+            LogLevel::Info => tracing::info!("{origin}: {text}"),
+            LogLevel::Debug => tracing::debug!("{origin}: {text}"),
+        }
         let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
         if new.len() == CAPACITY {
             new.pop_front();

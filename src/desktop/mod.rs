@@ -5,11 +5,17 @@
 //! One more thread a camera sleeps until there is a result and wakes the window.
 
 mod backend;
+mod board;
+mod cameras;
+mod checks;
 mod control;
+mod devices;
 mod feed;
+mod load;
 mod log;
+mod session;
+mod settings;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -19,8 +25,10 @@ use mien_gui::AppOptions;
 use crate::build_info::VERSION;
 use crate::commands::run::options as supervisor_options;
 
+pub(crate) use settings::Place;
+
 /// Opens the window over the configuration's cameras; returns when it is closed.
-pub(crate) fn open(config: Config, file: Option<PathBuf>) -> Result<()> {
+pub(crate) fn open(config: Config, place: Place) -> Result<()> {
     let log = log::Log::new();
     let mut options = supervisor_options(config.clone(), None)?;
     options.log = {
@@ -28,17 +36,17 @@ pub(crate) fn open(config: Config, file: Option<PathBuf>) -> Result<()> {
         Arc::new(move |camera, line| log.worker_line(camera, line))
     };
     let supervisor = Arc::new(mien_supervisor::start(options)?);
+    let kept = place
+        .file
+        .as_ref()
+        .map_or("nowhere, for this run only".to_owned(), |file| file.display().to_string());
     let about = vec![
         ("Mien".to_owned(), VERSION.to_owned()),
-        (
-            "Configuration".to_owned(),
-            file.as_ref().map_or("built-in defaults".to_owned(), |file| file.display().to_string()),
-        ),
+        ("Settings are kept in".to_owned(), kept),
         ("Engine asked for".to_owned(), config.engine.kind.name().to_owned()),
     ];
-    let app =
-        AppOptions { vertical_fov_deg: config.detection.vertical_fov_deg, about, ..AppOptions::default() };
-    let backend = backend::DesktopBackend::new(supervisor, config, log);
-    mien_gui::run(Box::new(backend), app)
+    let window = settings::remembered_window();
+    let backend = backend::DesktopBackend::new(supervisor, config, place, log);
+    mien_gui::run(Box::new(backend), AppOptions { about, window, ..AppOptions::default() })
         .map_err(|error| anyhow!("no window can be opened: {error}; `mien run --headless` works without one"))
 }

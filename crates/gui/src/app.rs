@@ -1,74 +1,34 @@
-//! The window: takes in what is new, lays out the page, hands commands on.
+//! The app: takes in what is new, has the page drawn, hands commands on.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use eframe::egui::{
-    self, Color32, ColorImage, Key, Modifiers, RichText, TextureHandle, TextureOptions, ThemePreference,
-    ViewportCommand,
-};
-use mien_face::FrameFaces;
+use eframe::egui::{self, ThemePreference, ViewportCommand};
+use mien_config::Theme;
 
-use crate::backend::{Backend, Command, PreviewImage};
-use crate::model::{AppModel, Closing, View};
-use crate::theme;
-use crate::views;
+use crate::backend::{Backend, Command};
+use crate::feed::CameraFeed;
+use crate::model::{AppModel, Closing, SessionForm, View, WindowState};
+use crate::pace::Pace;
+use crate::{keys, shell, theme};
+
+/// How often the window's place is looked at, to be remembered.
+const WINDOW_LOOK: Duration = Duration::from_secs(1);
 
 /// How the app is to be opened.
 #[derive(Debug, Clone)]
 pub struct AppOptions {
     /// Title of the window.
     pub title: String,
-    /// Vertical field of view with which poses were fitted, in degrees.
-    pub vertical_fov_deg: f32,
-    /// Most repaints a second that new frames cause.
-    pub max_repaints_per_second: f32,
     /// Version, engine and other facts for the check-up page.
     pub about: Vec<(String, String)>,
+    /// How the window was when it was closed last.
+    pub window: WindowState,
 }
 
 impl Default for AppOptions {
     fn default() -> Self {
-        Self {
-            title: "Mien".to_owned(),
-            vertical_fov_deg: 63.0,
-            max_repaints_per_second: 30.0,
-            about: Vec::new(),
-        }
-    }
-}
-
-/// What is on display of one camera.
-pub struct CameraFeed {
-    preview: PreviewImage,
-    texture: Option<TextureHandle>,
-    /// The newest result.
-    pub faces: Box<FrameFaces>,
-}
-
-impl CameraFeed {
-    fn new() -> Self {
-        Self { preview: PreviewImage::default(), texture: None, faces: FrameFaces::boxed() }
-    }
-
-    /// The picture on the graphics card, and where it came from.
-    pub fn picture(&self) -> Option<(&TextureHandle, &PreviewImage)> {
-        self.texture.as_ref().map(|texture| (texture, &self.preview))
-    }
-
-    /// Uploads the picture into the texture that is already there.
-    fn upload(&mut self, ctx: &egui::Context, camera: usize) {
-        let size = [self.preview.width, self.preview.height];
-        if size[0] == 0 || self.preview.rgb.len() != size[0] * size[1] * 3 {
-            return;
-        }
-        let image = ColorImage::from_rgb(size, &self.preview.rgb);
-        match &mut self.texture {
-            Some(texture) => texture.set(image, TextureOptions::LINEAR),
-            None => {
-                self.texture =
-                    Some(ctx.load_texture(format!("preview {camera}"), image, TextureOptions::LINEAR));
-            }
-        }
+        Self { title: "Mien".to_owned(), about: Vec::new(), window: WindowState::default() }
     }
 }
 
@@ -79,7 +39,11 @@ pub struct App {
     pub model: AppModel,
     feeds: Vec<CameraFeed>,
     options: AppOptions,
-    theme_installed: bool,
+    pace: Arc<Pace>,
+    started: Instant,
+    theme: Option<Theme>,
+    title: String,
+    window_told: (WindowState, Instant),
 }
 
 /// What a view may use while it draws.
@@ -98,30 +62,106 @@ impl App {
     /// An app over its machinery; usable without a window.
     #[must_use]
     pub fn new(backend: Box<dyn Backend>, options: AppOptions) -> Self {
-        Self { backend, model: AppModel::default(), feeds: Vec::new(), options, theme_installed: false }
+        let pace = Arc::new(Pace::new(backend.config().gui.repaints_hz));
+        Self::paced(backend, options, pace)
     }
 
-    /// Takes in what is new: statuses, pictures, results.
-    pub fn update(&mut self, ctx: &egui::Context) {
-        if !self.theme_installed {
-            theme::install(ctx);
-            self.theme_installed = true;
+    pub(crate) fn paced(backend: Box<dyn Backend>, options: AppOptions, pace: Arc<Pace>) -> Self {
+        let window = options.window.sound();
+        let model = AppModel { view: window.page, window, ..AppModel::default() };
+        Self {
+            backend,
+            model,
+            feeds: Vec::new(),
+            options,
+            pace,
+            started: Instant::now(),
+            theme: None,
+            title: String::new(),
+            window_told: (window, Instant::now()),
         }
+    }
+
+    /// Takes in what is new: statuses, pictures, results, keys.
+    pub fn update(&mut self, ctx: &egui::Context) {
+        self.pace.painted(Instant::now());
         self.backend.poll();
-        let count = self.backend.cameras().len();
-        self.feeds.truncate(count);
-        self.feeds.resize_with(count, CameraFeed::new);
-        self.model.clamp(count);
+        if !self.model.settings.is_loaded() {
+            self.load_settings();
+            theme::install(ctx);
+        }
+        self.set_theme(ctx);
+        self.take_in(ctx);
+        self.keys(ctx);
+        self.closing(ctx);
+        self.remember_window(ctx);
+    }
+
+    fn load_settings(&mut self) {
+        let config = self.backend.config();
+        self.model.settings.load(config);
+        self.model.session = SessionForm::new(&config.recording);
+        self.model.signals.plot_names(&config.gui.signals);
+    }
+
+    fn set_theme(&mut self, ctx: &egui::Context) {
+        let wanted = self.model.settings.wanted.gui.theme;
+        if self.theme != Some(wanted) {
+            self.theme = Some(wanted);
+            ctx.set_theme(match wanted {
+                Theme::System => ThemePreference::System,
+                Theme::Dark => ThemePreference::Dark,
+                Theme::Light => ThemePreference::Light,
+            });
+        }
+    }
+
+    /// Pictures and results of the cameras that there are now.
+    fn take_in(&mut self, ctx: &egui::Context) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let cameras = self.backend.cameras();
+        self.model.performance.update(seconds, cameras);
+        self.model.follow(cameras.iter().map(|camera| camera.name.as_str()));
+        self.model.devices.follow(&self.backend.config().cameras);
+        if !cameras.iter().map(|camera| &camera.name).eq(self.feeds.iter().map(|feed| &feed.name)) {
+            let mut old = std::mem::take(&mut self.feeds);
+            for camera in cameras {
+                let known = old.iter().position(|feed| feed.name == camera.name);
+                let feed =
+                    known.map_or_else(|| CameraFeed::new(&camera.name), |place| old.swap_remove(place));
+                self.feeds.push(feed);
+            }
+        }
         for (camera, feed) in self.feeds.iter_mut().enumerate() {
-            if self.backend.take_preview(camera, &mut feed.preview) {
-                feed.upload(ctx, camera);
+            // Only what is on the screen is uploaded.
+            let in_view = self.model.view == View::Live
+                && self.model.enlarged.as_ref().is_none_or(|enlarged| *enlarged == feed.name);
+            if in_view && feed.take_picture(ctx, |into| self.backend.take_preview(camera, into)) {
+                let age_ms = (mien_clock::monotonic_nanos() - feed.capture_nanos()) as f32 * 1e-6;
+                self.model.performance.shown(seconds, &feed.name, age_ms);
             }
             if self.backend.take_faces(camera, &mut feed.faces) {
                 self.model.signals.update(camera, &feed.faces);
             }
         }
-        self.keys(ctx);
-        if self.backend.wants_to_close() {
+    }
+
+    fn keys(&mut self, ctx: &egui::Context) {
+        let cameras: Vec<String> = self.feeds.iter().map(|feed| feed.name.clone()).collect();
+        let mut asked = keys::read(ctx, &mut self.model, &cameras);
+        if asked.toggle_recording {
+            asked.commands.extend(self.model.toggle_recording(self.backend.recording()));
+        }
+        if asked.close {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        for command in asked.commands {
+            self.backend.command(command);
+        }
+    }
+
+    fn closing(&mut self, ctx: &egui::Context) {
+        if self.backend.wants_to_close() && self.model.closing != Closing::Confirmed {
             self.model.closing = Closing::Confirmed;
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
@@ -132,54 +172,30 @@ impl App {
         }
     }
 
-    fn keys(&mut self, ctx: &egui::Context) {
-        const FUNCTION_KEYS: [Key; 12] = [
-            Key::F1,
-            Key::F2,
-            Key::F3,
-            Key::F4,
-            Key::F5,
-            Key::F6,
-            Key::F7,
-            Key::F8,
-            Key::F9,
-            Key::F10,
-            Key::F11,
-            Key::F12,
-        ];
-        const DIGITS: [Key; 7] =
-            [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
-        let mut commands: Vec<Command> = Vec::new();
-        ctx.input_mut(|input| {
-            for (number, key) in (1..).zip(FUNCTION_KEYS) {
-                if input.consume_key(Modifiers::NONE, key) {
-                    commands.push(AppModel::key_marker(number));
-                }
+    fn remember_window(&mut self, ctx: &egui::Context) {
+        let window = &mut self.model.window;
+        window.page = self.model.view;
+        ctx.input(|input| {
+            let now = input.viewport();
+            window.maximized = now.maximized.unwrap_or(false);
+            if window.maximized {
+                return;
             }
-            for (view, key) in View::ALL.into_iter().zip(DIGITS) {
-                if input.consume_key(Modifiers::COMMAND, key) {
-                    self.model.view = view;
-                }
+            if let Some(inner) = now.inner_rect {
+                window.size = inner.size().into();
             }
-            if input.consume_key(Modifiers::COMMAND, Key::R) {
-                commands.extend(self.model.toggle_recording(self.backend.recording()));
-            }
-            if input.consume_key(Modifiers::NONE, Key::Escape) {
-                self.model.enlarged = None;
-            }
-            let files = input.raw.dropped_files.iter().map(|file| file.path().to_path_buf());
-            for path in files {
-                let cameras = self.backend.cameras();
-                let name = crate::model::free_name(cameras);
-                commands.push(Command::AddCamera { name, source: path.display().to_string() });
+            if let Some(outer) = now.outer_rect {
+                window.position = Some(outer.min.into());
             }
         });
-        for command in commands {
-            self.backend.command(command);
+        let (told, at) = &mut self.window_told;
+        if *told != *window && at.elapsed() >= WINDOW_LOOK {
+            (*told, *at) = (*window, Instant::now());
+            self.backend.command(Command::KeepWindow(*window));
         }
     }
 
-    /// Draws the whole window.
+    /// Draws the whole window, and tells what was changed in it.
     pub fn draw(&mut self, ui: &mut egui::Ui) {
         let mut page = Page {
             backend: self.backend.as_mut(),
@@ -187,71 +203,33 @@ impl App {
             feeds: &self.feeds,
             options: &self.options,
         };
-        egui::Panel::top("navigation").show(ui, |ui| navigation(ui, &mut page));
-        egui::Panel::right("session").resizable(false).exact_size(300.0).show(ui, |ui| {
-            egui::ScrollArea::vertical().show(ui, |ui| views::session::show(ui, &mut page));
-        });
-        egui::CentralPanel::default().show(ui, |ui| match page.model.view {
-            View::Live => views::live::show(ui, &mut page),
-            View::Signals => views::signals::show(ui, &mut page),
-            View::Devices => views::devices::show(ui, &mut page),
-            View::Streams => views::streams::show(ui, &mut page),
-            View::Performance => views::performance::show(ui, &mut page),
-            View::Log => views::log::show(ui, &mut page),
-            View::Doctor => views::doctor::show(ui, &mut page),
-        });
-        if page.model.closing == Closing::Asking {
-            closing_question(ui, &mut page);
+        shell::show(ui, &mut page);
+        self.tell_changes();
+        self.set_title(ui.ctx());
+    }
+
+    fn tell_changes(&mut self) {
+        let AppModel { settings, session, signals, .. } = &mut self.model;
+        // What is being typed is told once it makes sense.
+        if let Ok(recording) = session.request(&settings.wanted.recording) {
+            settings.wanted.recording = recording;
+        }
+        settings.wanted.gui.signals = signals.plotted_names();
+        self.pace.set(settings.wanted.gui.repaints_hz);
+        if let Some(command) = settings.change() {
+            self.backend.command(command);
         }
     }
-}
 
-fn navigation(ui: &mut egui::Ui, page: &mut Page<'_>) {
-    ui.add_space(4.0);
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("Mien").heading().strong());
-        ui.add_space(12.0);
-        for view in View::ALL {
-            ui.selectable_value(&mut page.model.view, view, view.label());
+    fn set_title(&mut self, ctx: &egui::Context) {
+        let what =
+            if self.backend.recording().folder.is_some() { "recording" } else { self.model.view.label() };
+        let title = format!("{} – {what}", self.options.title);
+        if title != self.title {
+            self.title.clone_from(&title);
+            ctx.send_viewport_cmd(ViewportCommand::Title(title));
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let mut preference = ui.ctx().options(|options| options.theme_preference);
-            for (choice, label) in [
-                (ThemePreference::Light, "Light"),
-                (ThemePreference::Dark, "Dark"),
-                (ThemePreference::System, "System"),
-            ] {
-                if ui.selectable_value(&mut preference, choice, label).clicked() {
-                    ui.ctx().set_theme(preference);
-                }
-            }
-            let recording = page.backend.recording();
-            if recording.folder.is_some() {
-                let text = format!("recording {}", views::clock(recording.elapsed_seconds));
-                ui.label(RichText::new(text).color(theme::ALERT).strong());
-            }
-        });
-    });
-    ui.add_space(4.0);
-}
-
-fn closing_question(ui: &mut egui::Ui, page: &mut Page<'_>) {
-    egui::Modal::new(egui::Id::unique("closing")).show(ui.ctx(), |ui| {
-        ui.heading("A recording is running");
-        ui.label("Its files are finished before Mien closes.");
-        ui.horizontal(|ui| {
-            if ui.button("Go on recording").clicked() {
-                page.model.closing = Closing::No;
-            }
-            let stop =
-                egui::Button::new(RichText::new("Finish and close").color(Color32::WHITE)).fill(theme::ALERT);
-            if ui.add(stop).clicked() {
-                page.model.closing = Closing::Confirmed;
-                page.backend.command(Command::StopRecording);
-                ui.ctx().send_viewport_cmd(ViewportCommand::Close);
-            }
-        });
-    });
+    }
 }
 
 impl eframe::App for App {
@@ -261,6 +239,7 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.backend.command(Command::KeepWindow(self.model.window));
         self.backend.shut_down();
     }
 }
@@ -270,24 +249,28 @@ impl eframe::App for App {
 /// # Errors
 /// When no window or no OpenGL can be had; the text says what the system answered.
 pub fn run(mut backend: Box<dyn Backend>, options: AppOptions) -> Result<(), eframe::Error> {
-    let native = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_title(&options.title)
-            .with_app_id("mien")
-            .with_inner_size([1440.0, 900.0])
-            .with_min_inner_size([900.0, 560.0])
-            .with_drag_and_drop(true),
-        ..eframe::NativeOptions::default()
-    };
+    let window = options.window.sound();
+    let mut viewport = egui::ViewportBuilder::default()
+        .with_title(&options.title)
+        .with_app_id("mien")
+        .with_inner_size(window.size)
+        .with_min_inner_size([900.0, 560.0])
+        .with_maximized(window.maximized)
+        .with_drag_and_drop(true);
+    if let Some(position) = window.position {
+        viewport = viewport.with_position(position);
+    }
+    let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
     let title = options.title.clone();
     eframe::run_native(
         &title,
         native,
         Box::new(move |context| {
             let ctx = context.egui_ctx.clone();
-            let pause = Duration::from_secs_f32(1.0 / options.max_repaints_per_second.clamp(1.0, 240.0));
-            backend.on_change(Box::new(move || ctx.request_repaint_after(pause)));
-            Ok(Box::new(App::new(backend, options)))
+            let pace = Arc::new(Pace::new(backend.config().gui.repaints_hz));
+            let shared = Arc::clone(&pace);
+            backend.on_change(Box::new(move || ctx.request_repaint_after(shared.pause(Instant::now()))));
+            Ok(Box::new(App::paced(backend, options, pace)))
         }),
     )
 }

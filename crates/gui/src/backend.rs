@@ -3,8 +3,13 @@
 //! The drawing code knows cameras only through [`Backend`]. The supervising process implements it over
 //! worker processes and their rings; tests implement it over scripted data.
 
+use std::path::PathBuf;
+
+use mien_config::{Camera, Config, Recording};
 use mien_control::CameraState;
 use mien_face::FrameFaces;
+
+use crate::model::WindowState;
 
 /// Percentiles of one stage's time.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,12 +37,18 @@ pub struct CameraStatus {
     pub reason: String,
     /// Frames per second over the last seconds.
     pub fps: f32,
+    /// Width and height in pixels of its frames, once known.
+    pub size: Option<[u32; 2]>,
     /// Median time from capture to result in milliseconds.
     pub latency_p50_ms: f32,
     /// 95th percentile of the same.
     pub latency_p95_ms: f32,
+    /// 99th percentile of the same.
+    pub latency_p99_ms: f32,
     /// Frames dropped since start.
     pub dropped_frames: u64,
+    /// Its process, when one runs.
+    pub pid: Option<u32>,
     /// How often its process was restarted.
     pub restarts: u32,
     /// Processor use of its process; 100 is one core.
@@ -73,7 +84,7 @@ impl Default for PreviewImage {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RecordingStatus {
     /// Folder of the session; `None` when nothing is being recorded.
-    pub folder: Option<std::path::PathBuf>,
+    pub folder: Option<PathBuf>,
     /// Since the start of the recording.
     pub elapsed_seconds: f64,
     /// Written so far.
@@ -82,6 +93,8 @@ pub struct RecordingStatus {
     pub free_bytes: u64,
     /// What the user must know (disk nearly full, encoder died, frames dropped); empty when all is well.
     pub warnings: Vec<String>,
+    /// What the last look before a recording found: whether nothing is missing, and the findings.
+    pub readiness: Option<(bool, String)>,
     /// Names of the markers set so far, with their time since the start in seconds.
     pub markers: Vec<(f64, String)>,
 }
@@ -97,6 +110,8 @@ pub struct StreamStatus {
     pub channels: u32,
     /// Samples per second over the last seconds.
     pub rate_hz: f32,
+    /// Age of the newest sample's time in milliseconds; `None` before the first.
+    pub newest_ms: Option<f32>,
     /// Whether somebody receives it.
     pub has_consumers: bool,
 }
@@ -134,8 +149,120 @@ pub struct DeviceInfo {
     pub source: String,
     /// The maker's name of it.
     pub label: String,
-    /// Formats and rates in words, such as `MJPEG 1920×1080 30 fps`.
-    pub formats: Vec<String>,
+    /// What it offers; empty when it cannot be asked (another program may have it open).
+    pub modes: Vec<DeviceMode>,
+}
+
+/// A format, size and set of rates that a device offers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceMode {
+    /// The driver's four characters of the format, such as `MJPG`.
+    pub format: String,
+    /// Width and height in pixels.
+    pub size: [u32; 2],
+    /// Frames per second, highest first.
+    pub rates_hz: Vec<f64>,
+}
+
+/// Something that a camera's driver lets one change while it runs: exposure, gain and the like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceControl {
+    /// Name in the configuration: the driver's, in lower case with `_` for what is no letter or digit.
+    pub name: String,
+    /// The driver's name.
+    pub label: String,
+    /// Its value now.
+    pub value: i64,
+    /// The driver's own choice.
+    pub default: i64,
+    /// What values it may have.
+    pub kind: ControlKind,
+    /// Whether it has no effect now (exposure time while exposure is automatic).
+    pub inactive: bool,
+}
+
+/// Values of a [`DeviceControl`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum ControlKind {
+    /// From `low` to `high` in steps.
+    Range {
+        /// Smallest value.
+        low: i64,
+        /// Largest value.
+        high: i64,
+        /// Distance between values.
+        step: i64,
+    },
+    /// 0 or 1.
+    Switch,
+    /// One of these, with the driver's words for it.
+    Choice(Vec<(i64, String)>),
+}
+
+/// A process of the program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProcessLoad {
+    /// What it does: `app`, or a camera's name.
+    pub name: String,
+    /// Its number.
+    pub pid: u32,
+    /// Processor use; 100 is one core.
+    pub cpu_percent: f32,
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// A graphics processor; what its driver does not tell is `None`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GpuLoad {
+    /// Number, as cameras are assigned to it.
+    pub index: u32,
+    /// The maker's name of it.
+    pub name: String,
+    /// Share of the time in which it computed, in per cent.
+    pub utilization_percent: Option<f32>,
+    /// Memory in use, in bytes.
+    pub used_bytes: Option<u64>,
+    /// All of its memory, in bytes.
+    pub total_bytes: Option<u64>,
+    /// Temperature in °C, where it is told.
+    pub temperature_celsius: Option<f32>,
+}
+
+/// The machine's load.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MachineLoad {
+    /// Every process of the program.
+    pub processes: Vec<ProcessLoad>,
+    /// Cores of the processor.
+    pub cores: usize,
+    /// Graphics processors.
+    pub gpus: Vec<GpuLoad>,
+    /// Why there are none, in words for a person.
+    pub gpu_note: String,
+}
+
+/// Where settings are kept, and whether they are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SettingsFile {
+    /// The file; `None` when settings are for this run only.
+    pub path: Option<PathBuf>,
+    /// How it stands.
+    pub state: SaveState,
+    /// Whether cameras are kept in it; not when the command line names the cameras.
+    pub keeps_cameras: bool,
+}
+
+/// Whether settings are in their file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum SaveState {
+    /// They are, or nothing was changed.
+    #[default]
+    Saved,
+    /// They will be in a moment.
+    Pending,
+    /// They are not, and why; they hold for this run.
+    Failed(String),
 }
 
 /// One line of the machine's check-up.
@@ -151,63 +278,55 @@ pub struct Check {
     pub remedy: String,
 }
 
-/// How faces appear in recorded video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Privacy {
-    /// Video as captured.
-    #[default]
-    Full,
-    /// Faces blurred.
-    Blur,
-    /// Faces replaced by the mesh.
-    Mesh,
-    /// No video at all.
-    NoVideo,
-}
-
-/// What a recording is to be called and to contain.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct SessionRequest {
-    /// Subject, `[A-Za-z0-9_-]{1,64}`.
-    pub subject: String,
-    /// Session, likewise.
-    pub session: String,
-    /// Task, likewise.
-    pub task: String,
-    /// Folder that receives the session folders.
-    pub folder: std::path::PathBuf,
-    /// How faces appear in the video.
-    pub privacy: Privacy,
-}
-
 /// What the user asks for. None of these waits: the outcome shows in the status or the log.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Start a new camera from a source SPEC.
-    AddCamera {
-        /// Unique name.
-        name: String,
-        /// Source SPEC.
-        source: String,
-    },
+    /// Start a new camera.
+    AddCamera(Box<Camera>),
     /// Stop a camera and forget it.
     RemoveCamera(String),
     /// Stop and start one camera again.
     RestartCamera(String),
-    /// Rename a camera.
-    RenameCamera {
+    /// Give a camera other settings (also another name); the others do not notice.
+    ChangeCamera {
         /// Its name so far.
-        from: String,
-        /// Its new name.
-        to: String,
+        name: String,
+        /// Its settings from now on.
+        camera: Box<Camera>,
     },
+    /// Show a camera at another place.
+    MoveCamera {
+        /// Its name.
+        name: String,
+        /// Its place from now on, from 0.
+        to: usize,
+    },
+    /// Ask a camera's driver what can be changed while it runs.
+    ReadControls(String),
+    /// Change something of a camera's driver, now and whenever it is opened.
+    SetControl {
+        /// The camera's name.
+        camera: String,
+        /// The control's name.
+        control: String,
+        /// Its value from now on.
+        value: i64,
+    },
+    /// Other settings than the cameras' from now on.
+    ChangeSettings(Box<Config>),
+    /// Try again to write the settings to their file.
+    SaveSettings,
+    /// Remember how the window is.
+    KeepWindow(WindowState),
     /// Start to record.
-    StartRecording(SessionRequest),
+    StartRecording(Box<Recording>),
+    /// Look, without recording, at what is missing for such a recording and how long the disk lasts.
+    CheckRecording(Box<Recording>),
     /// Finish the recording's files.
     StopRecording,
     /// Put a marker into the streams and the recording, at the present time.
     Marker(String),
-    /// Give a tracked face a participant's name.
+    /// Give a tracked face a participant's name; an empty one takes it away.
     NameParticipant {
         /// The camera's name.
         camera: String,
@@ -220,6 +339,8 @@ pub enum Command {
     RefreshDevices,
     /// Run the machine's check-up again.
     RefreshChecks,
+    /// Begin to write a trace of every frame's stages to a file, or end it.
+    ToggleTrace,
 }
 
 /// The machinery behind the app. No method may block: the drawing thread calls them all.
@@ -229,8 +350,12 @@ pub trait Backend {
     fn on_change(&mut self, wake: Box<dyn Fn() + Send + Sync>);
     /// Takes in what has happened since the last call. Returns whether anything shown has changed.
     fn poll(&mut self) -> bool;
-    /// All cameras, in display order.
+    /// All cameras that are started, in display order.
     fn cameras(&self) -> &[CameraStatus];
+    /// The settings that hold, with the cameras that are not enabled.
+    fn config(&self) -> &Config;
+    /// Where settings are kept.
+    fn settings_file(&self) -> &SettingsFile;
     /// Copies the newest preview of a camera when there is one that was not copied before.
     fn take_preview(&mut self, camera: usize, into: &mut PreviewImage) -> bool;
     /// Copies the newest result of a camera when there is one that was not copied before.
@@ -245,6 +370,12 @@ pub trait Backend {
     fn streams_note(&self) -> &str;
     /// Devices found at the last look.
     fn devices(&self) -> &[DeviceInfo];
+    /// What a camera's driver lets one change, as last asked for by [`Command::ReadControls`].
+    fn controls(&self, camera: &str) -> &[DeviceControl];
+    /// The machine's load.
+    fn load(&self) -> &MachineLoad;
+    /// The trace that is being written.
+    fn trace(&self) -> Option<&std::path::Path>;
     /// The machine's check-up.
     fn checks(&self) -> &[Check];
     /// The log, oldest first.

@@ -1,20 +1,26 @@
-//! The desktop app: live view, signals, devices, session, streams, performance, log.
+//! The desktop app: live view, signals, devices, settings, session, streams, performance, log.
 //!
 //! Three layers: [`Backend`] is what the app needs from the machinery behind it; the model holds what
 //! the interface itself remembers and decides (no drawing, tested without a window); the views draw both.
 
 mod app;
 mod backend;
+mod feed;
 mod history;
+mod keys;
 mod model;
 mod overlay;
+mod pace;
+mod shell;
 mod theme;
 mod views;
 
 pub use app::{App, AppOptions, run};
 pub use backend::{
-    Backend, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, Privacy,
-    RecordingStatus, SessionRequest, StageTimes, StreamStatus,
+    Backend, CameraStatus, Check, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode, GpuLoad,
+    LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile,
+    StageTimes, StreamStatus,
 };
+pub use feed::CameraFeed;
 pub use history::{History, Sample};
-pub use model::{AppModel, Closing, Overlays, SessionForm, View};
+pub use model::{AppModel, Closing, Overlays, SessionForm, View, WindowState};

@@ -67,6 +67,8 @@ pub fn draw(
             ] {
                 lines(painter, screen, face, contour, 1.6, theme::ACCENT);
             }
+        }
+        if overlays.irises {
             for iris in [&topology::LEFT_IRIS, &topology::RIGHT_IRIS] {
                 lines(painter, screen, face, iris, 1.6, Color32::WHITE);
             }

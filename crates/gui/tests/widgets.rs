@@ -2,13 +2,20 @@
 
 mod support;
 
+use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use mien_gui::{App, AppOptions, Command, View};
+use mien_config::{Camera, Overlay, PrivacyKind, Recording, Theme};
+use mien_gui::{App, AppOptions, Command, SaveState, View};
 use support::{Commands, ScriptedBackend};
 
 fn open(cameras: usize) -> (Harness<'static, App>, Commands) {
-    let (backend, commands) = ScriptedBackend::new(cameras);
+    open_with(cameras, |_| {})
+}
+
+fn open_with(cameras: usize, change: impl FnOnce(&mut ScriptedBackend)) -> (Harness<'static, App>, Commands) {
+    let (mut backend, commands) = ScriptedBackend::new(cameras);
+    change(&mut backend);
     let app = App::new(Box::new(backend), AppOptions::default());
     let mut harness = Harness::builder().with_size([1440.0, 900.0]).build_ui_state(
         |ui, app: &mut App| {
@@ -39,7 +46,7 @@ fn a_first_start_offers_the_synthetic_camera() {
     harness.run_steps(2);
     assert_eq!(
         commands.borrow().as_slice(),
-        [Command::AddCamera { name: "camera-1".to_owned(), source: "synthetic".to_owned() }]
+        [Command::AddCamera(Box::new(Camera::new("camera-1", "synthetic")))]
     );
 }
 
@@ -48,7 +55,7 @@ fn a_click_enlarges_a_camera_and_escape_goes_back() {
     let (mut harness, _) = open(4);
     harness.get_by_label("camera camera-2, live").click();
     harness.run_steps(2);
-    assert_eq!(harness.state().model.enlarged, Some(1));
+    assert_eq!(harness.state().model.enlarged.as_deref(), Some("camera-2"));
     harness.key_press(eframe::egui::Key::Escape);
     harness.run_steps(2);
     assert_eq!(harness.state().model.enlarged, None);
@@ -77,4 +84,185 @@ fn a_bad_name_is_refused_beside_the_button() {
     harness.run_steps(2);
     assert!(commands.borrow().is_empty());
     harness.get_by_label_contains("Task: only letters");
+}
+
+/// The commands that are not about the window's place.
+fn asked(commands: &Commands) -> Vec<Command> {
+    let all = commands.borrow();
+    all.iter().filter(|command| !matches!(command, Command::KeepWindow(_))).cloned().collect()
+}
+
+fn page(harness: &mut Harness<'static, App>, view: View) {
+    harness.state_mut().model.view = view;
+    harness.run_steps(2);
+}
+
+#[test]
+fn the_session_form_starts_from_the_configuration_and_is_told_back() {
+    let recording = Recording {
+        subject: "s7".into(),
+        dir: "/data/sessions".into(),
+        privacy: PrivacyKind::Mesh,
+        ..Recording::default()
+    };
+    let (mut harness, commands) = open_with(1, |backend| backend.config.recording = recording.clone());
+    assert_eq!(harness.state().model.session.folder, "/data/sessions");
+    assert_eq!(asked(&commands), []);
+    harness.get_by_label("Subject").focus();
+    harness.run_steps(2);
+    harness.get_by_label("Subject").type_text("x");
+    harness.run_steps(3);
+    let told = asked(&commands);
+    let [Command::ChangeSettings(config)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((config.recording.subject.as_str(), config.recording.privacy), ("s7x", PrivacyKind::Mesh));
+}
+
+#[test]
+fn theme_overlays_and_signals_are_settings() {
+    let (mut harness, commands) = open(1);
+    harness.get_by_label("Light").click();
+    harness.run_steps(2);
+    harness.get_by_label("Mesh").click();
+    harness.run_steps(2);
+    page(&mut harness, View::Signals);
+    harness.get_by_label_contains("browDownLeft").click();
+    harness.run_steps(2);
+    let told = asked(&commands);
+    let Some(Command::ChangeSettings(config)) = told.last() else { panic!("{told:?}") };
+    assert_eq!((told.len(), config.gui.theme), (3, Theme::Light));
+    assert!(config.gui.overlays.contains(&Overlay::Mesh));
+    assert_eq!(config.gui.signals.last().map(String::as_str), Some("browDownLeft"));
+}
+
+#[test]
+fn a_participant_is_named_on_the_signals_page_and_in_the_session_panel() {
+    let (mut harness, commands) = open(2);
+    page(&mut harness, View::Signals);
+    let fields = harness.get_all_by_label_contains("Participant").count();
+    assert!(fields >= 1);
+    // The second camera's first face has no name yet.
+    harness
+        .get_by(|node| node.label().as_deref() == Some("camera-2, face 1") && node.role() == Role::TextInput)
+        .focus();
+    harness.run_steps(2);
+    harness
+        .get_by(|node| node.label().as_deref() == Some("camera-2, face 1") && node.role() == Role::TextInput)
+        .type_text("Grace");
+    harness.run_steps(2);
+    harness.key_press(eframe::egui::Key::Enter);
+    harness.run_steps(2);
+    let expected = Command::NameParticipant { camera: "camera-2".into(), track_id: 1, name: "Grace".into() };
+    assert_eq!(asked(&commands), [expected]);
+}
+
+#[test]
+fn cameras_are_moved_changed_and_removed() {
+    let (mut harness, commands) = open(2);
+    page(&mut harness, View::Devices);
+    harness.get_by_label("show camera-2 earlier").click();
+    harness.run_steps(2);
+    harness.get_by_label("Change camera-1").click();
+    harness.run_steps(2);
+    harness.get_by_label("GPU by hand").click();
+    harness.run_steps(2);
+    harness.get_by_label("White Balance, Automatic").click();
+    harness.run_steps(2);
+    harness.get_by_label("Apply").click();
+    harness.run_steps(2);
+    harness.get_by_label("Remove this camera").click();
+    harness.run_steps(2);
+    let mut wanted = Camera::new("camera-1", "synthetic?seed=0");
+    wanted.gpu = Some(0);
+    let expected = [
+        Command::MoveCamera { name: "camera-2".into(), to: 0 },
+        Command::ReadControls("camera-1".into()),
+        Command::SetControl {
+            camera: "camera-1".into(),
+            control: "white_balance_automatic".into(),
+            value: 0,
+        },
+        Command::ChangeCamera { name: "camera-1".into(), camera: Box::new(wanted) },
+        Command::RemoveCamera("camera-1".into()),
+    ];
+    assert_eq!(asked(&commands), expected);
+}
+
+#[test]
+fn a_found_device_is_added_with_one_press() {
+    let (mut harness, commands) = open(1);
+    page(&mut harness, View::Devices);
+    harness.get_by_label("Add HD Webcam C920").click();
+    harness.run_steps(2);
+    let camera = Camera::new("camera-2", "usb:pci-0000:00:14.0-usb-0:2");
+    assert_eq!(asked(&commands), [Command::AddCamera(Box::new(camera))]);
+}
+
+#[test]
+fn settings_that_cannot_be_saved_are_told_on_every_page() {
+    let (mut harness, commands) = open_with(1, |backend| {
+        backend.settings_file.state = SaveState::Failed("mien.toml is read-only".into())
+    });
+    for view in View::ALL {
+        page(&mut harness, view);
+        assert!(harness.query_all_by_label_contains("mien.toml is read-only").count() > 0, "{view:?}");
+    }
+    page(&mut harness, View::Live);
+    harness.get_by_label("Try again").click();
+    harness.run_steps(2);
+    assert_eq!(asked(&commands), [Command::SaveSettings]);
+}
+
+#[test]
+fn the_load_and_the_bottleneck_are_told() {
+    let (mut harness, commands) = open(2);
+    page(&mut harness, View::Performance);
+    harness.get_by_label_contains("camera-1 keeps up");
+    harness.get_by_label_contains("NVIDIA H100");
+    harness.get_by_label("Write a trace").click();
+    harness.run_steps(2);
+    assert_eq!(asked(&commands), [Command::ToggleTrace]);
+}
+
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl eframe::egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody reads it".to_owned())
+    }
+}
+
+#[test]
+fn dropped_files_become_cameras() {
+    let (mut harness, commands) = open(1);
+    for name in ["/videos/a.mp4", "/videos/b.mkv"] {
+        harness.input_mut().dropped_files.push(std::sync::Arc::new(Dropped(name.into())));
+    }
+    harness.run_steps(2);
+    let camera = |name: &str, path: &str| Command::AddCamera(Box::new(Camera::new(name, path)));
+    assert_eq!(asked(&commands), [camera("camera-2", "/videos/a.mp4"), camera("camera-3", "/videos/b.mkv")]);
+}
+
+#[test]
+fn everything_can_be_reached_by_key() {
+    let (mut harness, commands) = open(2);
+    for (number, view) in [
+        (eframe::egui::Key::Num2, View::Signals),
+        (eframe::egui::Key::Num6, View::Performance),
+        (eframe::egui::Key::Num1, View::Live),
+    ] {
+        harness.key_press_modifiers(eframe::egui::Modifiers::COMMAND, number);
+        harness.run_steps(2);
+        assert_eq!(harness.state().model.view, view);
+    }
+    harness.key_press_modifiers(eframe::egui::Modifiers::ALT, eframe::egui::Key::Num2);
+    harness.run_steps(2);
+    assert_eq!(harness.state().model.enlarged.as_deref(), Some("camera-2"));
+    harness.key_press_modifiers(eframe::egui::Modifiers::COMMAND, eframe::egui::Key::R);
+    harness.run_steps(2);
+    assert!(matches!(asked(&commands)[..], [Command::StartRecording(_)]));
 }

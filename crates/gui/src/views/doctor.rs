@@ -16,7 +16,8 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
                 ui.end_row();
             }
         });
-        ui.separator();
+        ui.add_space(theme::GAP * 2.0);
+        ui.horizontal(|ui| ui.heading("Check-up"));
         if ui.button("Check again").clicked() {
             page.backend.command(Command::RefreshChecks);
         }
@@ -28,6 +29,15 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
                 ui.label(RichText::new(&check.subject).strong());
                 ui.label(&check.finding);
                 ui.label(RichText::new(&check.remedy).monospace());
+                ui.end_row();
+            }
+        });
+        ui.add_space(theme::GAP * 2.0);
+        ui.heading("Keys");
+        egui::Grid::new("keys").num_columns(2).spacing([24.0, 6.0]).show(ui, |ui| {
+            for (keys, what) in crate::keys::HELP {
+                ui.label(RichText::new(keys).strong());
+                ui.label(what);
                 ui.end_row();
             }
         });

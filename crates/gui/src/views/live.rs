@@ -4,9 +4,11 @@ use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Stroke,
 
 use crate::app::Page;
 use crate::backend::{CameraStatus, Command};
-use crate::model::{free_name, grid_columns};
+use crate::model::{Overlays, free_name, grid_columns};
 use crate::overlay::{self, ScreenFromFrame};
+use crate::shell::strong_button;
 use crate::theme;
+use mien_config::Camera;
 use mien_control::CameraState;
 
 /// Draws the page.
@@ -15,22 +17,14 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         welcome(ui, page);
         return;
     }
-    ui.horizontal(|ui| {
-        let overlays = &mut page.model.overlays;
-        ui.checkbox(&mut overlays.boxes, "Boxes");
-        ui.checkbox(&mut overlays.mesh, "Mesh");
-        ui.checkbox(&mut overlays.contours, "Contours");
-        ui.checkbox(&mut overlays.axes, "Axes");
-        if page.model.enlarged.is_some() && ui.button("All cameras (Esc)").clicked() {
-            page.model.enlarged = None;
-        }
-    });
+    choose_overlays(ui, page);
     let cameras: Vec<CameraStatus> = page.backend.cameras().to_vec();
     let area = ui.available_rect_before_wrap();
-    let shown: Vec<usize> =
-        page.model.enlarged.map_or_else(|| (0..cameras.len()).collect(), |camera| vec![camera]);
+    let is_shown =
+        |camera: &CameraStatus| page.model.enlarged.as_ref().is_none_or(|name| *name == camera.name);
+    let shown: Vec<usize> = (0..cameras.len()).filter(|&camera| is_shown(&cameras[camera])).collect();
     let columns = grid_columns(shown.len(), area.width(), area.height());
-    let rows = shown.len().div_ceil(columns);
+    let rows = shown.len().div_ceil(columns).max(1);
     let tile = Vec2::new(area.width() / columns as f32, area.height() / rows as f32);
     for (place, &camera) in shown.iter().enumerate() {
         let corner =
@@ -40,6 +34,26 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
 }
 
+fn choose_overlays(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    ui.horizontal(|ui| {
+        let listed = &mut page.model.settings.wanted.gui.overlays;
+        let mut overlays = Overlays::new(listed);
+        ui.checkbox(&mut overlays.boxes, "Boxes");
+        ui.checkbox(&mut overlays.mesh, "Mesh");
+        ui.checkbox(&mut overlays.contours, "Contours");
+        ui.checkbox(&mut overlays.irises, "Irises");
+        ui.checkbox(&mut overlays.axes, "Pose axes");
+        *listed = overlays.listed(listed);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            // Always there, so that nothing moves when a camera is enlarged.
+            let is_enlarged = page.model.enlarged.is_some();
+            if ui.add_enabled(is_enlarged, egui::Button::new("All cameras (Esc)")).clicked() {
+                page.model.enlarged = None;
+            }
+        });
+    });
+}
+
 /// The first start: something real within one click.
 fn welcome(ui: &mut egui::Ui, page: &mut Page<'_>) {
     ui.vertical_centered(|ui| {
@@ -47,16 +61,15 @@ fn welcome(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.heading("No camera yet");
         ui.label(
             RichText::new(
-                "Add one on the Devices page, drop a video file here, or try the synthetic camera.",
+                "Add one on the Devices page, drop a video file here, or begin with the synthetic camera.",
             )
             .weak(),
         );
         ui.add_space(theme::GAP);
-        let start = egui::Button::new(RichText::new("Start the synthetic camera").color(Color32::WHITE))
-            .fill(theme::ACCENT);
-        if ui.add(start).clicked() {
-            let name = free_name(page.backend.cameras());
-            page.backend.command(Command::AddCamera { name, source: "synthetic".to_owned() });
+        let start = strong_button("Start the synthetic camera", 17.0, theme::ACCENT);
+        if ui.add_sized([320.0, 46.0], start).clicked() {
+            let name = free_name(&page.backend.config().cameras);
+            page.backend.command(Command::AddCamera(Box::new(Camera::new(name, "synthetic"))));
         }
     });
 }
@@ -69,7 +82,7 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
         egui::WidgetInfo::labeled(egui::Role::Button, true, label)
     });
     if response.clicked() {
-        page.model.toggle_enlarged(camera);
+        page.model.toggle_enlarged(&status.name);
     }
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 6.0, ui.visuals().extreme_bg_color);
@@ -85,8 +98,10 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
         if live {
             let screen = ScreenFromFrame::new(picture, preview.faces.frame_width, preview.faces.frame_height);
             let name = |track_id| page.backend.participant(camera, track_id).map(str::to_owned);
-            let overlays = &page.model.overlays;
-            overlay::draw(&painter, screen, &preview.faces, overlays, page.options.vertical_fov_deg, name);
+            let wanted = &page.model.settings.wanted;
+            let overlays = Overlays::new(&wanted.gui.overlays);
+            let fov_deg = wanted.detection.vertical_fov_deg;
+            overlay::draw(&painter, screen, &preview.faces, &overlays, fov_deg, name);
         }
     }
     if !live {

@@ -6,10 +6,14 @@ pub mod live;
 pub mod log;
 pub mod performance;
 pub mod session;
+pub mod settings;
 pub mod signals;
 pub mod streams;
 
-use eframe::egui::{self, RichText};
+use eframe::egui::{self, Color32, RichText, TextEdit};
+
+use crate::app::Page;
+use crate::model::Naming;
 
 /// Seconds as `12:34` or `1:02:03`.
 pub fn clock(seconds: f64) -> String {
@@ -41,6 +45,56 @@ fn empty(ui: &mut egui::Ui, title: &str, text: &str) {
         ui.heading(title);
         ui.label(RichText::new(text).weak());
     });
+}
+
+/// A sentence on a coloured ground, over the whole width.
+fn banner(ui: &mut egui::Ui, fill: Color32, text: &str) {
+    egui::Frame::new().fill(fill).corner_radius(6.0).inner_margin(8.0).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.label(RichText::new(text).color(Color32::WHITE).strong());
+    });
+}
+
+/// The field in which a face's participant is named.
+fn name_field(
+    ui: &mut egui::Ui,
+    page: &mut Page<'_>,
+    camera: usize,
+    track_id: u32,
+    label: egui::Id,
+    width: f32,
+) {
+    let Some(feed) = page.feeds.get(camera) else { return };
+    let now = page.backend.participant(camera, track_id).map(str::to_owned);
+    let typed = page.model.naming.as_ref();
+    let typed = typed.filter(|typed| typed.camera == feed.name && typed.track_id == track_id);
+    let mut text = typed.map(|typed| typed.name.clone()).or_else(|| now.clone()).unwrap_or_default();
+    let edit = TextEdit::singleline(&mut text)
+        .id_salt(("participant", &feed.name, track_id))
+        .hint_text("name")
+        .desired_width(width);
+    let response = ui.add(edit).labelled_by(label);
+    if response.changed() {
+        page.model.naming = Some(Naming { camera: feed.name.clone(), track_id, name: text });
+    }
+    if response.lost_focus()
+        && let Some(command) = page.model.typed_name(now.as_deref())
+    {
+        page.backend.command(command);
+    }
+}
+
+/// A row of a settings grid: the name, what it is about on hovering, and the widget.
+fn setting(
+    ui: &mut egui::Ui,
+    label: &str,
+    about: &str,
+    add: impl FnOnce(&mut egui::Ui) -> egui::Response,
+) -> egui::Response {
+    let name = ui.label(label).on_hover_text(about);
+    let response = add(ui).labelled_by(name.id).on_hover_text(about);
+    ui.end_row();
+    response
 }
 
 #[cfg(test)]

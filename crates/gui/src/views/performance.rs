@@ -1,11 +1,16 @@
-//! Where the time goes: stage times, latency, drops, load, and the bottleneck in words.
+//! Where the time goes: the bottleneck in words, stage times, latency, drops, the machine's load.
 
-use eframe::egui::{self, Align2, FontId, Rect, RichText, Sense, Vec2};
+use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Vec2};
 
 use crate::app::Page;
-use crate::backend::CameraStatus;
-use crate::model::bottleneck;
+use crate::backend::{CameraStatus, Command, MachineLoad, StageTimes};
+use crate::model::{bottlenecks, total_ms};
 use crate::theme;
+
+/// A percentile: its name, and where it is in a stage's times.
+type Percentile = (&'static str, fn(&StageTimes) -> f32);
+const PERCENTILES: [Percentile; 3] =
+    [("p50", |stage| stage.p50_ms), ("p95", |stage| stage.p95_ms), ("p99", |stage| stage.p99_ms)];
 
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
@@ -15,82 +20,189 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let cameras = page.backend.cameras();
-        table(ui, cameras);
+        let measured = &page.model.performance;
+        for text in bottlenecks(cameras, page.backend.load(), |name| measured.drops_per_second(name)) {
+            ui.label(RichText::new(text).size(17.0));
+        }
         ui.add_space(theme::GAP * 2.0);
-        let longest = cameras.iter().map(total_ms).fold(0.0, f32::max);
-        for camera in cameras {
-            stages(ui, camera, longest);
-        }
-        ui.add_space(theme::GAP);
-        for text in cameras.iter().filter_map(bottleneck) {
-            ui.label(text);
-        }
+        table(ui, page);
+        ui.add_space(theme::GAP * 2.0);
+        stage_bars(ui, page.backend.cameras());
+        ui.add_space(theme::GAP * 2.0);
+        load(ui, page.backend.load());
+        ui.add_space(theme::GAP * 2.0);
+        trace(ui, page);
     });
 }
 
-fn total_ms(camera: &CameraStatus) -> f32 {
-    camera.stages.iter().map(|stage| stage.p50_ms).sum()
+fn header(ui: &mut egui::Ui, titles: &[&str]) {
+    for title in titles {
+        ui.label(RichText::new(*title).weak());
+    }
+    ui.end_row();
 }
 
-fn table(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
-    egui::Grid::new("load").num_columns(8).spacing([24.0, 8.0]).striped(true).show(ui, |ui| {
-        for title in
-            ["Camera", "Rate", "Latency p50", "p95", "Dropped", "Restarts", "Processor", "Memory", "Engine"]
-        {
-            ui.label(RichText::new(title).weak());
-        }
-        ui.end_row();
-        for camera in cameras {
+fn table(ui: &mut egui::Ui, page: &Page<'_>) {
+    let measured = &page.model.performance;
+    let grid = egui::Grid::new("cameras").num_columns(7).min_col_width(84.0);
+    grid.spacing([18.0, 8.0]).striped(true).show(ui, |ui| {
+        header(
+            ui,
+            &[
+                "Camera",
+                "Rate",
+                "To result p50 / 95 / 99",
+                "To screen p50 / 95",
+                "Dropped",
+                "Restarts",
+                "Engine",
+            ],
+        );
+        for camera in page.backend.cameras() {
             ui.label(RichText::new(&camera.name).strong());
+            let screen = measured.screen_ms(&camera.name);
+            let latency = [camera.latency_p50_ms, camera.latency_p95_ms, camera.latency_p99_ms]
+                .map(|ms| format!("{ms:5.1}"));
+            let drops = measured.drops_per_second(&camera.name);
             for value in [
-                format!("{:.1} fps", camera.fps),
-                format!("{:.1} ms", camera.latency_p50_ms),
-                format!("{:.1} ms", camera.latency_p95_ms),
-                camera.dropped_frames.to_string(),
+                format!("{:5.1} fps", camera.fps),
+                format!("{} ms", latency.join(" ")),
+                screen.map_or("not in view".to_owned(), |[p50, p95]| format!("{p50:5.1} {p95:5.1} ms")),
+                format!("{:6} {drops:4.1}/s", camera.dropped_frames),
                 camera.restarts.to_string(),
-                format!("{:.0} %", camera.cpu_percent),
-                super::bytes(camera.memory_bytes),
-                camera.engine.clone(),
             ] {
-                ui.label(value);
+                ui.label(RichText::new(value).monospace());
+            }
+            ui.add(egui::Label::new(RichText::new(&camera.engine).small()).truncate())
+                .on_hover_text(&camera.engine);
+            ui.end_row();
+        }
+    });
+    let text = format!("The window is painted {:.0} times a second.", measured.repaints_per_second());
+    ui.label(RichText::new(text).small().weak());
+}
+
+/// Three bars a camera, one a percentile, with the stages side by side; one scale for all.
+fn stage_bars(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
+    let longest_ms =
+        cameras.iter().map(|camera| total_ms(&camera.stages, |stage| stage.p99_ms)).fold(0.0, f32::max);
+    let Some(named) = cameras.iter().find(|camera| !camera.stages.is_empty()) else { return };
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Stages").strong());
+        for (place, stage) in named.stages.iter().enumerate() {
+            let (key, _) = ui.allocate_exact_size(Vec2::splat(12.0), Sense::hover());
+            ui.painter().rect_filled(key, 2.0, theme::SERIES[place % theme::SERIES.len()]);
+            ui.label(&stage.stage);
+        }
+    });
+    for camera in cameras.iter().filter(|camera| !camera.stages.is_empty() && longest_ms > 0.0) {
+        ui.add_space(4.0);
+        ui.label(RichText::new(&camera.name).strong());
+        for (name, of) in PERCENTILES {
+            bar(ui, name, camera, of, longest_ms);
+        }
+    }
+}
+
+fn bar(ui: &mut egui::Ui, name: &str, camera: &CameraStatus, of: fn(&StageTimes) -> f32, longest_ms: f32) {
+    const LABEL: f32 = 40.0;
+    const TOTAL: f32 = 90.0;
+    let total = total_ms(&camera.stages, of);
+    let (row, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 22.0), Sense::hover());
+    let text = ui.visuals().text_color();
+    let font = FontId::proportional(13.0);
+    ui.painter().text(row.left_center(), Align2::LEFT_CENTER, name, font.clone(), text);
+    let total_text = format!("{total:.1} ms");
+    ui.painter().text(row.right_center(), Align2::RIGHT_CENTER, total_text, font, text);
+    let rect = Rect::from_min_max(row.min + Vec2::new(LABEL, 1.0), row.max - Vec2::new(TOTAL, 1.0));
+    ui.painter().rect_filled(rect, 3.0, ui.visuals().extreme_bg_color);
+    let mut left = rect.min.x;
+    for (place, stage) in camera.stages.iter().enumerate() {
+        let width = of(stage) / longest_ms * rect.width();
+        let part = Rect::from_min_size(egui::pos2(left, rect.min.y), Vec2::new(width, rect.height()));
+        ui.painter().rect_filled(part, 0.0, theme::SERIES[place % theme::SERIES.len()]);
+        if width > 84.0 {
+            let label = format!("{} {:.1}", stage.stage, of(stage));
+            let font = FontId::proportional(12.5);
+            ui.painter().text(part.center(), Align2::CENTER_CENTER, label, font, Color32::BLACK);
+        }
+        left += width;
+    }
+    let parts: Vec<String> =
+        camera.stages.iter().map(|stage| format!("{} {:.2} ms", stage.stage, of(stage))).collect();
+    response.widget_info(|| {
+        let text = format!("{} {name}: {}", camera.name, parts.join(", "));
+        egui::WidgetInfo::labeled(egui::Role::Label, true, text)
+    });
+    response.on_hover_text(parts.join("\n"));
+}
+
+fn load(ui: &mut egui::Ui, load: &MachineLoad) {
+    ui.columns(2, |columns| {
+        processes(&mut columns[0], load);
+        gpus(&mut columns[1], load);
+    });
+}
+
+fn processes(ui: &mut egui::Ui, load: &MachineLoad) {
+    ui.label(RichText::new(format!("Processes on {} cores", load.cores)).strong());
+    let grid = egui::Grid::new("processes").num_columns(4).min_col_width(80.0);
+    grid.spacing([18.0, 6.0]).striped(true).show(ui, |ui| {
+        header(ui, &["Process", "Number", "Of a core", "Memory"]);
+        for process in &load.processes {
+            ui.label(&process.name);
+            for value in [
+                process.pid.to_string(),
+                format!("{:4.0} %", process.cpu_percent),
+                super::bytes(process.memory_bytes),
+            ] {
+                ui.label(RichText::new(value).monospace());
             }
             ui.end_row();
         }
     });
 }
 
-/// One bar a camera: its stages' medians side by side, on one scale for all cameras.
-fn stages(ui: &mut egui::Ui, camera: &CameraStatus, longest_ms: f32) {
-    if longest_ms <= 0.0 {
+fn gpus(ui: &mut egui::Ui, load: &MachineLoad) {
+    ui.label(RichText::new("Graphics processors").strong());
+    if load.gpus.is_empty() {
+        let note = if load.gpu_note.is_empty() { "no NVIDIA GPU" } else { &load.gpu_note };
+        ui.label(RichText::new(note).weak());
         return;
     }
-    ui.label(RichText::new(format!("{}: {:.1} ms a frame", camera.name, total_ms(camera))).strong());
-    let (bar, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 26.0), Sense::hover());
-    let painter = ui.painter_at(bar);
-    painter.rect_filled(bar, 4.0, ui.visuals().extreme_bg_color);
-    let mut left = bar.min.x;
-    for (place, stage) in camera.stages.iter().enumerate() {
-        let width = stage.p50_ms / longest_ms * bar.width();
-        let part = Rect::from_min_size(egui::pos2(left, bar.min.y), Vec2::new(width, bar.height()));
-        painter.rect_filled(part, 0.0, theme::SERIES[place % theme::SERIES.len()]);
-        if width > 70.0 {
-            painter.text(
-                part.center(),
-                Align2::CENTER_CENTER,
-                &stage.stage,
-                FontId::proportional(12.5),
-                egui::Color32::BLACK,
-            );
+    let grid = egui::Grid::new("gpus").num_columns(4).min_col_width(80.0);
+    grid.spacing([18.0, 6.0]).striped(true).show(ui, |ui| {
+        header(ui, &["GPU", "In use", "Memory", "Temperature"]);
+        for gpu in &load.gpus {
+            ui.label(format!("{}: {}", gpu.index, gpu.name));
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+            for value in [
+                or_dash(gpu.utilization_percent.map(|percent| format!("{percent:3.0} %"))),
+                format!(
+                    "{} of {}",
+                    or_dash(gpu.used_bytes.map(super::bytes)),
+                    or_dash(gpu.total_bytes.map(super::bytes))
+                ),
+                or_dash(gpu.temperature_celsius.map(|celsius| format!("{celsius:.0} °C"))),
+            ] {
+                ui.label(RichText::new(value).monospace());
+            }
+            ui.end_row();
         }
-        left += width;
-    }
-    ui.horizontal_wrapped(|ui| {
-        for (place, stage) in camera.stages.iter().enumerate() {
-            let (key, _) = ui.allocate_exact_size(Vec2::splat(10.0), Sense::hover());
-            ui.painter().rect_filled(key, 2.0, theme::SERIES[place % theme::SERIES.len()]);
-            let text =
-                format!("{} {:.2} / {:.2} / {:.2} ms", stage.stage, stage.p50_ms, stage.p95_ms, stage.p99_ms);
-            ui.label(RichText::new(text).small()).on_hover_text("p50 / p95 / p99");
+    });
+}
+
+fn trace(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    ui.horizontal(|ui| {
+        let running = page.backend.trace().map(|path| path.display().to_string());
+        let label = if running.is_some() { "End the trace" } else { "Write a trace" };
+        let about = "every frame's stages, for ui.perfetto.dev";
+        if ui.button(label).on_hover_text(about).clicked() {
+            page.backend.command(Command::ToggleTrace);
         }
+        match running {
+            Some(path) => ui.label(RichText::new(format!("into {path}")).monospace()),
+            None => ui.label(RichText::new(about).weak()),
+        };
     });
 }

@@ -1,123 +1,212 @@
 //! The session panel: what is recorded, where, and the button that does it. Always in view.
 
-use eframe::egui::{self, Color32, RichText, Vec2};
+use eframe::egui::{self, RichText, TextEdit, Vec2};
+use mien_config::{PrivacyKind, VideoKind};
 
 use crate::app::Page;
-use crate::backend::Privacy;
-use crate::model::SessionForm;
+use crate::backend::{Command, RecordingStatus, SaveState};
+use crate::model::{name_problem, privacy_label, video_label};
+use crate::shell::strong_button;
 use crate::theme;
 
-/// Draws the panel.
+/// Draws the panel: what never moves above, what cannot be missed below, the rest between.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
-    ui.add_space(theme::GAP);
     let recording = page.backend.recording().clone();
+    egui::Panel::bottom("warnings").show_separator_line(false).show(ui, |ui| warnings(ui, page, &recording));
+    ui.add_space(theme::GAP);
     let running = recording.folder.is_some();
     form(ui, page, running);
     ui.add_space(theme::GAP);
     record_button(ui, page, running);
-    if let Some(problem) = &page.model.session_problem {
-        ui.label(RichText::new(problem).color(theme::ALERT));
-    }
-    ui.add_space(theme::GAP);
-    egui::Grid::new("recording").num_columns(2).spacing([16.0, 6.0]).show(ui, |ui| {
-        for (what, value) in [
-            ("Elapsed", super::clock(recording.elapsed_seconds)),
-            ("On disk", super::bytes(recording.bytes_on_disk)),
-            ("Free", super::bytes(recording.free_bytes)),
-        ] {
-            ui.label(RichText::new(what).weak());
-            ui.label(RichText::new(value).monospace());
-            ui.end_row();
-        }
-    });
-    if let Some(folder) = &recording.folder {
-        ui.label(RichText::new(folder.display().to_string()).small().weak());
-    }
-    for warning in &recording.warnings {
-        egui::Frame::new().fill(theme::ALERT).corner_radius(6.0).inner_margin(8.0).show(ui, |ui| {
-            ui.label(RichText::new(warning).color(Color32::WHITE).strong());
-        });
-    }
+    progress(ui, page, &recording);
     ui.separator();
-    markers(ui, page, &recording.markers);
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        markers(ui, page, &recording.markers);
+        ui.add_space(theme::GAP);
+        participants(ui, page);
+        ui.add_space(theme::GAP);
+        readiness(ui, page, &recording);
+    });
 }
 
 fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
+    const LABELS: f32 = 70.0;
     let session = &mut page.model.session;
+    let width = ui.available_width() - LABELS;
     ui.add_enabled_ui(!running, |ui| {
-        egui::Grid::new("session form").num_columns(2).spacing([12.0, 8.0]).show(ui, |ui| {
-            for (label, value) in [
-                ("Subject", &mut session.subject),
-                ("Session", &mut session.session),
-                ("Task", &mut session.task),
-            ] {
-                let problem = SessionForm::name_problem(value);
-                let name = ui.label(label);
-                let mut edit = egui::TextEdit::singleline(value).desired_width(170.0);
+        for (label, value) in [
+            ("Subject", &mut session.subject),
+            ("Session", &mut session.session),
+            ("Task", &mut session.task),
+        ] {
+            let problem = name_problem(value);
+            row(ui, label, LABELS, |ui, name| {
+                let mut edit = TextEdit::singleline(value).desired_width(width);
                 if problem.is_some() {
                     edit = edit.text_color(theme::ALERT);
                 }
-                let response = ui.add(edit).labelled_by(name.id);
+                let response = ui.add(edit).labelled_by(name);
                 if let Some(problem) = problem {
                     response.on_hover_text(problem);
                 }
-                ui.end_row();
-            }
-            let name = ui.label("Folder");
-            ui.add(egui::TextEdit::singleline(&mut session.folder).desired_width(170.0)).labelled_by(name.id);
-            ui.end_row();
-            let name = ui.label("Video");
-            egui::ComboBox::from_id_salt("privacy")
-                .width(170.0)
-                .selected_text(privacy_label(session.privacy))
-                .show_ui(ui, |ui| {
-                    for choice in [Privacy::Full, Privacy::Blur, Privacy::Mesh, Privacy::NoVideo] {
-                        ui.selectable_value(&mut session.privacy, choice, privacy_label(choice));
-                    }
-                })
-                .response
-                .labelled_by(name.id);
-            ui.end_row();
+            });
+        }
+        row(ui, "Folder", LABELS, |ui, name| {
+            let edit = TextEdit::singleline(&mut session.folder).desired_width(width);
+            ui.add(edit).labelled_by(name).on_hover_text(&session.folder);
+        });
+        row(ui, "Video", LABELS, |ui, name| {
+            let list = egui::ComboBox::from_id_salt("video").width(width);
+            let kinds = [VideoKind::H264, VideoKind::Ffv1, VideoKind::None];
+            let chosen = list.selected_text(video_label(session.video)).show_ui(ui, |ui| {
+                for kind in kinds {
+                    ui.selectable_value(&mut session.video, kind, video_label(kind));
+                }
+            });
+            chosen.response.labelled_by(name);
+        });
+        row(ui, "Faces", LABELS, |ui, name| {
+            let list = egui::ComboBox::from_id_salt("privacy").width(width);
+            let kinds = [PrivacyKind::Full, PrivacyKind::Blur, PrivacyKind::Mesh];
+            let chosen = list.selected_text(privacy_label(session.privacy)).show_ui(ui, |ui| {
+                for kind in kinds {
+                    ui.selectable_value(&mut session.privacy, kind, privacy_label(kind));
+                }
+            });
+            chosen.response.labelled_by(name).on_hover_text("how faces appear in the video");
         });
     });
 }
 
-fn privacy_label(privacy: Privacy) -> &'static str {
-    match privacy {
-        Privacy::Full => "as captured",
-        Privacy::Blur => "faces blurred",
-        Privacy::Mesh => "mesh instead of faces",
-        Privacy::NoVideo => "none",
-    }
+fn row(ui: &mut egui::Ui, label: &str, width: f32, add: impl FnOnce(&mut egui::Ui, egui::Id)) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        let size = Vec2::new(width, ui.spacing().interact_size.y);
+        let name = ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            ui.set_min_size(size);
+            ui.label(label).id
+        });
+        add(ui, name.inner);
+    });
 }
 
 fn record_button(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
-    let label = if running { "Stop" } else { "Record" };
-    let button = egui::Button::new(RichText::new(label).size(22.0).strong().color(Color32::WHITE))
-        .fill(if running { theme::ALERT } else { theme::ACCENT })
-        .min_size(Vec2::new(ui.available_width(), 54.0));
-    if ui.add(button).on_hover_text("Ctrl+R").clicked()
+    let (label, fill) = if running { ("Stop", theme::ALERT) } else { ("Record", theme::ACCENT) };
+    let size = Vec2::new(ui.available_width(), 54.0);
+    if ui.add_sized(size, strong_button(label, 22.0, fill)).on_hover_text("Ctrl+R").clicked()
         && let Some(command) = page.model.toggle_recording(page.backend.recording())
     {
         page.backend.command(command);
     }
 }
 
+fn progress(ui: &mut egui::Ui, page: &Page<'_>, recording: &RecordingStatus) {
+    let running = recording.folder.is_some();
+    let color = if running { theme::ALERT } else { ui.visuals().weak_text_color() };
+    ui.vertical_centered(|ui| {
+        ui.label(RichText::new(super::clock(recording.elapsed_seconds)).size(40.0).monospace().color(color));
+    });
+    egui::Grid::new("recording").num_columns(4).spacing([10.0, 6.0]).show(ui, |ui| {
+        for (what, value) in
+            [("On disk", super::bytes(recording.bytes_on_disk)), ("Free", super::bytes(recording.free_bytes))]
+        {
+            ui.label(RichText::new(what).weak());
+            ui.label(RichText::new(value).monospace());
+        }
+    });
+    // One line, whatever it says.
+    let (text, color) = match (&page.model.session_problem, &recording.folder) {
+        (Some(problem), _) => (problem.clone(), theme::ALERT),
+        (None, Some(folder)) => (folder.display().to_string(), ui.visuals().weak_text_color()),
+        (None, None) => ("not recording".to_owned(), ui.visuals().weak_text_color()),
+    };
+    ui.add(egui::Label::new(RichText::new(&text).small().color(color)).truncate()).on_hover_text(text);
+}
+
 fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
     let name = ui.label(RichText::new("Markers").strong());
     let mut send = false;
     ui.horizontal(|ui| {
-        let edit =
-            egui::TextEdit::singleline(&mut page.model.marker).hint_text("marker").desired_width(180.0);
-        send = ui.add(edit).labelled_by(name.id).lost_focus()
-            && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let width = ui.available_width() - 64.0;
+        let edit = TextEdit::singleline(&mut page.model.marker).hint_text("text").desired_width(width);
+        let response = ui.add(edit).labelled_by(name.id);
+        send = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        if send {
+            // Ready for the next one.
+            response.request_focus();
+        }
         send |= ui.button("Set").clicked();
     });
     if send && let Some(command) = page.model.typed_marker() {
         page.backend.command(command);
     }
-    ui.label(RichText::new("The keys F1–F12 set a marker at once.").small().weak());
-    for (seconds, name) in set.iter().rev().take(12) {
-        ui.label(RichText::new(format!("{}  {name}", super::clock(*seconds))).monospace());
+    ui.label(RichText::new("F1–F12 set a marker at once.").small().weak());
+    for (seconds, name) in set.iter().rev().take(8) {
+        let text = RichText::new(format!("{}  {name}", super::clock(*seconds))).monospace();
+        ui.add(egui::Label::new(text).truncate());
+    }
+}
+
+/// Everybody in view of a camera, to be named.
+fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
+    ui.label(RichText::new("Participants").strong());
+    let seen: Vec<(usize, String, u32)> = page
+        .feeds
+        .iter()
+        .enumerate()
+        .flat_map(|(camera, feed)| {
+            feed.faces.faces().iter().map(move |face| (camera, feed.name.clone(), face.track_id))
+        })
+        .collect();
+    if seen.is_empty() {
+        ui.label(RichText::new("Nobody in view.").weak());
+    }
+    for (camera, name, track_id) in seen {
+        ui.horizontal(|ui| {
+            let width = ui.available_width() * 0.45;
+            let text = RichText::new(format!("{name}, face {track_id}")).small();
+            let label =
+                ui.add_sized([width, 24.0], egui::Label::new(text).truncate().halign(egui::Align::Min));
+            super::name_field(ui, page, camera, track_id, label.id, ui.available_width());
+        });
+    }
+}
+
+/// A look, before a recording, at what is missing for it.
+fn readiness(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
+    let about =
+        "tries the disk and the encoder for two seconds, and looks for the streams that must be there";
+    let button = egui::Button::new("Check before recording");
+    if ui.add_enabled(recording.folder.is_none(), button).on_hover_text(about).clicked() {
+        match page.model.session.request(&page.model.settings.wanted.recording) {
+            Ok(request) => page.backend.command(Command::CheckRecording(Box::new(request))),
+            Err(problem) => page.model.session_problem = Some(problem),
+        }
+    }
+    if let Some((is_ready, findings)) = &recording.readiness {
+        let (word, color) =
+            if *is_ready { ("Ready", theme::ACCENT) } else { ("Something is missing", theme::ALERT) };
+        ui.label(RichText::new(word).strong().color(color));
+        ui.label(RichText::new(findings).small());
+    }
+}
+
+/// What cannot be missed, at the bottom, where it moves nothing that one presses.
+fn warnings(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
+    for warning in &recording.warnings {
+        super::banner(ui, theme::ALERT, warning);
+    }
+    let file = page.backend.settings_file();
+    if let SaveState::Failed(reason) = &file.state {
+        let text = format!("Settings are not saved: {reason}. They hold until Mien is closed.");
+        super::banner(ui, theme::CAUTION, &text);
+        ui.horizontal(|ui| {
+            if ui.button("Try again").clicked() {
+                page.backend.command(Command::SaveSettings);
+            }
+            if ui.button("Copy settings").on_hover_text("as text, to keep elsewhere").clicked() {
+                ui.ctx().copy_text(mien_config::print(page.backend.config()));
+            }
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! One face's signals: blendshapes now, chosen ones over time, head pose, a head that turns with it.
 
 use eframe::egui::{self, Color32, Mesh, Rect, RichText, Sense, Shape, Vec2, pos2};
-use egui_plot::{Corner, Legend, Line, Plot, PlotPoints};
+use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints};
 use mien_face::{BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
 
 use crate::app::Page;
@@ -20,8 +20,17 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         return;
     };
     let face = *face;
-    egui::Panel::left("blendshapes").resizable(false).exact_size(330.0).show(ui, |ui| bars(ui, page, &face));
-    egui::Panel::right("head").resizable(false).exact_size(250.0).show(ui, |ui| pose(ui, &face));
+    let window = page.model.window;
+    let left = egui::Panel::left("blendshapes")
+        .default_size(window.blendshapes_width)
+        .size_range(220.0..=520.0)
+        .show(ui, |ui| bars(ui, page, &face));
+    let right = egui::Panel::right("head")
+        .default_size(window.head_width)
+        .size_range(200.0..=480.0)
+        .show(ui, |ui| pose(ui, &face));
+    page.model.window.blendshapes_width = left.response.rect.width();
+    page.model.window.head_width = right.response.rect.width();
     plots(ui, page);
 }
 
@@ -49,7 +58,17 @@ fn choose(ui: &mut egui::Ui, page: &mut Page<'_>) {
             }
         });
         list.response.labelled_by(name.id);
-        ui.toggle_value(&mut page.model.signals.frozen, "Freeze");
+        let shown = face.or(shown_face(page).map(|face| face.track_id));
+        let name = ui.label("Participant");
+        match shown {
+            Some(track_id) => super::name_field(ui, page, camera, track_id, name.id, 140.0),
+            None => {
+                let mut nobody = String::new();
+                let edit = egui::TextEdit::singleline(&mut nobody).desired_width(140.0);
+                ui.add_enabled(false, edit).labelled_by(name.id);
+            }
+        }
+        ui.toggle_value(&mut page.model.signals.frozen, "Freeze").on_hover_text("Ctrl+Space");
     });
     page.model.signals.show(camera, face);
 }
@@ -104,7 +123,20 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
                 font,
                 text,
             );
-            if response.on_hover_text("Click to plot").clicked() {
+            let name = BLENDSHAPE_NAMES[blendshape];
+            response.widget_info(|| {
+                let text = format!("{name} {:.2}", values[blendshape]);
+                egui::WidgetInfo::selected(egui::Role::CheckBox, true, plotted.is_some(), text)
+            });
+            if response.has_focus() {
+                ui.painter().rect_stroke(
+                    rect,
+                    3.0,
+                    egui::Stroke::new(1.5, theme::ACCENT),
+                    egui::StrokeKind::Inside,
+                );
+            }
+            if response.on_hover_text("Press to plot, or to take it out of the plot").clicked() {
                 toggled = Some(blendshape);
             }
         }
@@ -144,6 +176,9 @@ fn plot(id: &str, height: f32, range: Option<[f64; 2]>) -> Plot<'_> {
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_double_click_reset(false)
+        .label_formatter(read_out)
         .include_x(-History::SECONDS)
         .include_x(0.0)
         .x_axis_label("seconds");
@@ -151,6 +186,17 @@ fn plot(id: &str, height: f32, range: Option<[f64; 2]>) -> Plot<'_> {
         Some([low, high]) => plot.include_y(low).include_y(high),
         None => plot.include_y(-30.0).include_y(30.0),
     }
+}
+
+/// What stands beside the pointer: the signal's name and value there, and when it was.
+#[allow(clippy::unnecessary_wraps, reason = "the plot wants it so")]
+fn read_out(hover: &HoverPosition<'_>) -> Option<String> {
+    Some(match hover {
+        HoverPosition::NearDataPoint { plot_name, position, .. } => {
+            format!("{plot_name}: {:.2}\n{:.2} s", position.y, position.x)
+        }
+        HoverPosition::Elsewhere { position } => format!("{:.2}\n{:.2} s", position.y, position.x),
+    })
 }
 
 fn pose(ui: &mut egui::Ui, face: &Face) {

@@ -10,24 +10,26 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let note = page.backend.streams_note();
     let streams = page.backend.streams();
     if streams.is_empty() {
-        super::empty(
-            ui,
-            "No LSL streams",
-            if note.is_empty() { "They start with the first camera." } else { note },
-        );
+        let text = if note.is_empty() { "They start with the first camera." } else { note };
+        super::empty(ui, "No LSL streams", text);
         return;
     }
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        egui::Grid::new("streams").num_columns(5).spacing([28.0, 8.0]).striped(true).show(ui, |ui| {
-            for title in ["Stream", "Type", "Channels", "Rate", "Consumers"] {
+        let grid = egui::Grid::new("streams").num_columns(6).min_col_width(90.0);
+        grid.spacing([28.0, 8.0]).striped(true).show(ui, |ui| {
+            for title in ["Stream", "Type", "Channels", "Rate", "Newest sample", "Consumers"] {
                 ui.label(RichText::new(title).weak());
             }
             ui.end_row();
             for stream in streams {
                 ui.label(RichText::new(&stream.name).strong());
                 ui.label(&stream.kind);
-                ui.label(stream.channels.to_string());
-                ui.label(format!("{:.1} Hz", stream.rate_hz));
+                ui.label(RichText::new(stream.channels.to_string()).monospace());
+                let rate =
+                    if stream.rate_hz > 0.0 { format!("{:5.1} Hz", stream.rate_hz) } else { "–".into() };
+                ui.label(RichText::new(rate).monospace());
+                let newest = stream.newest_ms.map_or("–".to_owned(), |age| format!("{age:5.0} ms ago"));
+                ui.label(RichText::new(newest).monospace());
                 let (text, color) = if stream.has_consumers {
                     ("yes", theme::ACCENT)
                 } else {

@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mien_config::{Camera, Config};
 use mien_control::CameraState;
 use mien_face::{Frame, FrameFaces};
 use mien_gui::{
-    Backend, CameraStatus, Check, Command, DeviceInfo, LogLevel, LogLine, PreviewImage, RecordingStatus,
+    Backend, CameraStatus, Check, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode, GpuLoad,
+    LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile,
     StageTimes, StreamStatus,
 };
 use mien_synthetic::{SyntheticCamera, SyntheticSettings};
@@ -17,6 +19,12 @@ pub type Commands = Rc<RefCell<Vec<Command>>>;
 /// See the module.
 pub struct ScriptedBackend {
     statuses: Vec<CameraStatus>,
+    /// The settings that hold.
+    pub config: Config,
+    /// Where they are kept.
+    pub settings_file: SettingsFile,
+    controls: Vec<DeviceControl>,
+    load: MachineLoad,
     cameras: Vec<SyntheticCamera>,
     frame: Frame,
     frames_shown: u64,
@@ -42,9 +50,12 @@ impl ScriptedBackend {
                 String::new()
             },
             fps: 29.9,
+            size: Some([960, 540]),
             latency_p50_ms: 17.4,
             latency_p95_ms: 24.1,
+            latency_p99_ms: 29.8,
             dropped_frames: 3 * place as u64,
+            pid: Some(4000 + place as u32),
             restarts: 0,
             cpu_percent: 38.0,
             memory_bytes: 84_000_000,
@@ -67,8 +78,68 @@ impl ScriptedBackend {
                 ..SyntheticSettings::default()
             })
         };
+        let statuses: Vec<CameraStatus> = (0..cameras).map(status).collect();
+        let config = Config {
+            cameras: statuses.iter().map(|status| Camera::new(&status.name, &status.source)).collect(),
+            ..Config::default()
+        };
+        let process = |status: &CameraStatus| ProcessLoad {
+            name: status.name.clone(),
+            pid: status.pid.unwrap_or(0),
+            cpu_percent: status.cpu_percent,
+            memory_bytes: status.memory_bytes,
+        };
+        let load = MachineLoad {
+            processes: statuses.iter().map(process).collect(),
+            cores: 8,
+            gpus: vec![GpuLoad {
+                index: 0,
+                name: "NVIDIA H100".to_owned(),
+                utilization_percent: Some(37.0),
+                used_bytes: Some(2_100_000_000),
+                total_bytes: Some(80_000_000_000),
+                temperature_celsius: Some(41.0),
+            }],
+            gpu_note: String::new(),
+        };
         let backend = Self {
-            statuses: (0..cameras).map(status).collect(),
+            statuses,
+            config,
+            settings_file: SettingsFile {
+                path: Some("/home/ada/.config/mien/mien.toml".into()),
+                state: SaveState::Saved,
+                keeps_cameras: true,
+            },
+            controls: vec![
+                DeviceControl {
+                    name: "auto_exposure".to_owned(),
+                    label: "Auto Exposure".to_owned(),
+                    value: 1,
+                    default: 3,
+                    kind: ControlKind::Choice(vec![
+                        (1, "Manual Mode".to_owned()),
+                        (3, "Aperture Priority Mode".to_owned()),
+                    ]),
+                    inactive: false,
+                },
+                DeviceControl {
+                    name: "exposure_time_absolute".to_owned(),
+                    label: "Exposure Time, Absolute".to_owned(),
+                    value: 157,
+                    default: 157,
+                    kind: ControlKind::Range { low: 1, high: 5000, step: 1 },
+                    inactive: false,
+                },
+                DeviceControl {
+                    name: "white_balance_automatic".to_owned(),
+                    label: "White Balance, Automatic".to_owned(),
+                    value: 1,
+                    default: 1,
+                    kind: ControlKind::Switch,
+                    inactive: false,
+                },
+            ],
+            load,
             cameras: (0..cameras).map(camera).collect(),
             frame: Frame::empty(),
             frames_shown: 0,
@@ -79,13 +150,20 @@ impl ScriptedBackend {
                     kind: if what == "blendshapes" { "FaceExpression" } else { "MoCap" }.to_owned(),
                     channels: 52,
                     rate_hz: 29.9,
+                    newest_ms: Some(12.0),
                     has_consumers: what == "pose",
                 })
                 .to_vec(),
             devices: vec![DeviceInfo {
                 source: "usb:pci-0000:00:14.0-usb-0:2".to_owned(),
                 label: "HD Webcam C920".to_owned(),
-                formats: vec!["MJPEG 1920×1080 30 fps".to_owned(), "YUYV 640×480 30 fps".to_owned()],
+                modes: [("MJPG", [1920, 1080]), ("YUYV", [640, 480])]
+                    .map(|(format, size)| DeviceMode {
+                        format: format.to_owned(),
+                        size,
+                        rates_hz: vec![30.0, 15.0],
+                    })
+                    .to_vec(),
             }],
             checks: vec![
                 Check {
@@ -156,6 +234,26 @@ impl Backend for ScriptedBackend {
         &self.statuses
     }
 
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn settings_file(&self) -> &SettingsFile {
+        &self.settings_file
+    }
+
+    fn controls(&self, _camera: &str) -> &[DeviceControl] {
+        &self.controls
+    }
+
+    fn load(&self) -> &MachineLoad {
+        &self.load
+    }
+
+    fn trace(&self) -> Option<&std::path::Path> {
+        None
+    }
+
     fn take_preview(&mut self, camera: usize, into: &mut PreviewImage) -> bool {
         self.cameras[camera].render_at(self.frames_shown as f64 / 30.0, &mut self.frame);
         into.width = self.frame.width as usize;
@@ -201,7 +299,7 @@ impl Backend for ScriptedBackend {
     fn command(&mut self, command: Command) {
         match &command {
             Command::StartRecording(request) => {
-                self.recording.folder = Some(request.folder.join("sub-01"));
+                self.recording.folder = Some(request.dir.join("sub-01"));
                 self.recording.elapsed_seconds = 83.0;
                 self.recording.bytes_on_disk = 48_300_000;
             }

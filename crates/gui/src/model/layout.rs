@@ -1,0 +1,97 @@
+//! How things are laid out: the grid of cameras, and what of the window outlives it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::View;
+
+/// What is remembered of the window from one run to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WindowState {
+    /// Width and height of its inside, in points.
+    pub size: [f32; 2],
+    /// Its upper left corner, in points, where the desktop tells it.
+    pub position: Option<[f32; 2]>,
+    /// Whether it fills the screen.
+    pub maximized: bool,
+    /// The page on display.
+    pub page: View,
+    /// Width of the session panel, in points.
+    pub session_width: f32,
+    /// Width of the list of blendshapes, in points.
+    pub blendshapes_width: f32,
+    /// Width of the column with the turning head, in points.
+    pub head_width: f32,
+}
+
+impl Default for WindowState {
+    fn default() -> Self {
+        Self {
+            size: [1440.0, 900.0],
+            position: None,
+            maximized: false,
+            page: View::Live,
+            session_width: 300.0,
+            blendshapes_width: 320.0,
+            head_width: 250.0,
+        }
+    }
+}
+
+impl WindowState {
+    /// The same, with what no screen can show brought back into range.
+    #[must_use]
+    pub fn sound(mut self) -> Self {
+        let within = |value: f32, low: f32, high: f32, usual: f32| {
+            if value.is_finite() { value.clamp(low, high) } else { usual }
+        };
+        let usual = Self::default();
+        self.size = [
+            within(self.size[0], 900.0, 16_000.0, usual.size[0]),
+            within(self.size[1], 560.0, 16_000.0, usual.size[1]),
+        ];
+        self.position = self.position.filter(|place| place.iter().all(|x| (0.0..16_000.0).contains(x)));
+        self.session_width = within(self.session_width, 260.0, 480.0, usual.session_width);
+        self.blendshapes_width = within(self.blendshapes_width, 220.0, 520.0, usual.blendshapes_width);
+        self.head_width = within(self.head_width, 200.0, 480.0, usual.head_width);
+        self
+    }
+}
+
+/// Columns of a grid of `count` tiles of 16:9 in an area: those that make the tiles largest.
+#[must_use]
+pub fn grid_columns(count: usize, width: f32, height: f32) -> usize {
+    let tile_width = |columns: usize| {
+        let rows = count.div_ceil(columns);
+        (width / columns as f32).min(height / rows as f32 * 16.0 / 9.0)
+    };
+    (1..=count.max(1)).max_by(|&a, &b| tile_width(a).total_cmp(&tile_width(b)).then(b.cmp(&a))).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_makes_tiles_as_large_as_possible() {
+        assert_eq!(grid_columns(1, 1600.0, 900.0), 1);
+        assert_eq!(grid_columns(4, 1600.0, 900.0), 2);
+        assert_eq!(grid_columns(3, 3000.0, 500.0), 3);
+        assert_eq!(grid_columns(3, 500.0, 3000.0), 1);
+        assert_eq!(grid_columns(0, 500.0, 300.0), 1);
+        assert_eq!(grid_columns(16, 1600.0, 900.0), 4);
+    }
+
+    #[test]
+    fn a_window_that_no_screen_can_show_is_brought_back() {
+        let lost = WindowState {
+            size: [f32::NAN, 3.0],
+            position: Some([-4000.0, 20.0]),
+            session_width: 9000.0,
+            ..WindowState::default()
+        };
+        let sound = lost.sound();
+        assert_eq!((sound.size, sound.position, sound.session_width), ([1440.0, 560.0], None, 480.0));
+        assert_eq!(WindowState::default().sound(), WindowState::default());
+    }
+}

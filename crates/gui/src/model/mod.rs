@@ -1,0 +1,274 @@
+//! What the interface itself remembers and decides: no drawing, no input or output.
+
+mod devices;
+mod layout;
+mod log;
+mod performance;
+mod session;
+mod settings;
+mod signals;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Command, LogLevel, RecordingStatus};
+
+pub use devices::{CameraDraft, DevicesModel, fourcc, free_name};
+pub use layout::{WindowState, grid_columns};
+pub use log::LogFilter;
+pub use performance::{PerformanceModel, bottlenecks, total_ms};
+pub use session::{SessionForm, name_problem, privacy_label, video_label};
+pub use settings::{Overlays, SettingsModel};
+pub use signals::SignalsModel;
+
+/// The pages of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum View {
+    /// The cameras.
+    Live,
+    /// Blendshapes, pose and their course.
+    Signals,
+    /// Cameras to add, change, remove.
+    Devices,
+    /// Tracking, smoothing, previews, and where all settings are kept.
+    Settings,
+    /// LSL outlets.
+    Streams,
+    /// Times, load, bottleneck.
+    Performance,
+    /// What happened.
+    Log,
+    /// The machine's check-up.
+    Doctor,
+}
+
+impl View {
+    /// All pages, in the order of the navigation and of the keys Ctrl+1 … Ctrl+8.
+    pub const ALL: [Self; 8] = [
+        Self::Live,
+        Self::Signals,
+        Self::Devices,
+        Self::Settings,
+        Self::Streams,
+        Self::Performance,
+        Self::Log,
+        Self::Doctor,
+    ];
+
+    /// The name in the navigation.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Live => "Live",
+            Self::Signals => "Signals",
+            Self::Devices => "Devices",
+            Self::Settings => "Settings",
+            Self::Streams => "Streams",
+            Self::Performance => "Performance",
+            Self::Log => "Log",
+            Self::Doctor => "Check-up",
+        }
+    }
+}
+
+/// Whether the window may close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Closing {
+    /// Nobody asked.
+    #[default]
+    No,
+    /// Recording: the question is on the screen.
+    Asking,
+    /// It may close.
+    Confirmed,
+}
+
+/// A participant's name while it is being typed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Naming {
+    /// The camera's name.
+    pub camera: String,
+    /// The face's track id.
+    pub track_id: u32,
+    /// The name so far.
+    pub name: String,
+}
+
+/// The interface's own state.
+#[derive(Debug)]
+pub struct AppModel {
+    /// The page on display.
+    pub view: View,
+    /// The camera that fills the live view, by name; `None` shows the grid.
+    pub enlarged: Option<String>,
+    /// Settings that are shown and changed.
+    pub settings: SettingsModel,
+    /// The session panel.
+    pub session: SessionForm,
+    /// The last refusal, to be shown beside the button that caused it.
+    pub session_problem: Option<String>,
+    /// Text of the next marker.
+    pub marker: String,
+    /// The signals page.
+    pub signals: SignalsModel,
+    /// The devices page.
+    pub devices: DevicesModel,
+    /// The performance page.
+    pub performance: PerformanceModel,
+    /// The log page.
+    pub log: LogFilter,
+    /// Whether the window may close.
+    pub closing: Closing,
+    /// The participant's name that is being typed.
+    pub naming: Option<Naming>,
+    /// The window, as it is to be remembered.
+    pub window: WindowState,
+}
+
+impl Default for AppModel {
+    fn default() -> Self {
+        Self {
+            view: View::Live,
+            enlarged: None,
+            settings: SettingsModel::default(),
+            session: SessionForm::default(),
+            session_problem: None,
+            marker: String::new(),
+            signals: SignalsModel::default(),
+            devices: DevicesModel::default(),
+            performance: PerformanceModel::default(),
+            log: LogFilter { level: LogLevel::Info, text: String::new() },
+            closing: Closing::No,
+            naming: None,
+            window: WindowState::default(),
+        }
+    }
+}
+
+impl AppModel {
+    /// The record button or its key.
+    pub fn toggle_recording(&mut self, recording: &RecordingStatus) -> Option<Command> {
+        self.session_problem = None;
+        if recording.folder.is_some() {
+            return Some(Command::StopRecording);
+        }
+        match self.session.request(&self.settings.wanted.recording) {
+            Ok(request) => Some(Command::StartRecording(Box::new(request))),
+            Err(problem) => {
+                self.session_problem = Some(problem);
+                None
+            }
+        }
+    }
+
+    /// A marker by function key: F1 sets `F1`.
+    #[must_use]
+    pub fn key_marker(number: u8) -> Command {
+        Command::Marker(format!("F{number}"))
+    }
+
+    /// The marker that was typed; nothing for an empty one.
+    pub fn typed_marker(&mut self) -> Option<Command> {
+        let text = std::mem::take(&mut self.marker);
+        let text = text.trim();
+        (!text.is_empty()).then(|| Command::Marker(text.to_owned()))
+    }
+
+    /// The participant's name that was typed, trimmed; nothing when it is as it was.
+    pub fn typed_name(&mut self, now: Option<&str>) -> Option<Command> {
+        let Naming { camera, track_id, name } = self.naming.take()?;
+        let name = name.trim().to_owned();
+        (name != now.unwrap_or_default()).then_some(Command::NameParticipant { camera, track_id, name })
+    }
+
+    /// Enlarges a camera, or goes back to the grid when it is the enlarged one.
+    pub fn toggle_enlarged(&mut self, camera: &str) {
+        let is_enlarged = self.enlarged.as_deref() == Some(camera);
+        self.enlarged = (!is_enlarged).then(|| camera.to_owned());
+    }
+
+    /// The window's close button: asks while a recording runs. Returns whether it may close now.
+    pub fn ask_to_close(&mut self, recording: &RecordingStatus) -> bool {
+        if self.closing == Closing::Confirmed || recording.folder.is_none() {
+            self.closing = Closing::Confirmed;
+            return true;
+        }
+        self.closing = Closing::Asking;
+        false
+    }
+
+    /// Brings remembered places back into range when cameras have gone. `cameras` are the names of those
+    /// there are.
+    pub fn follow<'a>(&mut self, cameras: impl ExactSizeIterator<Item = &'a str> + Clone) {
+        if self.enlarged.as_ref().is_some_and(|enlarged| cameras.clone().all(|name| name != enlarged)) {
+            self.enlarged = None;
+        }
+        if self.signals.camera >= cameras.len() {
+            self.signals.show(0, None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recording() -> RecordingStatus {
+        RecordingStatus { folder: Some("session".into()), ..RecordingStatus::default() }
+    }
+
+    fn model() -> AppModel {
+        let mut model = AppModel::default();
+        model.session = SessionForm::new(&model.settings.wanted.recording);
+        model
+    }
+
+    #[test]
+    fn recording_starts_only_with_sound_names() {
+        let mut model = model();
+        model.session.subject = "../etc".to_owned();
+        assert_eq!(model.toggle_recording(&RecordingStatus::default()), None);
+        assert!(model.session_problem.as_deref().is_some_and(|text| text.starts_with("Subject")));
+        model.session.subject = "s-7".to_owned();
+        let Some(Command::StartRecording(request)) = model.toggle_recording(&RecordingStatus::default())
+        else {
+            panic!("must start");
+        };
+        assert_eq!(request.subject, "s-7");
+        assert_eq!(model.session_problem, None);
+        assert_eq!(model.toggle_recording(&recording()), Some(Command::StopRecording));
+    }
+
+    #[test]
+    fn closing_asks_only_while_recording() {
+        let mut model = model();
+        assert!(!model.ask_to_close(&recording()));
+        assert_eq!(model.closing, Closing::Asking);
+        model.closing = Closing::Confirmed;
+        assert!(model.ask_to_close(&recording()));
+        assert!(AppModel::default().ask_to_close(&RecordingStatus::default()));
+    }
+
+    #[test]
+    fn a_name_is_given_once_and_can_be_taken_away() {
+        let naming = |name: &str| Some(Naming { camera: "left".into(), track_id: 3, name: name.to_owned() });
+        let mut model = AppModel { naming: naming(" Ada "), ..AppModel::default() };
+        let expected = Command::NameParticipant { camera: "left".into(), track_id: 3, name: "Ada".into() };
+        assert_eq!(model.typed_name(None), Some(expected));
+        assert_eq!(model.typed_name(None), None);
+        model.naming = naming("Ada");
+        assert_eq!(model.typed_name(Some("Ada")), None);
+        model.naming = naming("");
+        assert!(model.typed_name(Some("Ada")).is_some());
+    }
+
+    #[test]
+    fn places_stay_in_range_when_cameras_go() {
+        let mut model = AppModel { enlarged: Some("c".into()), ..AppModel::default() };
+        model.signals.camera = 3;
+        model.follow(["a", "c"].into_iter());
+        assert_eq!((model.enlarged.as_deref(), model.signals.camera), (Some("c"), 0));
+        model.follow(["a"].into_iter());
+        assert_eq!(model.enlarged, None);
+    }
+}

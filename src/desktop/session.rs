@@ -1,0 +1,176 @@
+//! Recordings: begun, ended, marked, and how they stand.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use mien_config::Recording;
+use mien_gui::{LogLevel, RecordingStatus};
+use mien_record::{RecordState, RecordStatus, Severity};
+use mien_supervisor::CameraState;
+
+use super::control::Control;
+use crate::live::Live;
+
+impl Control {
+    pub(super) fn start_recording(&mut self, recording: &Recording) -> Result<()> {
+        self.clear_warnings();
+        self.open_streams();
+        let Some(live) = &self.live else { bail!("there is no camera to record") };
+        let folder = live.start_recording(&self.supervisor, recording)?;
+        self.log.add(LogLevel::Info, "app", format!("recording into {}", folder.display()));
+        self.recording_since = Some(Instant::now());
+        // Who was named before the recording is told in it.
+        let named = self.board.read(|shown| shown.participants.clone());
+        for ((camera, track_id), name) in named {
+            live.name_participant(&camera, track_id, &name);
+        }
+        self.board.change(|shown| {
+            shown.recording = RecordingStatus { folder: Some(folder), ..RecordingStatus::default() };
+        });
+        Ok(())
+    }
+
+    pub(super) fn stop_recording(&mut self) {
+        let Some(live) = &self.live else { return };
+        match live.stop_recording(&self.supervisor) {
+            Ok(Some(summary)) => self.log.add(
+                LogLevel::Info,
+                "app",
+                format!("recorded {:.1} s into {}", summary.duration_seconds, summary.folder.display()),
+            ),
+            Ok(None) => {}
+            Err(error) => self.warn(format!("{error:#}")),
+        }
+        if self.recording_since.take().is_some() {
+            self.board.change(|shown| {
+                // What went wrong stays on the screen until the next recording.
+                let warnings = std::mem::take(&mut shown.recording.warnings);
+                let lasting = warnings.into_iter().filter(|text| !text.contains("is not live"));
+                shown.recording =
+                    RecordingStatus { warnings: lasting.collect(), ..RecordingStatus::default() };
+            });
+        }
+    }
+
+    pub(super) fn marker(&self, text: &str) {
+        if let Some(live) = &self.live {
+            live.marker(text);
+        }
+        self.log.add(LogLevel::Info, "app", format!("marker {text}"));
+        if let Some(since) = self.recording_since {
+            let seconds = since.elapsed().as_secs_f64();
+            self.board.change(|shown| shown.recording.markers.push((seconds, text.to_owned())));
+        }
+    }
+
+    pub(super) fn name_participant(&self, camera: String, track_id: u32, name: String) {
+        if let Some(live) = self.live.as_ref().filter(|_| !name.is_empty()) {
+            live.name_participant(&camera, track_id, &name);
+        }
+        self.board.change(|shown| {
+            if name.is_empty() {
+                shown.participants.remove(&(camera, track_id));
+            } else {
+                shown.participants.insert((camera, track_id), name);
+            }
+        });
+    }
+
+    /// What is missing for a recording, measured, into the log and, where it matters, the warnings.
+    pub(super) fn check_recording(&mut self, recording: &Recording) -> Result<()> {
+        self.clear_warnings();
+        self.open_streams();
+        let Some(live) = &self.live else { bail!("there is no camera to record") };
+        let found = live.check(&self.supervisor, recording, None);
+        for line in found.lines() {
+            self.log.add(LogLevel::Info, "check", line);
+        }
+        for problem in &found.problems {
+            self.log.add(LogLevel::Warning, "check", problem.text.clone());
+        }
+        let missing = found.problems.iter().filter(|problem| problem.severity == Severity::Missing);
+        let missing: Vec<String> = missing.map(|problem| problem.text.clone()).collect();
+        let verdict = if missing.is_empty() { found.lines().join("\n") } else { missing.join("\n") };
+        self.board.change(|shown| {
+            shown.recording.readiness = Some((missing.is_empty(), verdict));
+        });
+        Ok(())
+    }
+
+    /// Puts the present state of the recording on the board.
+    pub(super) fn show_recording(&mut self) {
+        let status = self.live.as_ref().and_then(Live::record_status);
+        let parent = &self.config.recording.dir;
+        let free = status.as_ref().map(|status| status.free_bytes).or_else(|| free_bytes(parent));
+        let warnings = status.as_ref().map(|status| self.warnings(status));
+        let since = self.recording_since;
+        self.board.change(|shown| {
+            // Shown to a hundredth of a gigabyte: it need not be newer.
+            shown.recording.free_bytes = free.unwrap_or(0) / 10_000_000 * 10_000_000;
+            if let (Some(since), Some(folder)) = (since, &shown.recording.folder) {
+                shown.recording.elapsed_seconds = since.elapsed().as_secs_f64();
+                shown.recording.bytes_on_disk = folder_bytes(folder);
+            }
+            if let Some(warnings) = warnings {
+                shown.recording.warnings = warnings;
+            }
+        });
+        if let Some(RecordState::Failed(reason)) = status.map(|status| status.state) {
+            // It has ended by itself, its files are closed: the button says so.
+            self.stop_recording();
+            self.warn(format!("The recording has ended: {reason}"));
+        }
+    }
+
+    /// Something that cannot be missed, until the next recording.
+    pub(super) fn warn(&self, text: String) {
+        self.log.add(LogLevel::Error, "app", text.clone());
+        self.board.change(|shown| {
+            if !shown.recording.warnings.contains(&text) {
+                shown.recording.warnings.push(text);
+            }
+        });
+    }
+
+    fn clear_warnings(&self) {
+        self.board.change(|shown| {
+            shown.recording.warnings.clear();
+            shown.recording.readiness = None;
+        });
+    }
+
+    fn warnings(&self, status: &RecordStatus) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let RecordState::Failed(reason) = &status.state {
+            warnings.push(format!("The recording has ended: {reason}"));
+        }
+        if status.disk_low {
+            warnings.push("The disk is nearly full".to_owned());
+        }
+        if status.dropped_frames > 0 {
+            warnings.push(format!("{} rows were dropped: the disk is too slow", status.dropped_frames));
+        }
+        let videos = self.live.as_ref().map(|live| live.videos(&self.supervisor)).unwrap_or_default();
+        let failed = videos.iter().filter(|(_, video)| video.failed);
+        warnings.extend(failed.map(|(camera, video)| {
+            let problem = video.problem.as_deref().unwrap_or("its encoder gave up");
+            format!("No video of {camera}: {problem}. Its data are recorded.")
+        }));
+        let cameras = self.supervisor.cameras();
+        let lost = cameras.iter().filter(|camera| camera.state != CameraState::Live);
+        warnings.extend(lost.map(|camera| format!("{} is not live: its rows have a gap", camera.name)));
+        warnings
+    }
+}
+
+/// Free bytes where a folder is, or is going to be.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    mien_record::free_bytes(if there.as_os_str().is_empty() { Path::new(".") } else { there }).ok()
+}
+
+fn folder_bytes(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+}
