@@ -4,10 +4,11 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use support::{fail, json, mien, mien_without_models, succeed};
 
 /// A configuration of small cameras that talks to nobody.
@@ -78,6 +79,43 @@ fn cameras_are_tracked_and_the_run_is_told_in_numbers() {
     let spans = json(&trace);
     assert!(spans.as_array().unwrap().iter().any(|span| span["name"] == "landmarks" && span["ph"] == "X"));
     assert_eq!(rings_of(pid), [""; 0]);
+}
+
+/// Shared memory for one camera (54 MB) and not for two, in a mount namespace of its own.
+#[test]
+fn full_shared_memory_costs_the_camera_that_finds_no_room_and_nothing_else() {
+    let Some(mien) = mien() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [stats, mark] = ["stats.json", "mounted"].map(|name| folder.path().join(name));
+    let config = config(folder.path(), &["synthetic", "synthetic"]);
+    let script = r#"mount -t tmpfs -o size=80m none /dev/shm && : >"$MARK" && exec "$0" "$@""#;
+    let mut little = Command::new("unshare");
+    little.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(mien.get_program());
+    little.envs(mien.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("MARK", &mark);
+    little.args(["run", "--headless", "--seconds", "12", "--engine", "cpu", "--config"]).arg(&config);
+    let output = little.arg("--stats").arg(&stats).stdin(Stdio::null()).output();
+    let Some(output) = output.ok().filter(|_| mark.exists()) else {
+        eprintln!("skipped: this system lets nobody mount in a namespace of their own");
+        return;
+    };
+    let line = support::refusal(&output);
+    assert!(
+        line.contains("has failed") && line.contains("no room for") && line.contains("--shm-size"),
+        "{line}"
+    );
+    let stats = json(&stats);
+    let (failed, live): (Vec<&Value>, Vec<&Value>) =
+        stats["cameras"].as_array().unwrap().iter().partition(|camera| camera["state"] == "failed");
+    let [failed, live] = [&failed[..], &live[..]].map(|cameras| match cameras {
+        [one] => *one,
+        _ => panic!("one has failed, one not: {stats:#}"),
+    });
+    assert_eq!(
+        (&failed["frames"], &live["state"], &live["restarts"]),
+        (&0.into(), &"live".into(), &0.into())
+    );
+    assert!(live["frames"].as_u64().unwrap() > 10 && live["missed_results"] == 0, "{live:#}");
+    assert!(stats["gpu"]["gpus"].is_array());
 }
 
 #[test]

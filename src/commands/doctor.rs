@@ -26,7 +26,9 @@ pub(crate) struct DoctorArguments {
 
 /// Looks at everything, and tells.
 pub(crate) fn run(arguments: &DoctorArguments) -> Result<()> {
-    let subject = Subject::of_file(arguments.config.as_deref());
+    // The app's own settings, unless another file is meant.
+    let usual = || mien_config::user_file().filter(|file| file.exists());
+    let subject = Subject::of_file(arguments.config.clone().or_else(usual).as_deref());
     if let Some(name) = &arguments.probe {
         let checks = check_one(name, &subject).with_context(|| format!("there is no check `{name}`"))?;
         println!("{}", serde_json::to_string(&checks)?);
