@@ -205,7 +205,8 @@ fn role_stress_reader() {
     println!("missed={}", reader.missed());
 }
 
-fn stress(payload_bytes: u64, rate: u32, readers: usize, seconds: u64) {
+/// Lets processes write and read. With `freeze` the first reader is stopped for all but the last second.
+fn stress(payload_bytes: u64, rate: u32, readers: usize, seconds: u64, freeze: bool) {
     let dir = Path::new(mien_ring::SHM_DIR);
     let settings = [
         ("DIR", dir.display().to_string()),
@@ -224,20 +225,32 @@ fn stress(payload_bytes: u64, rate: u32, readers: usize, seconds: u64) {
             (child, output)
         })
         .collect();
+    let signal = |child: &Child, signal| {
+        rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).unwrap();
+    };
+    if freeze {
+        signal(&children[0].0, rustix::process::Signal::STOP);
+    }
     std::thread::sleep(Duration::from_secs(seconds));
+    if freeze {
+        signal(&children[0].0, rustix::process::Signal::CONT);
+        std::thread::sleep(Duration::from_secs(1));
+    }
     drop(writer.stdin.take());
     println!("{payload_bytes} bytes, {rate} a second: {} entries", line_after(&mut output, "entries="));
     for _ in 0..3 {
         println!("  {}", line_after(&mut output, "time="));
     }
     assert!(writer.wait().unwrap().success());
-    for (child, output) in &mut children {
+    for (index, (child, output)) in children.iter_mut().enumerate() {
         let [read, torn, missed] =
             ["read=", "torn=", "missed="].map(|mark| line_after(output, mark).parse::<u64>().unwrap());
         println!("  a reader: {read} read, {torn} torn, {missed} missed");
         assert!(child.wait().unwrap().success());
         assert!(read > 0);
         assert_eq!(torn, 0);
+        // What a stopped reader has lost is counted; nobody waited for it.
+        assert!(!(freeze && index == 0) || missed > 0);
     }
     assert!(!Path::new(&path).exists());
 }
@@ -250,20 +263,34 @@ const PREVIEW_BYTES: u64 = 960 * 540 * 3;
 
 #[test]
 fn several_readers_never_see_a_torn_entry() {
-    stress(PREVIEW_BYTES, 120, 3, 1);
-    stress(4096, 0, 2, 1);
+    stress(PREVIEW_BYTES, 120, 3, 1, false);
+    stress(4096, 0, 2, 1, false);
+}
+
+#[test]
+fn a_stopped_reader_loses_what_it_did_not_read_and_holds_up_nobody() {
+    stress(4096, 120, 2, 1, true);
+}
+
+#[test]
+#[ignore = "long: a minute without and a minute with a stopped reader; ./x stress"]
+fn stress_a_reader_that_is_stopped_for_a_minute() {
+    for freeze in [false, true] {
+        println!("{}:", if freeze { "one of two readers stopped" } else { "two readers" });
+        stress(PREVIEW_BYTES, 120, 2, 60, freeze);
+    }
 }
 
 #[test]
 #[ignore = "long: MIEN_STRESS_SECONDS, 600 by default; ./x stress"]
 fn stress_preview_at_120_hz_with_three_readers() {
-    stress(PREVIEW_BYTES, 120, 3, stress_seconds());
+    stress(PREVIEW_BYTES, 120, 3, stress_seconds(), false);
 }
 
 #[test]
 #[ignore = "long: MIEN_STRESS_SECONDS, 600 by default; ./x stress"]
 fn stress_small_entries_at_full_speed_with_eight_readers() {
-    stress(4096, 0, 8, stress_seconds());
+    stress(4096, 0, 8, stress_seconds(), false);
 }
 
 /// Makes a ring where there is no room, inside a mount namespace of its own.
