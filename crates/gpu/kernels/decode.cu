@@ -6,6 +6,8 @@
 // Candidates that are sorted: MAX_CANDIDATES, up to a power of two.
 #define SORTED 2048
 #define WORDS (SORTED / 32)
+// Scores that a thread has under way at a time.
+#define BATCH 9
 // SSD's variances.
 #define CENTER_VARIANCE 0.1f
 #define SIZE_VARIANCE 0.2f
@@ -38,6 +40,7 @@ struct Shared {
     // Of each box: its prior.
     u32 priors[MAX_CANDIDATES];
     u32 suppressed[WORDS];
+    unsigned short kept[MAX_DETECTIONS];
     u32 warp_sums[32];
     u32 count;
     u32 left;
@@ -52,12 +55,22 @@ __device__ inline u32 collect(const DecodeParams &p, Shared &s) {
     if (threadIdx.x == 0) s.count = 0;
     __syncthreads();
     const float threshold = p.control->score_threshold;
-    for (u32 prior = threadIdx.x; prior < p.prior_count; prior += THREADS) {
-        const float score = p.confidences[2 * prior + 1];
-        if (score >= threshold) p.keys[atomicAdd(&s.count, 1)] = key_of(score, prior);
+    for (u32 start = threadIdx.x; start < p.prior_count; start += BATCH * THREADS) {
+        float scores[BATCH];
+#pragma unroll
+        for (int i = 0; i < BATCH; ++i) {
+            const u32 prior = start + i * THREADS;
+            scores[i] = prior < p.prior_count ? p.confidences[2 * prior + 1] : __int_as_float(0x7fffffff);
+        }
+#pragma unroll
+        for (int i = 0; i < BATCH; ++i) {
+            if (scores[i] >= threshold) p.keys[atomicAdd(&s.count, 1)] = key_of(scores[i], start + i * THREADS);
+        }
     }
     __syncthreads();
-    return s.count;
+    const u32 count = s.count;
+    __syncthreads();
+    return count;
 }
 
 // The key of rank `rank` (from 0): eight digits of 8 bits, the highest first.
@@ -208,43 +221,64 @@ __device__ inline u32 decode_sorted(const DecodeParams &p, Shared &s, u32 count)
     return sound;
 }
 
-__device__ inline void write_detection(const DecodeParams &p, const Shared &s, u32 from, u32 to) {
-    if (threadIdx.x > KEYPOINTS) return;
-    DetectionResult &result = p.result->detections[to];
-    if (threadIdx.x < KEYPOINTS) {
-        decode_keypoint(p, s.priors[from], threadIdx.x, result.keypoints[threadIdx.x]);
-    } else {
-        result.bounds = s.boxes[from];
-        result.score = s.scores[from];
-        result.prior = s.priors[from];
+// Writes the boxes that were kept; a thread each for the key points and one for the rest.
+__device__ inline void write_detections(const DecodeParams &p, const Shared &s, u32 kept) {
+    for (u32 i = threadIdx.x; i < kept * (KEYPOINTS + 1); i += THREADS) {
+        DetectionResult &result = p.result->detections[i / (KEYPOINTS + 1)];
+        const u32 from = s.kept[i / (KEYPOINTS + 1)], part = i % (KEYPOINTS + 1);
+        if (part < KEYPOINTS) {
+            decode_keypoint(p, s.priors[from], part, result.keypoints[part]);
+        } else {
+            result.bounds = s.boxes[from];
+            result.score = s.scores[from];
+            result.prior = s.priors[from];
+        }
     }
 }
 
-// Of overlapping boxes the better one stays; writes them and returns how many.
+// The first candidate from `at` on that is not suppressed; `count` where there is none.
+__device__ inline u32 next_best(const Shared &s, u32 at, u32 count) {
+    while (at < count) {
+        const u32 open = ~s.suppressed[at / 32] >> (at % 32);
+        if (open) return min(at + __ffs(open) - 1, count);
+        at = at / 32 * 32 + 32;
+    }
+    return count;
+}
+
+// Of overlapping boxes the better one stays; lists them in s.kept and returns how many.
 __device__ inline u32 suppress(const DecodeParams &p, Shared &s, u32 count) {
     for (u32 i = threadIdx.x; i < WORDS; i += THREADS) s.suppressed[i] = 0;
     __syncthreads();
     const float most = p.control->nms_iou;
     u32 kept = 0;
-    for (u32 best = 0; best < count && kept < MAX_DETECTIONS; ++best) {
-        // All threads read the same word: all of them go on, or none.
-        if (s.suppressed[best / 32] >> (best % 32) & 1) continue;
-        write_detection(p, s, best, kept++);
+    // All threads find the same candidates.
+    for (u32 best = next_best(s, 0, count); best < count && kept < MAX_DETECTIONS;) {
+        __syncthreads();
+        if (threadIdx.x == 0) s.kept[kept] = best;
+        ++kept;
         const FaceBox box = s.boxes[best];
         for (u32 i = best + 1 + threadIdx.x; i < count; i += THREADS) {
             if (!(overlap(box, s.boxes[i]) <= most)) atomicOr(&s.suppressed[i / 32], 1u << (i % 32));
         }
         __syncthreads();
+        best = next_best(s, best + 1, count);
     }
+    __syncthreads();
     return kept;
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) retinaface_decode(const DecodeParams p) {
     __shared__ Shared s;
     const u32 candidates = collect(p, s);
+    if (candidates == 0) {
+        if (threadIdx.x == 0) p.result->candidate_count = p.result->detection_count = 0;
+        return;
+    }
     const u32 sorted = sort_best(p, s, candidates);
     const u32 sound = decode_sorted(p, s, sorted);
     const u32 kept = suppress(p, s, sound);
+    write_detections(p, s, kept);
     if (threadIdx.x == 0) {
         p.result->candidate_count = candidates;
         p.result->detection_count = kept;

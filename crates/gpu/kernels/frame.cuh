@@ -18,6 +18,9 @@ __device__ inline void rgb_from_yuv(int y, int u, int v, int rgb[3]) {
     rgb[2] = min(max((y + 516 * u) >> 8, 0), 255);
 }
 
+// A byte as a number, by way of a float's lowest digits: conversions of integers are slow.
+__device__ inline float number_of(u32 byte) { return __uint_as_float(0x4b000000u | byte) - 8388608.0f; }
+
 __device__ inline u32 byte_of(u32 word, int index) { return (word >> (8 * index)) & 0xffu; }
 
 // WORDS × 4 bytes of a row from byte `at`, of which `end` is the first that is not there.
@@ -46,6 +49,8 @@ template <Format FORMAT> struct Group;
 
 template <> struct Group<RGB> {
     static const int LANES = 16;
+    // A group's place in shared memory, so that threads side by side write to different banks.
+    static const int SPACE = 20;
     u32 words[4];
 
     // The group that holds a pixel's first byte, and the first past its last.
@@ -57,13 +62,17 @@ template <> struct Group<RGB> {
         load_words<4>(row, 16 * group, 3 * frame.width, frame.aligned, words);
     }
     __device__ u32 lane(int lane) const { return byte_of(words[lane / 4], lane % 4); }
+    __device__ float number(int lane) const {
+        return __uint_as_float(__byte_perm(words[lane / 4], 0x4b000000u, 0x7440 | lane % 4)) - 8388608.0f;
+    }
     __device__ void convert() {}
 };
 
 template <> struct Group<YUYV> {
     static const int LANES = 24;
+    static const int SPACE = 24;
     u32 words[4];
-    u8 values[24];
+    u32 values[24];
 
     static __device__ u32 first(u32 pixel) { return pixel / 8; }
     static __device__ u32 past(u32 pixel) { return (pixel + 7) / 8; }
@@ -78,16 +87,18 @@ template <> struct Group<YUYV> {
             const u32 word = words[pixel / 2];
             int rgb[3];
             rgb_from_yuv(byte_of(word, 2 * (pixel % 2)), byte_of(word, 1), byte_of(word, 3), rgb);
-            for (int c = 0; c < 3; ++c) values[3 * pixel + c] = (u8)rgb[c];
+            for (int c = 0; c < 3; ++c) values[3 * pixel + c] = (u32)rgb[c];
         }
     }
     __device__ u32 lane(int lane) const { return values[lane]; }
+    __device__ float number(int lane) const { return number_of(values[lane]); }
 };
 
 template <> struct Group<NV12> {
     static const int LANES = 24;
+    static const int SPACE = 24;
     u32 luma[2], chroma[2];
-    u8 values[24];
+    u32 values[24];
 
     static __device__ u32 first(u32 pixel) { return pixel / 8; }
     static __device__ u32 past(u32 pixel) { return (pixel + 7) / 8; }
@@ -105,11 +116,17 @@ template <> struct Group<NV12> {
             const u32 word = chroma[pixel / 4];
             int rgb[3];
             rgb_from_yuv(byte_of(luma[pixel / 4], pixel % 4), byte_of(word, pair), byte_of(word, pair + 1), rgb);
-            for (int c = 0; c < 3; ++c) values[3 * pixel + c] = (u8)rgb[c];
+            for (int c = 0; c < 3; ++c) values[3 * pixel + c] = (u32)rgb[c];
         }
     }
     __device__ u32 lane(int lane) const { return values[lane]; }
+    __device__ float number(int lane) const { return number_of(values[lane]); }
 };
+
+// Where value `at` of a row of groups lies in shared memory.
+template <Format FORMAT> __device__ inline u32 place_of(u32 at) {
+    return FORMAT == RGB ? at + at / 16 * 4 : at;
+}
 
 // One pixel as red, green, blue (of BGR as blue, green, red). It must lie in the frame.
 template <Format FORMAT> __device__ inline void read_pixel(const FrameParams &frame, u32 x, u32 y, int rgb[3]) {

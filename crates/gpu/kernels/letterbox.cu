@@ -2,14 +2,17 @@
 #include "frame.cuh"
 #include "numbers.cuh"
 
-// Rows that a thread has under way at a time.
-#define ROWS 4
+// Rows that a thread has under way at a time: as many as its registers hold.
+template <Format FORMAT> struct Rows {
+    static const int COUNT = FORMAT == RGB ? 6 : 4;
+};
 
 // The weighted sum of the source rows of output row y, for the source pixels [from, to), into `mixed`:
 // three floats a pixel, from the first lane of the first group on. Returns that lane's pixel × 3.
 template <Format FORMAT>
 __device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to, float *mixed) {
     const u32 first = Group<FORMAT>::first(from), past = Group<FORMAT>::past(to);
+    const int ROWS = Rows<FORMAT>::COUNT;
     const u32 start = p.row_starts[y];
     const float *weights = p.row_weights + y * p.row_taps;
     for (u32 group = first + threadIdx.x; group < past; group += blockDim.x) {
@@ -29,11 +32,11 @@ __device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to
                 rows[row].convert();
 #pragma unroll
                 for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) {
-                    sums[lane] += weight * (float)rows[row].lane(lane);
+                    sums[lane] += weight * rows[row].number(lane);
                 }
             }
         }
-        float4 *target = (float4 *)(mixed + (group - first) * Group<FORMAT>::LANES);
+        float4 *target = (float4 *)(mixed + (group - first) * Group<FORMAT>::SPACE);
 #pragma unroll
         for (int quad = 0; quad < Group<FORMAT>::LANES / 4; ++quad) {
             target[quad] =
@@ -43,11 +46,17 @@ __device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to
     return first * Group<FORMAT>::LANES;
 }
 
-// Zeros in output row y from column `from` on.
-template <typename T> __device__ inline void pad(const LetterboxParams &p, u32 y, u32 from) {
+// Zeros below the picture, shared out among all blocks, and right of it in row y.
+template <typename T> __device__ inline void pad(const LetterboxParams &p, u32 y) {
     T *output = (T *)p.output;
     const u32 plane = p.width * p.height;
-    for (u32 x = from + threadIdx.x; x < p.width; x += blockDim.x) {
+    const u32 covered = p.scaled_height * p.width, below = plane - covered;
+    const u32 first = (y * gridDim.x + blockIdx.x) * blockDim.x + threadIdx.x;
+    for (u32 at = first; at < below; at += gridDim.x * gridDim.y * blockDim.x) {
+        for (u32 c = 0; c < 3; ++c) output[c * plane + covered + at] = stored<T>(0.0f);
+    }
+    if (blockIdx.x + 1 < gridDim.x) return;
+    for (u32 x = p.scaled_width + threadIdx.x; x < p.width; x += blockDim.x) {
         for (u32 c = 0; c < 3; ++c) output[c * plane + y * p.width + x] = stored<T>(0.0f);
     }
 }
@@ -57,17 +66,7 @@ template <Format FORMAT, typename T> __device__ inline void letterbox(const Lett
     extern __shared__ float4 shared[];
     float *mixed = (float *)shared;
     const u32 y = blockIdx.y;
-    const bool last_tile = blockIdx.x + 1 == gridDim.x;
-    if (y >= p.scaled_height) {
-        const u32 from = blockIdx.x * p.tile_columns;
-        const u32 to = last_tile ? p.width : from + p.tile_columns;
-        T *output = (T *)p.output;
-        const u32 plane = p.width * p.height;
-        for (u32 x = from + threadIdx.x; x < to; x += blockDim.x) {
-            for (u32 c = 0; c < 3; ++c) output[c * plane + y * p.width + x] = stored<T>(0.0f);
-        }
-        return;
-    }
+    pad<T>(p, y);
     const u32 from = blockIdx.x * p.tile_columns;
     const u32 to = min(from + p.tile_columns, p.scaled_width);
     const u32 source_from = p.column_starts[from];
@@ -78,13 +77,13 @@ template <Format FORMAT, typename T> __device__ inline void letterbox(const Lett
     T *output = (T *)p.output;
     const u32 plane = p.width * p.height;
     for (u32 x = from + threadIdx.x; x < to; x += blockDim.x) {
-        const float *pixel = mixed + 3 * p.column_starts[x] - base;
+        const u32 first = 3 * p.column_starts[x] - base;
         const float *weights = p.column_weights + x * p.column_taps;
         float sum[3] = {0.0f, 0.0f, 0.0f};
         for (u32 tap = 0; tap < p.column_taps; ++tap) {
             const float weight = weights[tap];
 #pragma unroll
-            for (int c = 0; c < 3; ++c) sum[c] += weight * pixel[3 * tap + c];
+            for (int c = 0; c < 3; ++c) sum[c] += weight * mixed[place_of<FORMAT>(first + 3 * tap + c)];
         }
 #pragma unroll
         for (int c = 0; c < 3; ++c) {
@@ -93,11 +92,10 @@ template <Format FORMAT, typename T> __device__ inline void letterbox(const Lett
             output[c * plane + y * p.width + x] = stored<T>((value - p.mean[c]) * p.scale);
         }
     }
-    if (last_tile) pad<T>(p, y, p.scaled_width);
 }
 
 #define LETTERBOX(name, FORMAT, T) \
-    extern "C" __global__ void __launch_bounds__(128) name(const LetterboxParams p) { letterbox<FORMAT, T>(p); }
+    extern "C" __global__ void __launch_bounds__(256) name(const LetterboxParams p) { letterbox<FORMAT, T>(p); }
 
 LETTERBOX(letterbox_rgb_f32, RGB, float)
 LETTERBOX(letterbox_rgb_f16, RGB, __half)

@@ -110,7 +110,7 @@ impl Device {
         let context = Context::retain(device)?;
         Ok(Self {
             stream: Arc::new(Stream::new(Arc::clone(&context))?),
-            arena: Arc::new(Arena::new(Arc::clone(&context))),
+            arena: Arc::new(Arena::new(Arc::clone(&context))?),
             context,
             info: Arc::new(info),
         })

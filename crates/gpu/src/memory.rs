@@ -11,11 +11,14 @@ use cudarc::driver::sys;
 use crate::GpuError;
 use crate::device::Context;
 use crate::driver::check;
+use crate::stream::Stream;
 
 /// The device memory of one [`Device`](crate::Device): all of it is taken at the start.
 #[derive(Debug)]
 pub struct Arena {
     context: Arc<Context>,
+    /// Apart from the device's stream, which may be recording a graph for another thread.
+    zeroing: Stream,
     sealed: AtomicBool,
     counts: Arc<Counts>,
     taken: Mutex<Vec<(String, usize)>>,
@@ -37,8 +40,14 @@ pub struct ArenaUsage {
 }
 
 impl Arena {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, sealed: AtomicBool::new(false), counts: Arc::default(), taken: Mutex::default() }
+    pub(crate) fn new(context: Arc<Context>) -> Result<Self, GpuError> {
+        Ok(Self {
+            zeroing: Stream::new(Arc::clone(&context))?,
+            context,
+            sealed: AtomicBool::new(false),
+            counts: Arc::default(),
+            taken: Mutex::default(),
+        })
     }
 
     /// Takes `len` zeroed elements, aligned to 256 bytes.
@@ -63,12 +72,11 @@ impl Arena {
             Block { context: Arc::clone(&self.context), counts: Arc::clone(&self.counts), pointer, bytes };
         self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.counts.allocations.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the block is this long.
-        check("cuMemsetD8", unsafe { sys::cuMemsetD8_v2(pointer, 0, bytes.max(1)) })?;
-        // SAFETY: a context is current. The stream does not wait for the default stream, which zeroes.
-        check("cuCtxSynchronize", unsafe { sys::cuCtxSynchronize() })?;
+        let buffer = DeviceBuffer { block: Arc::new(block), len, element: PhantomData };
+        self.zeroing.fill_bytes(&buffer, 0)?;
+        self.zeroing.wait()?;
         self.taken.lock().unwrap_or_else(|e| e.into_inner()).push((what.to_owned(), bytes));
-        Ok(DeviceBuffer { block: Arc::new(block), len, element: PhantomData })
+        Ok(buffer)
     }
 
     /// From here on taking memory is an error.

@@ -2,15 +2,10 @@
 
 use mien_geometry::{Affine, AxisTaps, Normalization, letterbox_taps};
 
-use super::{ptx, tile};
+use super::ptx;
 use crate::layout::LetterboxParams;
 use crate::module::{Kernel, Module, Shape};
 use crate::{Device, DeviceBuffer, FrameLayout, GpuError, Precision, Stream};
-
-/// Threads of a block.
-const THREADS: u32 = 128;
-/// Most output columns of a block: as many as its threads read 16 bytes each for at 4K.
-const TILE_COLUMNS: usize = 128;
 
 /// The kernel that stands for [`mien_geometry::Letterbox`]: the same numbers, read once, written once.
 ///
@@ -50,7 +45,7 @@ impl Letterbox {
         let cover = |from: usize, to: usize| {
             (columns.starts()[from] as usize, columns.starts()[to - 1] as usize + columns.taps())
         };
-        let Some((tile_columns, shared_bytes)) = tile(columns.len(), TILE_COLUMNS, cover) else {
+        let Some(tile) = super::tile(columns.len(), cover) else {
             let FrameLayout { width, height, stride, format } = frame;
             let why = "it is too much larger than the network's input";
             return Err(GpuError::Frame { width, height, stride, format, why });
@@ -76,18 +71,22 @@ impl Letterbox {
             scaled_height: rows.len() as u32,
             row_taps: rows.taps() as u32,
             column_taps: columns.taps() as u32,
-            tile_columns,
+            tile_columns: tile.columns,
             channels: frame.channels(normalization.channels),
             mean: normalization.mean,
             scale: normalization.scale,
         };
-        let tiles = (columns.len() as u32).div_ceil(tile_columns);
+        let tiles = (columns.len() as u32).div_ceil(tile.columns);
         Ok(Self {
             kernel: module.kernel(&format!("letterbox_{}_{}", frame.suffix(), precision.suffix()))?,
             frame,
             precision,
             params,
-            shape: Shape { grid: [tiles, height as u32, 1], threads: THREADS, shared_bytes },
+            shape: Shape {
+                grid: [tiles, rows.len() as u32, 1],
+                threads: tile.threads,
+                shared_bytes: tile.shared_bytes,
+            },
             frame_from_input: Affine::scale_offset(
                 [frame.width as f32 / columns.len() as f32, frame.height as f32 / rows.len() as f32],
                 [0.0; 2],

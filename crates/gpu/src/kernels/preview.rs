@@ -3,15 +3,10 @@
 use mien_face::PixelFormat;
 use mien_geometry::preview_size;
 
-use super::{ptx, tile};
+use super::ptx;
 use crate::layout::PreviewParams;
 use crate::module::{Kernel, Module, Shape};
 use crate::{Device, DeviceBuffer, FrameLayout, GpuError, Stream};
-
-/// Threads of a block.
-const THREADS: u32 = 128;
-/// Most preview columns of a block.
-const TILE_COLUMNS: usize = 256;
 
 /// The kernel that stands for [`mien_geometry::PreviewScaler`]: the same bytes.
 #[derive(Debug)]
@@ -31,7 +26,7 @@ impl Preview {
         let [width, height] = preview_size([frame.width, frame.height], most);
         let share = |column: usize| column * frame.width as usize / width as usize;
         let cover = |from: usize, to: usize| (share(from), share(to));
-        let Some((tile_columns, shared_bytes)) = tile(width as usize, TILE_COLUMNS, cover) else {
+        let Some(tile) = super::tile(width as usize, cover) else {
             let FrameLayout { width, height, stride, format } = frame;
             let why = "it is too much larger than the preview";
             return Err(GpuError::Frame { width, height, stride, format, why });
@@ -43,14 +38,18 @@ impl Preview {
             output: 0,
             width,
             height,
-            tile_columns,
+            tile_columns: tile.columns,
             swap,
         };
         Ok(Self {
             kernel: module.kernel(&format!("preview_{}", frame.suffix()))?,
             frame,
             params,
-            shape: Shape { grid: [width.div_ceil(tile_columns), height, 1], threads: THREADS, shared_bytes },
+            shape: Shape {
+                grid: [width.div_ceil(tile.columns), height, 1],
+                threads: tile.threads,
+                shared_bytes: tile.shared_bytes,
+            },
         })
     }
 
