@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Camera, Config, LslStream, Recording};
+use mien_config::{Camera, Config, LslStream, Recording, VideoKind};
 use mien_models::ModelSet;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
@@ -178,6 +178,10 @@ impl Live {
     /// # Errors
     /// When the folder cannot be made or the disk is full.
     pub fn start_recording(&self, supervisor: &SupervisorHandle, recording: &Recording) -> Result<PathBuf> {
+        // The workers need not look for an encoder that is not there while their first pictures wait.
+        let hardware = recording.hardware
+            && recording.video == VideoKind::H264
+            && mien_ffmpeg::hardware_encoder().is_some();
         let mut outputs = self.outputs();
         let rates: Vec<f64> = self
             .cameras
@@ -193,7 +197,7 @@ impl Live {
                 task: recording.task.clone(),
             },
             video: recording.video,
-            hardware: recording.hardware,
+            hardware,
             privacy: recording.privacy,
             limits: disk_limits(recording),
             configuration: mien_config::print(&Config {

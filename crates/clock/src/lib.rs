@@ -23,7 +23,8 @@ pub fn unix_nanos() -> i64 {
 /// Nanoseconds as the seconds that LSL and XDF carry.
 #[must_use]
 pub fn seconds(nanos: i64) -> f64 {
-    nanos as f64 * 1e-9
+    // Divided, not multiplied: 33 333 000 ns are 0.033333, not 0.033333000000000004.
+    nanos as f64 / 1e9
 }
 
 #[cfg(test)]

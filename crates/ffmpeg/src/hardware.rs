@@ -26,16 +26,20 @@ pub enum HardwareEncoder {
     V4l2M2m,
 }
 
-/// In the order in which they are tried: the fastest first, those that share their driver's troubles with
-/// one before them after it.
-const CANDIDATES: [HardwareEncoder; 6] = [
-    HardwareEncoder::Nvenc,
-    HardwareEncoder::Qsv,
-    HardwareEncoder::Vaapi(128),
-    HardwareEncoder::Vaapi(129),
-    HardwareEncoder::VideoToolbox,
-    HardwareEncoder::V4l2M2m,
-];
+/// In the order in which they are tried on this system: a graphics card's own before what all cards share.
+const CANDIDATES: &[HardwareEncoder] = if cfg!(target_os = "macos") {
+    &[HardwareEncoder::VideoToolbox]
+} else if cfg!(target_os = "linux") {
+    &[
+        HardwareEncoder::Nvenc,
+        HardwareEncoder::Qsv,
+        HardwareEncoder::Vaapi(128),
+        HardwareEncoder::Vaapi(129),
+        HardwareEncoder::V4l2M2m,
+    ]
+} else {
+    &[HardwareEncoder::Nvenc, HardwareEncoder::Qsv]
+};
 
 impl HardwareEncoder {
     /// Its name, as ffmpeg has it.
@@ -117,7 +121,7 @@ impl Trial {
 
 fn try_all(program: &OsStr) -> Trial {
     let mut refused = Vec::new();
-    for encoder in CANDIDATES {
+    for &encoder in CANDIDATES {
         match encode_one(program, encoder) {
             Ok(()) => return Trial { refused, taken: Some(encoder) },
             Err(reason) => refused.push((encoder, reason)),
@@ -147,7 +151,7 @@ fn encode_one(program: &OsStr, encoder: HardwareEncoder) -> Result<(), String> {
     Err(ending.last_words.split("; ").next().filter(|words| !words.is_empty()).unwrap_or("failed").to_owned())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;

@@ -35,6 +35,9 @@ pub enum StreamError {
         /// What liblsl says.
         source: lsl::Error,
     },
+    /// liblsl cannot look for streams.
+    #[error("LSL streams cannot be looked for: {0}; check the network settings (LSLAPICFG)")]
+    Search(lsl::Error),
     /// The system refuses a thread.
     #[error("cannot start the LSL thread: {0}")]
     Thread(std::io::Error),

@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use lsl::ContinuousResolver;
+
 use crate::StreamError;
 
-/// How long each look at the network takes, in seconds; liblsl asks anew in between.
-const LOOK_SECONDS: f64 = 0.5;
+/// How often the answers are looked at, while liblsl asks around on threads of its own.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a stream that answers no more is believed to be there, in seconds.
+const FORGET_SECONDS: f64 = 5.0;
 
 /// A stream that is on the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +44,7 @@ impl RequiredStream {
 /// Looks for streams on the network until all are there or `patience` is over.
 ///
 /// # Errors
-/// When there is no liblsl.
+/// When there is no liblsl, or it cannot search.
 pub fn find_required(wanted: &[String], patience: Duration) -> Result<Vec<RequiredStream>, StreamError> {
     let mut required: Vec<_> =
         wanted.iter().map(|wanted| RequiredStream { wanted: wanted.clone(), found: None }).collect();
@@ -48,11 +52,14 @@ pub fn find_required(wanted: &[String], patience: Duration) -> Result<Vec<Requir
         return Ok(required);
     }
     lsl_sys::load()?;
+    // One search for the whole time: liblsl asks machines that it knows by address only half a second after it
+    // has asked everybody.
+    let search = ContinuousResolver::new(FORGET_SECONDS).map_err(StreamError::Search)?;
     let deadline = Instant::now() + patience;
     loop {
-        // A look that fails saw nothing.
-        let visible: Vec<_> = lsl::resolve_streams(LOOK_SECONDS)
-            .unwrap_or_default()
+        let visible: Vec<_> = search
+            .results()
+            .map_err(StreamError::Search)?
             .iter()
             .map(|info| VisibleStream {
                 name: info.stream_name(),
@@ -64,6 +71,7 @@ pub fn find_required(wanted: &[String], patience: Duration) -> Result<Vec<Requir
         if required.iter().all(|stream| stream.found.is_some()) || Instant::now() >= deadline {
             return Ok(required);
         }
+        std::thread::sleep(LOOK);
     }
 }
 

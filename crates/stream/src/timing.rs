@@ -7,7 +7,9 @@ use mien_xdf::Element;
 /// Frames that a measurement looks back over.
 const WINDOW_FRAMES: usize = 600;
 /// Fewest frames that make a measurement.
-const MINIMUM_FRAMES: usize = 30;
+const MINIMUM_FRAMES: usize = 12;
+/// Frames that make a good one.
+const ENOUGH_FRAMES: usize = 45;
 
 /// The `<synchronization>` of a stream: how far its timestamps lie from the moments they stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -84,16 +86,16 @@ impl TimingMonitor {
         self.frames.push_back((frame_index, capture_seconds));
     }
 
-    /// Whether there are enough frames for a measurement.
+    /// Whether there are enough frames for a good measurement.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.frames.len() >= MINIMUM_FRAMES
+        self.frames.len() >= ENOUGH_FRAMES
     }
 
     /// The scatter over the last frames; `None` before there are enough.
     #[must_use]
     pub fn measure(&self) -> Option<Scatter> {
-        if !self.is_ready() {
+        if self.frames.len() < MINIMUM_FRAMES {
             return None;
         }
         let (first_index, first_time) = self.frames[0];

@@ -80,7 +80,10 @@ fn a_killed_encoder_is_replaced_in_a_new_part() {
             let process = video.status().encoder_process.expect("it runs");
             killed = Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success();
         }
-        std::thread::sleep(Duration::from_millis(15));
+        // As fast as this machine encodes; the pictures that the killed encoder had are lost.
+        while index > video.status().frames + 10 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
     let status = video.stop();
     assert_eq!((status.parts, status.failed), (2, false), "{status:?}");
@@ -90,7 +93,8 @@ fn a_killed_encoder_is_replaced_in_a_new_part() {
     assert_eq!(report.problems, [""; 0]);
     let counts: Vec<_> = report.videos.iter().map(|video| video.pictures.unwrap()).collect();
     println!("pictures of the two parts: {counts:?} of 90");
-    assert!(counts[0] >= 30 && counts.iter().sum::<u64>() >= 70, "{counts:?}");
+    // Of those before: ten wait for the encoder, four are in its pipe, one is in it, six in its last cluster.
+    assert!(counts[0] >= 20 && counts.iter().sum::<u64>() >= 65, "{counts:?}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use mien_clock::monotonic_nanos;
 use mien_face::FrameFaces;
 use mien_stream::{
-    CameraDescription, CameraEncoder, ModelNote, Publisher, StreamSettings, library, marker_stream,
+    CameraDescription, CameraEncoder, ModelNote, Publisher, StreamSettings, find_required, library,
+    marker_stream,
 };
 
 /// Set in the process that runs inside the namespace; its value is how many seconds to publish.
@@ -32,6 +33,28 @@ fn pylsl_receives_every_sample_for_a_few_seconds() {
 #[ignore = "takes more than a minute"]
 fn pylsl_receives_every_sample_for_a_minute() {
     namespace::run("inside_the_namespace", &[(INSIDE, "60")]);
+}
+
+#[test]
+fn required_streams_are_found() {
+    namespace::run("required_streams_inside", &[(INSIDE, "0")]);
+}
+
+#[test]
+#[ignore = "is run by the test above, in a namespace of its own"]
+fn required_streams_inside() {
+    if std::env::var_os(INSIDE).is_none() {
+        return println!("skipped: this is run by another test");
+    }
+    let settings = StreamSettings::default();
+    let streams = vec![CameraEncoder::new(camera(0), settings.clone()).streams().to_vec()];
+    let publisher = Publisher::start(marker_stream(&settings), streams).unwrap();
+    let wanted = ["mien_markers", "type=VideoFrames", "type=EEG"].map(str::to_owned);
+    let found = find_required(&wanted, Duration::from_secs(2)).unwrap();
+    let names: Vec<_> = found.iter().map(|stream| Some(stream.found.as_ref()?.name.as_str())).collect();
+    assert_eq!(names, [Some("mien_markers"), Some("mien_cam0_Frames"), None]);
+    drop(publisher);
+    assert_eq!(find_required(&[], Duration::from_secs(60)).unwrap(), []);
 }
 
 #[test]
