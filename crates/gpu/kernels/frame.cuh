@@ -1,8 +1,8 @@
 // Frames of any format as red, green, blue.
 //
-// A picture is read in groups along a row, each as wide as one 16-byte (RGB, YUYV) or 8-byte (NV12)
-// load: 16 bytes of RGB, which need not begin with a pixel, or 8 pixels of YUV. What lies past the end
-// of a row comes as 0.
+// A picture is read in groups along a row: 8 bytes of RGB, which need not begin with a pixel, or 4 pixels
+// of YUV. Small groups leave registers for many threads, which hide how long memory takes. What lies past
+// the end of a row comes as 0.
 #pragma once
 #include "layout.cuh"
 
@@ -26,12 +26,11 @@ __device__ inline u32 byte_of(u32 word, int index) { return (word >> (8 * index)
 // WORDS × 4 bytes of a row from byte `at`, of which `end` is the first that is not there.
 template <int WORDS> __device__ inline void load_words(const u8 *row, u32 at, u32 end, bool aligned, u32 words[WORDS]) {
     if (aligned && at + 4 * WORDS <= end) {
-        if (WORDS == 4) {
-            const uint4 all = __ldg((const uint4 *)(row + at));
-            words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
+        if (WORDS == 2) {
+            const uint2 both = __ldg((const uint2 *)(row + at));
+            words[0] = both.x, words[WORDS - 1] = both.y;
         } else {
-            const uint2 all = __ldg((const uint2 *)(row + at));
-            words[0] = all.x, words[1] = all.y;
+            words[0] = __ldg((const u32 *)(row + at));
         }
         return;
     }
@@ -44,46 +43,43 @@ template <int WORDS> __device__ inline void load_words(const u8 *row, u32 at, u3
     }
 }
 
-// LANES channel values to a group; STRIDE bytes of the first plane from one group to the next.
+// LANES channel values to a group.
 template <Format FORMAT> struct Group;
 
 template <> struct Group<RGB> {
-    static const int LANES = 16;
-    // A group's place in shared memory, so that threads side by side write to different banks.
-    static const int SPACE = 20;
-    u32 words[4];
+    static const int LANES = 8;
+    u32 words[2];
 
     // The group that holds a pixel's first byte, and the first past its last.
-    static __device__ u32 first(u32 pixel) { return 3 * pixel / 16; }
-    static __device__ u32 past(u32 pixel) { return (3 * pixel + 15) / 16; }
+    static __device__ u32 first(u32 pixel) { return 3 * pixel / 8; }
+    static __device__ u32 past(u32 pixel) { return (3 * pixel + 7) / 8; }
 
     __device__ void load(const FrameParams &frame, u32 y, u32 group) {
         const u8 *row = frame.pixels + (size_t)y * frame.stride;
-        load_words<4>(row, 16 * group, 3 * frame.width, frame.aligned, words);
+        load_words<2>(row, 8 * group, 3 * frame.width, frame.aligned, words);
     }
+    __device__ void convert() {}
     __device__ u32 lane(int lane) const { return byte_of(words[lane / 4], lane % 4); }
     __device__ float number(int lane) const {
         return __uint_as_float(__byte_perm(words[lane / 4], 0x4b000000u, 0x7440 | lane % 4)) - 8388608.0f;
     }
-    __device__ void convert() {}
 };
 
 template <> struct Group<YUYV> {
-    static const int LANES = 24;
-    static const int SPACE = 24;
-    u32 words[4];
-    u32 values[24];
+    static const int LANES = 12;
+    u32 words[2];
+    u32 values[12];
 
-    static __device__ u32 first(u32 pixel) { return pixel / 8; }
-    static __device__ u32 past(u32 pixel) { return (pixel + 7) / 8; }
+    static __device__ u32 first(u32 pixel) { return pixel / 4; }
+    static __device__ u32 past(u32 pixel) { return (pixel + 3) / 4; }
 
     __device__ void load(const FrameParams &frame, u32 y, u32 group) {
         const u8 *row = frame.pixels + (size_t)y * frame.stride;
-        load_words<4>(row, 16 * group, 2 * frame.width, frame.aligned, words);
+        load_words<2>(row, 8 * group, 2 * frame.width, frame.aligned, words);
     }
     __device__ void convert() {
 #pragma unroll
-        for (int pixel = 0; pixel < 8; ++pixel) {
+        for (int pixel = 0; pixel < 4; ++pixel) {
             const u32 word = words[pixel / 2];
             int rgb[3];
             rgb_from_yuv(byte_of(word, 2 * (pixel % 2)), byte_of(word, 1), byte_of(word, 3), rgb);
@@ -95,38 +91,31 @@ template <> struct Group<YUYV> {
 };
 
 template <> struct Group<NV12> {
-    static const int LANES = 24;
-    static const int SPACE = 24;
-    u32 luma[2], chroma[2];
-    u32 values[24];
+    static const int LANES = 12;
+    u32 luma[1], chroma[1];
+    u32 values[12];
 
-    static __device__ u32 first(u32 pixel) { return pixel / 8; }
-    static __device__ u32 past(u32 pixel) { return (pixel + 7) / 8; }
+    static __device__ u32 first(u32 pixel) { return pixel / 4; }
+    static __device__ u32 past(u32 pixel) { return (pixel + 3) / 4; }
 
     __device__ void load(const FrameParams &frame, u32 y, u32 group) {
         const u8 *row = frame.pixels + (size_t)y * frame.stride;
         const u8 *chroma_row = frame.pixels + (size_t)(frame.height + y / 2) * frame.stride;
-        load_words<2>(row, 8 * group, frame.width, frame.aligned, luma);
-        load_words<2>(chroma_row, 8 * group, frame.width, frame.aligned, chroma);
+        load_words<1>(row, 4 * group, frame.width, frame.aligned, luma);
+        load_words<1>(chroma_row, 4 * group, frame.width, frame.aligned, chroma);
     }
     __device__ void convert() {
 #pragma unroll
-        for (int pixel = 0; pixel < 8; ++pixel) {
-            const int pair = 2 * (pixel % 4 / 2);
-            const u32 word = chroma[pixel / 4];
+        for (int pixel = 0; pixel < 4; ++pixel) {
+            const int pair = 2 * (pixel / 2);
             int rgb[3];
-            rgb_from_yuv(byte_of(luma[pixel / 4], pixel % 4), byte_of(word, pair), byte_of(word, pair + 1), rgb);
+            rgb_from_yuv(byte_of(luma[0], pixel), byte_of(chroma[0], pair), byte_of(chroma[0], pair + 1), rgb);
             for (int c = 0; c < 3; ++c) values[3 * pixel + c] = (u32)rgb[c];
         }
     }
     __device__ u32 lane(int lane) const { return values[lane]; }
     __device__ float number(int lane) const { return number_of(values[lane]); }
 };
-
-// Where value `at` of a row of groups lies in shared memory.
-template <Format FORMAT> __device__ inline u32 place_of(u32 at) {
-    return FORMAT == RGB ? at + at / 16 * 4 : at;
-}
 
 // One pixel as red, green, blue (of BGR as blue, green, red). It must lie in the frame.
 template <Format FORMAT> __device__ inline void read_pixel(const FrameParams &frame, u32 x, u32 y, int rgb[3]) {

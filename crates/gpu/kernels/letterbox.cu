@@ -2,17 +2,14 @@
 #include "frame.cuh"
 #include "numbers.cuh"
 
-// Rows that a thread has under way at a time: as many as its registers hold.
-template <Format FORMAT> struct Rows {
-    static const int COUNT = FORMAT == RGB ? 6 : 4;
-};
+// Rows that a thread has under way at a time.
+#define ROWS 6
 
 // The weighted sum of the source rows of output row y, for the source pixels [from, to), into `mixed`:
 // three floats a pixel, from the first lane of the first group on. Returns that lane's pixel × 3.
 template <Format FORMAT>
 __device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to, float *mixed) {
     const u32 first = Group<FORMAT>::first(from), past = Group<FORMAT>::past(to);
-    const int ROWS = Rows<FORMAT>::COUNT;
     const u32 start = p.row_starts[y];
     const float *weights = p.row_weights + y * p.row_taps;
     for (u32 group = first + threadIdx.x; group < past; group += blockDim.x) {
@@ -21,22 +18,24 @@ __device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to
         for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) sums[lane] = 0.0f;
         for (u32 tap = 0; tap < p.row_taps; tap += ROWS) {
             Group<FORMAT> rows[ROWS];
+            float weight[ROWS];
 #pragma unroll
             for (int row = 0; row < ROWS; ++row) {
-                if (tap + row < p.row_taps) rows[row].load(p.frame, start + tap + row, group);
+                if (tap + row >= p.row_taps) break;
+                rows[row].load(p.frame, start + tap + row, group);
+                weight[row] = weights[tap + row];
             }
 #pragma unroll
             for (int row = 0; row < ROWS; ++row) {
                 if (tap + row >= p.row_taps) break;
-                const float weight = weights[tap + row];
                 rows[row].convert();
 #pragma unroll
                 for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) {
-                    sums[lane] += weight * rows[row].number(lane);
+                    sums[lane] += weight[row] * rows[row].number(lane);
                 }
             }
         }
-        float4 *target = (float4 *)(mixed + (group - first) * Group<FORMAT>::SPACE);
+        float4 *target = (float4 *)(mixed + (group - first) * Group<FORMAT>::LANES);
 #pragma unroll
         for (int quad = 0; quad < Group<FORMAT>::LANES / 4; ++quad) {
             target[quad] =
@@ -61,17 +60,24 @@ template <typename T> __device__ inline void pad(const LetterboxParams &p, u32 y
     }
 }
 
+__device__ inline void prefetch(const void *at) { asm volatile("prefetch.global.L1 [%0];" ::"l"(at)); }
+
 // One block an output row and tile of columns.
 template <Format FORMAT, typename T> __device__ inline void letterbox(const LetterboxParams &p) {
     extern __shared__ float4 shared[];
     float *mixed = (float *)shared;
     const u32 y = blockIdx.y;
-    pad<T>(p, y);
     const u32 from = blockIdx.x * p.tile_columns;
     const u32 to = min(from + p.tile_columns, p.scaled_width);
     const u32 source_from = p.column_starts[from];
     const u32 source_to = p.column_starts[to - 1] + p.column_taps;
+    // The tables of the second step are fetched during the first.
+    if (from + threadIdx.x < to) {
+        prefetch(p.column_starts + from + threadIdx.x);
+        prefetch(p.column_weights + (from + threadIdx.x) * p.column_taps);
+    }
     const u32 base = mix_rows<FORMAT>(p, y, source_from, source_to, mixed);
+    pad<T>(p, y);
     __syncthreads();
 
     T *output = (T *)p.output;
@@ -83,7 +89,7 @@ template <Format FORMAT, typename T> __device__ inline void letterbox(const Lett
         for (u32 tap = 0; tap < p.column_taps; ++tap) {
             const float weight = weights[tap];
 #pragma unroll
-            for (int c = 0; c < 3; ++c) sum[c] += weight * mixed[place_of<FORMAT>(first + 3 * tap + c)];
+            for (int c = 0; c < 3; ++c) sum[c] += weight * mixed[first + 3 * tap + c];
         }
 #pragma unroll
         for (int c = 0; c < 3; ++c) {
@@ -95,7 +101,7 @@ template <Format FORMAT, typename T> __device__ inline void letterbox(const Lett
 }
 
 #define LETTERBOX(name, FORMAT, T) \
-    extern "C" __global__ void __launch_bounds__(256) name(const LetterboxParams p) { letterbox<FORMAT, T>(p); }
+    extern "C" __global__ void __launch_bounds__(256, 5) name(const LetterboxParams p) { letterbox<FORMAT, T>(p); }
 
 LETTERBOX(letterbox_rgb_f32, RGB, float)
 LETTERBOX(letterbox_rgb_f16, RGB, __half)

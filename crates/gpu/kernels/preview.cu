@@ -35,7 +35,7 @@ template <Format FORMAT> __device__ inline void preview(const PreviewParams &p) 
                 for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) own[lane] += rows[row].lane(lane);
             }
         }
-        uint4 *target = (uint4 *)(sums + (group - first) * Group<FORMAT>::SPACE);
+        uint4 *target = (uint4 *)(sums + (group - first) * Group<FORMAT>::LANES);
 #pragma unroll
         for (int quad = 0; quad < Group<FORMAT>::LANES / 4; ++quad) {
             target[quad] = make_uint4(own[4 * quad], own[4 * quad + 1], own[4 * quad + 2], own[4 * quad + 3]);
@@ -49,7 +49,7 @@ template <Format FORMAT> __device__ inline void preview(const PreviewParams &p) 
         const u32 left = share(x, p.frame.width, p.width), right = share(x + 1, p.frame.width, p.width);
         const u32 channel = p.swap ? 2 - c : c;
         u32 sum = 0;
-        for (u32 column = left; column < right; ++column) sum += sums[place_of<FORMAT>(3 * column + channel - base)];
+        for (u32 column = left; column < right; ++column) sum += sums[3 * column + channel - base];
         const u32 count = (bottom - top) * (right - left);
         p.output[(size_t)3 * y * p.width + at] = (u8)((sum + count / 2) / count);
     }

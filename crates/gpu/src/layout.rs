@@ -165,7 +165,7 @@ pub(crate) struct FrameParams {
     pub width: u32,
     pub height: u32,
     pub stride: u32,
-    /// 1 where rows begin at multiples of 16 bytes.
+    /// 1 where rows begin at multiples of 8 bytes.
     pub aligned: u32,
 }
 

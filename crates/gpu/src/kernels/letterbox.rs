@@ -45,7 +45,7 @@ impl Letterbox {
         let cover = |from: usize, to: usize| {
             (columns.starts()[from] as usize, columns.starts()[to - 1] as usize + columns.taps())
         };
-        let Some(tile) = super::tile(columns.len(), cover) else {
+        let Some(tile) = super::tile(columns.len(), frame.group_lanes(), cover) else {
             let FrameLayout { width, height, stride, format } = frame;
             let why = "it is too much larger than the network's input";
             return Err(GpuError::Frame { width, height, stride, format, why });

@@ -26,7 +26,7 @@ impl Preview {
         let [width, height] = preview_size([frame.width, frame.height], most);
         let share = |column: usize| column * frame.width as usize / width as usize;
         let cover = |from: usize, to: usize| (share(from), share(to));
-        let Some(tile) = super::tile(width as usize, cover) else {
+        let Some(tile) = super::tile(width as usize, frame.group_lanes(), cover) else {
             let FrameLayout { width, height, stride, format } = frame;
             let why = "it is too much larger than the preview";
             return Err(GpuError::Frame { width, height, stride, format, why });
