@@ -23,6 +23,9 @@ MIP_LEVELS = 5
 LARGEST_FACE, SMALLEST_FACE = 400.0, 12.0
 # frames without heads, dead leaves, face puzzles; the rest of the pictures shows plain patterns
 BACKDROP_SHARES = (0.35, 0.3, 0.1)
+# the same with photographs and pages as fourth kind; the share of each among occluders
+PHOTO_BACKDROP_SHARES = (0.25, 0.22, 0.13, 0.25)
+OCCLUDER_SHARES, PHOTO_OCCLUDER_SHARES = (0.6, 0.3, 0.1), (0.5, 0.2, 0.1, 0.2)
 COMPILED = ("paste_rect", "paste_face", "paste_shape", "own_ovals", "procedural", "letterbox",
             "blur_axis", "expose")  # fmt: skip
 
@@ -85,12 +88,13 @@ class Textures:
 
 class Composer:
     def __init__(self, data, split, device, seed=0, compiled=False, all_clips=False,
-                 empty=0.12, occluders=0.3, clutter=400):  # fmt: skip
+                 empty=0.12, occluders=0.3, clutter=400, photos=None):  # fmt: skip
         """`data`: what `detector_prepare.load` returns.
 
         `all_clips` adds the other split's clips and renderings (never its pasted faces); `empty`
         is the share of pictures without pasted faces, `occluders` the chance of each of two,
-        `clutter` the number of dead-leaves pictures in store.
+        `clutter` the number of dead-leaves pictures in store; `photos` (uint8 [n,3,480,640])
+        are more pictures without faces.
         """
         self.empty, self.occluders = empty, occluders
         self.device = torch.device(device)
@@ -108,12 +112,15 @@ class Composer:
         self.faces = Textures(data, (kind == KIND_FACE) & in_split, FACE_TEXTURE, self.device)
         self.frames = Textures(data, frames & clips, FRAME_TEXTURE, self.device)
         self.backdrops = Textures(data, (kind == KIND_HEADLESS) & clips, FRAME_TEXTURE, self.device)
-        self.backdrop_ranges = self.add_clutter(clutter)
+        self.backdrop_ranges = self.add_clutter(clutter, photos)
+        with_photos = photos is not None
+        self.backdrop_shares = PHOTO_BACKDROP_SHARES if with_photos else BACKDROP_SHARES
+        self.occluder_shares = PHOTO_OCCLUDER_SHARES if with_photos else OCCLUDER_SHARES
 
-    def add_clutter(self, count):
-        """Adds dead leaves and face puzzles to the backdrops.
+    def add_clutter(self, count, photos):
+        """Adds dead leaves, face puzzles and photographs to the backdrops.
 
-        Returns [3,2]: first and one past last of frames without heads, leaves, puzzles.
+        Returns [3 or 4,2]: first and one past last of frames without heads, leaves, puzzles, photographs.
         """
         ends = [len(self.backdrops)]
         for source in (self.frames.canvas, self.faces.canvas):
@@ -127,15 +134,18 @@ class Composer:
         )
         self.backdrops.append_faceless(puzzles)
         ends.append(len(self.backdrops))
+        if photos is not None:
+            self.backdrops.append_faceless(photos.to(self.device))
+            ends.append(len(self.backdrops))
         return torch.tensor(list(zip([0, *ends], ends)), device=self.device)
 
     def pick_backdrop(self, batch, shares):
-        """Index and presence of a backdrop a picture; `shares` of the three kinds, rest none."""
-        bounds = torch.cumsum(torch.tensor(shares, device=self.device), 0)
+        """Index and presence of a backdrop a picture; `shares` of the kinds in store, rest none."""
+        bounds = torch.cumsum(detector_layers.constant(shares, self.device), 0)
         kind = (self.uniform(0, 1, batch, 1) >= bounds).sum(1)
-        first, end = self.backdrop_ranges[kind.clamp(max=2)].unbind(1)
+        first, end = self.backdrop_ranges[kind.clamp(max=len(shares) - 1)].unbind(1)
         index = first + (self.uniform(0, 1, batch) * (end - first)).long()
-        return torch.minimum(index, end - 1), kind < 3
+        return torch.minimum(index, end - 1), kind < len(shares)
 
     # random draws ---------------------------------------------------------------------------
     def uniform(self, low, high, *shape):
@@ -200,7 +210,7 @@ class Composer:
         return torch.cat((centre - half, centre + half), -1), moved
 
     def size_of(self, height, width):
-        return torch.tensor((width, height), device=self.device, dtype=torch.float32)
+        return detector_layers.constant((float(width), float(height)), self.device)
 
     # layers ---------------------------------------------------------------------------------
     def procedural(self, batch, height, width):
@@ -284,7 +294,7 @@ class Composer:
         whole = self.chance(0.3, batch, 1)
         reach = torch.where(whole, 30.0, self.uniform(1.05, 2.0, batch, 2))
         out, owner = self.pixels.paste_face(
-            out, owner, torch.tensor(slot, device=self.device), self.faces.canvas, index, inverse,
+            out, owner, detector_layers.constant(slot, self.device), self.faces.canvas, index, inverse,
             origin, level, self.faces.rect[index], box, reach,
             torch.where(self.chance(0.5, batch), 2.0, 6.0), self.uniform(0.04, 0.35, batch),
             present, self.uniform(0.6, 1.25, batch),
@@ -306,7 +316,7 @@ class Composer:
         anywhere = self.uniform(0, 1, batch, 2) * self.size_of(height, width)
         spot = box[:, :2] + self.uniform(-0.1, 1.1, batch, 2) * span
         place = torch.where(on_face[:, None], spot, anywhere)
-        index, _ = self.pick_backdrop(batch, (0.6, 0.3, 0.1))
+        index, _ = self.pick_backdrop(batch, self.occluder_shares)
         scale = self.log_uniform(0.3, 2.5, batch)
         matrix = self.affine(scale, self.uniform(-3.1, 3.1, batch), self.chance(0.5, batch),
                              self.uniform(0.7, 1.3, batch))  # fmt: skip
@@ -324,7 +334,7 @@ class Composer:
     def picture_layers(self, batch, height, width, faces, frames):
         """Stacks the layers; returns the picture and the faces' geometry and visibility."""
         out = self.procedural(batch, height, width)
-        index, present = self.pick_backdrop(batch, BACKDROP_SHARES)
+        index, present = self.pick_backdrop(batch, self.backdrop_shares)
         out = self.backdrop(out, self.backdrops, index, present, self.log_uniform(0.8, 5.0, batch))
         # hair, skin, single eyes or mouths, far larger than a face
         index = self.integers(len(self.faces), batch)
@@ -362,7 +372,7 @@ class Composer:
         one = torch.ones((), device=self.device)
         keep_h = self.sometimes(0.15, self.uniform(0.7, 0.98, batch), one) * height
         keep_w = self.sometimes(0.08, self.uniform(0.7, 0.98, batch), one) * width
-        mean = torch.tensor(BGR_MEAN, device=self.device).view(1, 3, 1, 1)
+        mean = detector_layers.constant(BGR_MEAN, self.device).view(1, 3, 1, 1)
         out = self.pixels.letterbox(out, keep_w, keep_h, mean * self.chance(0.5, batch, 1, 1, 1))
         centre = (box[..., :2] + box[..., 2:]) / 2
         cut = (centre[..., 0] > keep_w[:, None]) | (centre[..., 1] > keep_h[:, None])
@@ -396,14 +406,17 @@ class Composer:
         return self.pixels.jpeg(x, span(18, 92), self.chance(0.5, batch, 1, 1, 1))
 
     @torch.no_grad()
-    def make(self, batch, height, width, faces=None, frames=0.3):
+    def make(self, batch, height, width, faces=None, frames=0.3, replace=None):
         """A batch of pictures; `faces` at most this many pasted a picture (random if None),
-        `frames` the share that shows a whole clip frame."""
+        `frames` the share that shows a whole clip frame. `replace(out, visible)` may put other
+        pictures in their place before exposure, noise and JPEG."""
         if faces is None:
             faces = (1, 2, 3, 4, 10)[int(torch.randint(5, (1,), generator=self.host_rng))]
         out, box, points, visible, upright = self.picture_layers(batch, height, width, faces, frames)
         out, visible = self.letterbox(out, visible, box)
         out, sigma = self.blur(out)
+        if replace is not None:
+            out, visible = replace(out, visible)
         sharp = sigma[:, None] * 9 < (box[..., 2:] - box[..., :2]).mean(-1)
         degraded = torch.where(self.chance(0.85, batch, 1, 1, 1), self.photometric(out), out)
         return Composites(out, degraded, box, points, visible, upright, sharp)

@@ -8,7 +8,8 @@
 reference is always the teacher on the full-size frame. `faceless`: random crops of photographs
 in which nobody is. `composites`: pictures made from people
 and clips that training never saw, on any torch device; the reference is the teacher on the same
-picture before noise and JPEG.
+picture before noise and JPEG. For these the detector is a torch checkpoint or an ONNX file of
+`detector_export`.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 from . import detector_model as model
+from .detector_import import load_onnx
 from .detector_prepare import HELD_OUT_CLIPS, SPLIT_TEST, clip_frames, load, real_faces
 
 SIZE_BINS = (0, 16, 24, 32, 48, 96, 192, 1000)
@@ -171,9 +173,17 @@ def evaluate_faceless(args):
                   f"{who} {false[who]} false faces, {200 * false[who] / args.crops:.2f} a 200")  # fmt: skip
 
 
+def load_student(path):
+    if path.endswith(".onnx"):
+        return load_onnx(path)
+    net = model.Student()
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return net
+
+
 class TorchDetector:
-    def __init__(self, net, device):
-        self.net, self.device = net.eval().to(device), device
+    def __init__(self, net, device, score=0.5):
+        self.net, self.device, self.score = net.eval().to(device), device, score
 
     @torch.no_grad()
     def __call__(self, bgr):
@@ -183,7 +193,7 @@ class TorchDetector:
         if isinstance(self.net, model.Student):
             face = torch.sigmoid(face)
         h, w = bgr.shape[2:]
-        return [model.detections(*out, h, w) for out in zip(loc, face, landms)]
+        return [model.detections(*out, h, w, self.score) for out in zip(loc, face, landms)]
 
 
 def only(found, keep):
@@ -202,8 +212,7 @@ def known_faces(found, box, visible):
 def evaluate_composites(args):
     from .detector_compose import Composer
 
-    net = model.Student()
-    net.load_state_dict(torch.load(args.model, map_location="cpu", weights_only=True))
+    net = load_student(args.model)
     composer = Composer(load(f"{args.data}/detector_data.npz"), SPLIT_TEST, args.device, seed=77)
     student = TorchDetector(net, args.device)
     teacher = TorchDetector(model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx"), args.device)

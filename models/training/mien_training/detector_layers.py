@@ -5,12 +5,29 @@ origin [B,2]: texture coordinates = inverse · picture coordinates + origin, bot
 pixel centres at halves.
 """
 
+import functools
 import math
 
 import torch
 import torch.nn.functional as F
 
 JPEG_FROM_BGR = ((0.114, 0.587, 0.299), (0.5, -0.3313, -0.1687), (-0.0813, -0.4187, 0.5))
+
+
+@functools.cache
+def constant(values, device):
+    """A tensor of numbers (nested tuples), copied to the device once: each copy would wait for it."""
+    return torch.tensor(values, device=device)
+
+
+@functools.cache
+def jpeg_matrices(device):
+    """BGR to YCC, its inverse, and the 8×8 cosine transform."""
+    to_ycc = torch.tensor(JPEG_FROM_BGR)
+    k = torch.arange(8)
+    dct = torch.cos((2 * k[None] + 1) * k[:, None] * math.pi / 16) / 2
+    dct[0] /= math.sqrt(2)
+    return to_ycc.to(device), torch.linalg.inv(to_ycc).to(device), dct.to(device)
 
 
 def per_pixel(values):
@@ -170,12 +187,9 @@ def expose(out, gamma, gain, tint, contrast, saturation, noise_level, noise):
 def jpeg(bgr, quality, chosen):
     """JPEG's 8×8 transform and quantisation where `chosen` [B,1,1,1]; no chroma subsampling."""
     batch, _, height, width = bgr.shape
-    to_ycc = torch.tensor(JPEG_FROM_BGR)
-    from_ycc = torch.linalg.inv(to_ycc).to(bgr.device)
+    to_ycc, from_ycc, dct = jpeg_matrices(bgr.device)
     k = torch.arange(8, device=bgr.device)
-    dct = torch.cos((2 * k[None] + 1) * k[:, None] * math.pi / 16) / 2
-    dct[0] /= math.sqrt(2)
-    ycc = torch.einsum("ij,bjhw->bihw", to_ycc.to(bgr.device), bgr - 128.0)
+    ycc = torch.einsum("ij,bjhw->bihw", to_ycc, bgr - 128.0)
     blocks = ycc.reshape(batch, 3, height // 8, 8, width // 8, 8).transpose(3, 4)
     freq = dct @ blocks @ dct.T
     # quantisation grows with frequency about as the standard's luma table does

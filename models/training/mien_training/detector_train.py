@@ -15,27 +15,41 @@ import torch
 import torch.nn.functional as F
 
 from . import detector_model as model
+from . import detector_photos
 from .detector_compose import Composer
+from .detector_layers import constant
+from .detector_import import calibrate, load_onnx
 from .detector_prepare import SPLIT_TRAIN, load
 
 # height, width, pictures, share of the steps
 SHAPES = ((480, 640, 64, 0.35), (640, 640, 48, 0.25), (256, 320, 192, 0.4))
 VISIBLE_ENOUGH = 0.6
 SMALLEST_FACE = 13.0
+EVEN_MASS = 4.0
+HARD_SCORE = 0.15  # a face-free picture in which the student sees this much is kept
+HARD_PER_STEP = 6
 
 
 def network_input(bgr):
-    mean = torch.tensor(model.BGR_MEAN, device=bgr.device).view(1, 3, 1, 1)
+    mean = constant(model.BGR_MEAN, bgr.device).view(1, 3, 1, 1)
     return (bgr - mean).contiguous(memory_format=torch.channels_last)
 
 
+def even_shares(iou, near, which, target):
+    """[B,A]: more for faces whose anchors have little certainty in all, less for those with much."""
+    mine = torch.zeros_like(iou).scatter_(2, which[..., None], target[..., None])
+    mass = (mine * (near > 0.35)[..., None]).sum(1)
+    return (EVEN_MASS / mass.clamp(min=1e-3)).sqrt().clamp(0.5, 2.5).gather(1, which)
+
+
 @torch.no_grad()
-def targets(teacher_out, composites, priors, lift=0.0, negative_weight=1.0):
+def targets(teacher_out, composites, priors, args):
     """Per anchor: face probability, its weight, box and landmark values, their weight.
 
     The teacher's outputs on the clean picture are the target, corrected by what the composer
     knows: no face away from every true face; a face where the teacher misses a visible one;
-    `lift` (in logits) more certainty at true faces that the teacher sees.
+    at true faces the teacher's logit × `args.sharpen` + `args.lift`. With `args.even_faces` a face
+    with few anchors weighs more, one with many less.
     """
     loc, prob, landms = (t.float() for t in teacher_out)
     box, visible = composites.box, composites.visible
@@ -54,10 +68,14 @@ def targets(teacher_out, composites, priors, lift=0.0, negative_weight=1.0):
     matched = (iou >= 0.5) | (iou >= best_anchor - 1e-4)
     lifted = (matched & missed[:, None]).any(2)
     around_missed = ((iou > 0.2) & missed[:, None]).any(2) & ~lifted
-    raised = torch.sigmoid(torch.logit(prob, 1e-6) + lift)
-    target = torch.where(near < 0.15, prob.clamp(max=0.02), torch.where(near > 0.35, raised, prob))
+    raised = torch.sigmoid(torch.logit(prob, 1e-6) * args.sharpen + args.lift)
+    target = torch.where(
+        near < 0.15, prob.clamp(max=args.background), torch.where(near > 0.35, raised, prob)
+    )
     target = torch.where(lifted, target.clamp(min=0.85), target)
-    weight = torch.where(around_missed, 0.0, torch.where(near < 0.15, negative_weight, 1.0))
+    weight = torch.where(around_missed, 0.0, torch.where(near < 0.15, args.negative_weight, 1.0))
+    if args.even_faces:
+        weight = torch.where(near > 0.35, weight * even_shares(iou, near, which, target), weight)
 
     def of_face(values):
         shape = which.shape + values.shape[2:]
@@ -84,6 +102,56 @@ def losses(out, wanted):
     box = F.smooth_l1_loss(loc, want_loc, reduction="none", beta=0.2).sum(-1)
     points = F.smooth_l1_loss(landms, want_landms, reduction="none", beta=0.2).sum(-1)
     return face, (box * shape_weight).sum() / shape_count, (points * shape_weight).sum() / shape_count
+
+
+class HardPictures:
+    """Face-free pictures in which the student lately saw faces, to be shown again.
+
+    One ring a picture size. They come back mirrored and with new exposure, noise and JPEG, as the
+    last `share` of a batch. Nothing here waits for the device.
+    """
+
+    def __init__(self, share, capacity, composer):
+        self.share, self.capacity, self.composer = share, capacity, composer
+        self.rings, self.seen = {}, {}
+
+    def ring(self, size):
+        if size not in self.rings:
+            device = self.composer.device
+            # one more place, for what is not kept
+            self.rings[size] = torch.zeros((self.capacity + 1, 3, *size), dtype=torch.uint8, device=device)
+            self.seen[size] = torch.zeros((), dtype=torch.long, device=device)
+        return self.rings[size], self.seen[size]
+
+    def number(self, batch):
+        return int(batch * self.share)
+
+    def keep(self, made, logit):
+        """Takes the worst new pictures of a batch, by the student's face logits [B,A]."""
+        fresh = len(made.clean) - self.number(len(made.clean))
+        faceless = made.visible[:fresh].sum(1) == 0
+        score = torch.sigmoid(logit[:fresh].float().amax(1)) * faceless
+        worst, index = score.topk(min(HARD_PER_STEP, fresh))
+        ring, seen = self.ring(tuple(made.clean.shape[2:]))
+        wanted = worst > HARD_SCORE
+        place = torch.where(wanted, (seen + wanted.cumsum(0) - 1) % self.capacity, self.capacity)
+        ring[place] = made.clean[index].round().to(torch.uint8)
+        seen += wanted.sum()
+
+    def replace(self, out, visible):
+        """For `Composer.make`: puts kept pictures in the place of the last ones, once there are enough."""
+        number = self.number(len(out))
+        if not number:
+            return out, visible
+        ring, seen = self.ring(tuple(out.shape[2:]))
+        stored = seen.clamp(max=self.capacity)
+        index = (torch.rand(number, generator=self.composer.rng, device=out.device) * stored).long()
+        pictures = ring[index].float()
+        pictures = torch.where(self.composer.chance(0.5, number, 1, 1, 1), pictures.flip(3), pictures)
+        enough = stored >= 4 * number
+        out = torch.cat((out[:-number], torch.where(enough, pictures, out[-number:])))
+        shown = visible[-number:] * ~enough
+        return out, torch.cat((visible[:-number], shown))
 
 
 class Average:
@@ -113,7 +181,8 @@ def train(args):
     start = time.time()
     composer = Composer(
         load(f"{args.data}/detector_data.npz"), SPLIT_TRAIN, device, args.seed, args.compile,
-        args.all_clips, args.empty, args.occluders,
+        args.all_clips, args.empty, args.occluders, args.clutter,
+        detector_photos.load(args.photos) if args.photos else None,
     )  # fmt: skip
     teacher_type = torch.float16 if device.type == "cuda" else torch.float32
     teacher = model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx").eval()
@@ -121,6 +190,14 @@ def train(args):
     net = model.Student().to(device, memory_format=torch.channels_last)
     if args.resume:
         net.load_state_dict(torch.load(args.resume, map_location=device, weights_only=True))
+    if args.resume_onnx:
+        net.load_state_dict(load_onnx(args.resume_onnx).state_dict())
+        sizes = [SHAPES[0]] * 4 + [SHAPES[2]] * 4
+        calibrate(net, (
+            network_input(composer.make(max(1, 48 // args.shrink), h, w).degraded) for h, w, _, _ in sizes
+        ))  # fmt: skip
+    net.train()
+    hard = HardPictures(args.hard, args.hard_capacity, composer)
     average = Average(net)
     decayed = [p for p in net.parameters() if p.dim() > 1]
     others = [p for p in net.parameters() if p.dim() <= 1]
@@ -148,12 +225,10 @@ def train(args):
             group["lr"] = args.rate * warm * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
         height, width, batch, _ = SHAPES[int(torch.multinomial(shares, 1, generator=shape_rng))]
         batch = max(1, batch // args.shrink)
-        composites = composer.make(batch, height, width)
+        composites = composer.make(batch, height, width, replace=hard.replace)
         with torch.no_grad():
             taught = teacher(network_input(composites.clean).to(teacher_type))
-        wanted = targets(
-            taught, composites, priors[height, width], args.lift, args.negative_weight
-        )
+        wanted = targets(taught, composites, priors[height, width], args)
         with torch.autocast(device.type, half, enabled=half != torch.float32):
             out = net(network_input(composites.degraded))
         parts = losses(out, wanted)
@@ -163,6 +238,8 @@ def train(args):
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         average.update(net)
+        if args.hard:
+            hard.keep(composites, out[1].detach())
         step, pictures = step + 1, pictures + batch
         logged += torch.stack([p.detach() for p in parts])
         if step % args.log == 0:
@@ -171,7 +248,8 @@ def train(args):
             logged.zero_()
             average.save(f"{args.out}/detector.pt")
             print(f"{seconds:6.1f} s step {step:6} {pictures / seconds:7.0f} pictures/s  "
-                  f"face {face:.4f}  box {box:.4f}  points {points:.4f}")  # fmt: skip
+                  f"face {face:.4f}  box {box:.4f}  points {points:.4f}  hard {[int(n) for n in hard.seen.values()]}",
+                  flush=True)  # fmt: skip
     average.save(f"{args.out}/detector.pt")
     print(f"{step} steps, {pictures} pictures in {time.time() - start:.0f} s")
 
@@ -184,6 +262,14 @@ def main():
     parser.add_argument("--steps", type=int, default=-1, help="stop after so many steps")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--resume", help="start from these weights")
+    parser.add_argument("--resume-onnx", help="start from the weights of this file of detector_export")
+    parser.add_argument("--photos", help="detector_photos.npz: more pictures without faces")
+    parser.add_argument("--clutter", type=int, default=400, help="dead-leaves pictures in store")
+    parser.add_argument("--hard", type=float, default=0.0, help="share of pictures from those the student got wrong")
+    parser.add_argument("--hard-capacity", type=int, default=1500)
+    parser.add_argument("--sharpen", type=float, default=1.0, help="factor on the teacher's logits at true faces")
+    parser.add_argument("--background", type=float, default=0.02, help="most face probability away from faces")
+    parser.add_argument("--even-faces", action="store_true", help="weigh faces alike, whatever their size")
     parser.add_argument("--all-clips", action="store_true", help="also the held-out clips (not the held-out faces)")
     parser.add_argument("--weights", type=float, nargs=3, default=(2.0, 1.0, 0.5), help="face, box, points")
     parser.add_argument("--negative-weight", type=float, default=1.0, help="of anchors away from faces")
