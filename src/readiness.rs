@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mien_config::Config;
 use mien_face::{Frame, PixelFormat};
+use mien_metrics::StageStats;
 use mien_record::CameraLoad;
 use mien_ring::PreviewPicture;
 use mien_stream::StreamDescription;
@@ -36,7 +37,7 @@ pub(crate) fn loads(
             // Just after the start there may be no count of frames yet.
             rate_hz: if status.fps > 0.0 { status.fps } else { asked.unwrap_or(0.0) },
             frame_size: status.size.map(|[width, height]| (width, height)),
-            pipeline_seconds: status.stages.iter().map(|stage| stage.times.p95_ms).sum::<f64>() / 1e3,
+            pipeline_seconds: frame_seconds(&status.stages),
             processor_seconds: if status.fps > 0.0 { status.cpu_percent / 100.0 / status.fps } else { 0.0 },
             streams: streams.clone(),
             pictures,
@@ -48,6 +49,13 @@ pub(crate) fn loads(
 /// Why a camera is not live.
 pub(crate) fn reason(status: &CameraStatus) -> String {
     if status.reason.is_empty() { status.state.label().to_owned() } else { status.reason.clone() }
+}
+
+/// How long a frame is in the pipeline on average: the detector does not run in each.
+fn frame_seconds(stages: &[StageStats]) -> f64 {
+    let frames = stages.iter().map(|stage| stage.times.count).max().unwrap_or(0).max(1);
+    let total_ms: f64 = stages.iter().map(|stage| stage.times.count as f64 * stage.times.mean_ms).sum();
+    total_ms / frames as f64 / 1e3
 }
 
 /// The next few pictures of each camera, as the preview has them.
@@ -80,4 +88,20 @@ fn frame(picture: &PreviewPicture) -> Frame {
     frame.reshape(picture.header.width, picture.header.height, PixelFormat::Rgb8);
     frame.pixels.copy_from_slice(picture.rgb());
     frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_seldom_runs_counts_as_seldom() {
+        let stage = |count: u64, mean_ms: f64| StageStats {
+            stage: String::new(),
+            times: mien_metrics::DurationSummary { count, mean_ms, ..Default::default() },
+        };
+        let seconds = frame_seconds(&[stage(20, 10.0), stage(100, 4.0)]);
+        assert!((seconds - 0.006).abs() < 1e-12, "{seconds}");
+        assert_eq!(frame_seconds(&[]), 0.0);
+    }
 }

@@ -36,7 +36,7 @@ pub struct CameraLoad {
     pub rate_hz: f64,
     /// Width and height of its frames in pixels.
     pub frame_size: Option<(u32, u32)>,
-    /// How long a frame is in the pipeline, in seconds (95th percentile); 0 where that is not known.
+    /// How long a frame is in the pipeline on average, in seconds; 0 where that is not known.
     pub pipeline_seconds: f64,
     /// Processor time of its worker for a frame, in seconds; 0 where that is not known.
     pub processor_seconds: f64,
@@ -209,7 +209,7 @@ fn estimate(camera: &CameraLoad, speed: Option<EncoderSpeed>, in_software: bool)
         rate_hz: camera.rate_hz,
         pipeline_hz: (camera.pipeline_seconds > 0.0).then(|| 1.0 / camera.pipeline_seconds),
         encoder_hz,
-        processor_seconds: (camera.processor_seconds > 0.0).then(|| camera.processor_seconds + encoding),
+        processor_seconds: (camera.processor_seconds > 0.0).then_some(camera.processor_seconds + encoding),
         sustained_hz: None,
         bytes_per_second: camera.rate_hz * (video_bytes + data_bytes as f64),
     }

@@ -13,6 +13,9 @@ pub(super) const MOST_COLUMNS: usize = 999;
 /// Columns with which every table begins: time and frame number.
 const COMMON_COLUMNS: usize = 2;
 
+/// Where a column's values come from: a stream of the slot, and a channel of it.
+type Value = (Kind, usize);
+
 /// The values of one table: those of one face slot, or as many of them as fit.
 pub(super) struct Part {
     /// What tells it from the camera's other tables, as a BIDS label (`acq-…`).
@@ -20,7 +23,7 @@ pub(super) struct Part {
     /// Index of its slot.
     pub slot: usize,
     /// Each column's stream and channel there.
-    pub values: Vec<(Kind, usize)>,
+    pub values: Vec<Value>,
     /// The columns, the common ones first.
     pub columns: Vec<Column>,
 }
@@ -43,7 +46,7 @@ pub(super) fn parts(camera: &CameraLayout) -> Vec<Part> {
 }
 
 /// A slot's values: pose, blendshapes and quality in the order of the file, and the landmarks point by point.
-fn values(slot: &SlotLayout) -> (Vec<(Kind, usize)>, Vec<Vec<(Kind, usize)>>) {
+fn values(slot: &SlotLayout) -> (Vec<Value>, Vec<Vec<Value>>) {
     let is_mesh = |kind: &Kind| matches!(kind, Kind::Landmarks | Kind::LandmarksFiltered);
     let head = slot.kinds.iter().filter(|(kind, _)| !is_mesh(kind));
     let head = head.flat_map(|(kind, channels)| (0..channels.len()).map(|channel| (*kind, channel)));
@@ -60,13 +63,13 @@ fn values(slot: &SlotLayout) -> (Vec<(Kind, usize)>, Vec<Vec<(Kind, usize)>>) {
 }
 
 /// Points put together, none of them torn, into tables of about the same size.
-fn pack(points: &[Vec<(Kind, usize)>], room: usize) -> Vec<Vec<(Kind, usize)>> {
+fn pack(points: &[Vec<Value>], room: usize) -> Vec<Vec<Value>> {
     let Some(width) = points.iter().map(Vec::len).max().filter(|&width| width > 0) else { return Vec::new() };
     let tables = points.len().div_ceil((room / width).max(1));
     points.chunks(points.len().div_ceil(tables)).map(<[_]>::concat).collect()
 }
 
-fn part(slot: &SlotLayout, index: usize, label: String, values: Vec<(Kind, usize)>) -> Part {
+fn part(slot: &SlotLayout, index: usize, label: String, values: Vec<Value>) -> Part {
     let channels =
         |wanted: Kind| slot.kinds.iter().find(|(kind, _)| *kind == wanted).map(|(_, channels)| channels);
     let mut columns =
