@@ -41,7 +41,7 @@ pub struct GpuChoice {
     pub tensorrt: Option<PathBuf>,
     /// Most faces in one launch.
     pub max_batch: usize,
-    /// How long TensorRT searches for fast code, 0 to 5.
+    /// How long TensorRT searches for fast code, 0 to 5, for engines that are built anew.
     pub optimization_level: Option<i32>,
 }
 

@@ -36,7 +36,8 @@ pub(crate) struct BuildArguments {
     /// fp16 or fp32
     #[arg(long, default_value = "fp16")]
     precision: GpuPrecision,
-    /// How long TensorRT searches for fast code, 0 to 5 [default: TensorRT's own, 3]
+    /// Build anew, letting TensorRT search so long for fast code: 0 to 5 [default: what is missing, at
+    /// TensorRT's own 3]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(0..=5))]
     level: Option<i32>,
     /// Number of the GPU
@@ -139,14 +140,13 @@ fn list() -> Result<()> {
         println!("{}  {:.1} MB", entry.path.display(), entry.bytes as f64 / 1e6);
         match &entry.state {
             EntryState::Sound(key) => println!(
-                "  {} {} for {} (compute capability {}) by {}, inputs {}, level {}, model {}…",
+                "  {} {} for {} (compute capability {}) by {}, inputs {}, model {}…",
                 key.role,
                 key.precision,
                 key.gpu,
                 key.compute_capability,
                 key.tensorrt,
                 key.shapes,
-                key.level,
                 key.model_sha256.get(..12).unwrap_or(&key.model_sha256),
             ),
             EntryState::Unusable(reason) => println!("  not usable: {reason}"),

@@ -73,7 +73,7 @@ enum Input<'a> {
     /// A file, a folder of images, the synthetic camera.
     Plain(&'a str),
     /// A video of a recorded session.
-    Recorded(RecordedVideo),
+    Recorded(Box<RecordedVideo>),
 }
 
 impl Input<'_> {
@@ -104,7 +104,7 @@ impl Input<'_> {
 fn opened_later(word: &str) -> Vec<Result<Input<'_>>> {
     match recorded_videos(Path::new(word)) {
         Ok(None) => vec![Ok(Input::Plain(word))],
-        Ok(Some(videos)) => videos.into_iter().map(|video| Ok(Input::Recorded(video))).collect(),
+        Ok(Some(videos)) => videos.into_iter().map(|video| Ok(Input::Recorded(Box::new(video)))).collect(),
         Err(error) => vec![Err(error)],
     }
 }

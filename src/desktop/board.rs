@@ -82,7 +82,9 @@ mod tests {
     fn the_window_is_woken_by_what_is_different_only() {
         let woken = Arc::new(AtomicU32::new(0));
         let counter = Arc::clone(&woken);
-        let wake: Wake = Arc::new(move || drop(counter.fetch_add(1, Ordering::Relaxed)));
+        let wake: Wake = Arc::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
         let board = Board::new(Shown::default(), wake);
         let mut seen = Shown::default();
         let version = board.take(&mut seen, 0);

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use mien_config::Config;
-use mien_gui::{Command, LogLevel, StreamStatus};
+use mien_gui::{Check, CheckState, Command, LogLevel, StreamStatus};
 use mien_supervisor::{CameraState, SupervisorHandle};
 
 use super::board::Board;
+use super::devices;
 use super::load::LoadMeter;
 use super::log::Log;
 use super::settings::Keeping;
-use super::{checks, devices};
+use crate::doctor;
 use crate::live::Live;
 
 /// How often statuses are looked at.
@@ -76,7 +77,6 @@ impl Control {
     /// Carries out commands until the window has gone; then finishes the recording and the settings.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         devices::look(&self.board);
-        self.look_at_machine();
         loop {
             match commands.recv_timeout(TICK) {
                 Ok(command) => {
@@ -273,8 +273,10 @@ impl Control {
 
     fn look_at_machine(&self) {
         let board = Arc::clone(&self.board);
+        let subject = doctor::Subject::of(self.config.clone(), self.keeping.shown().path);
+        board.change(|shown| shown.checks.clear());
         devices::aside("check-up", move || {
-            let checks = checks::checks();
+            let checks = doctor::check_all(&subject).into_iter().map(check).collect();
             board.change(|shown| shown.checks = checks);
         });
     }
@@ -307,5 +309,19 @@ impl Control {
             Ok(None) => self.log.add(LogLevel::Error, "app", format!("{path}: the trace broke off")),
             Err(error) => self.log.add(LogLevel::Error, "app", format!("{path}: {error}")),
         }
+    }
+}
+
+fn check(check: doctor::Check) -> Check {
+    Check {
+        subject: check.name,
+        state: match check.state {
+            doctor::State::Ok => CheckState::Ok,
+            doctor::State::Warning => CheckState::Warning,
+            doctor::State::Missing => CheckState::Missing,
+            doctor::State::Failed => CheckState::Failed,
+        },
+        finding: check.found,
+        remedy: check.remedy,
     }
 }

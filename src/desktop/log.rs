@@ -2,28 +2,38 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mien_gui::{LogLevel, LogLine};
 
 /// Lines kept; older ones go.
 const CAPACITY: usize = 5000;
+/// The same line within this time is not said again.
+const SAME: Duration = Duration::from_millis(500);
 
 /// Collects lines from any thread.
 pub(crate) struct Log {
     started: Instant,
     new: Mutex<VecDeque<LogLine>>,
+    /// Origin, text and time of the last line.
+    last: Mutex<Option<(String, String, Instant)>>,
 }
 
 impl Log {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), new: Mutex::default() })
+        Arc::new(Self { started: Instant::now(), new: Mutex::default(), last: Mutex::default() })
     }
 
     /// Adds a line, here and to the program's log on standard error.
     pub(crate) fn add(&self, level: LogLevel, origin: &str, text: impl Into<String>) {
         let seconds = self.started.elapsed().as_secs_f64();
         let line = LogLine { seconds, level, origin: origin.to_owned(), text: text.into() };
+        // A worker's state is told by the worker's log and by the supervisor.
+        let said = (line.origin.clone(), line.text.clone(), Instant::now());
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(said.clone());
+        if last.is_some_and(|last| (&last.0, &last.1) == (&said.0, &said.1) && said.2 - last.2 < SAME) {
+            return;
+        }
         let LogLine { origin, text, .. } = &line;
         match level {
             LogLevel::Error => tracing::error!("{origin}: {text}"),

@@ -7,7 +7,6 @@
 mod backend;
 mod board;
 mod cameras;
-mod checks;
 mod control;
 mod devices;
 mod feed;

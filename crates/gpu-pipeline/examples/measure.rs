@@ -5,7 +5,7 @@
 //! before and after.
 //!
 //! Arguments, all optional: `--size 1920x1080 --heads 1 --format rgb|nv12 --precision fp16|fp32 --frames 600
-//! --every 1 --preview 960x540 --seconds 0 --level N`.
+//! --every 1 --preview 960x540 --seconds 0`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
@@ -241,7 +241,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
         max_faces: heads.max(1),
         max_batch: 8,
         detector_size,
-        optimization_level: arguments.0.get("level").map(|level| level.parse().expect("a level")),
+        optimization_level: None,
         cache: EngineCache::of_user(),
     };
     let mut news = |news: BuildNews<'_>| {

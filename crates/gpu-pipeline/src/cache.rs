@@ -34,8 +34,6 @@ pub struct PlanKey {
     pub precision: String,
     /// Shapes of the input that it is built for.
     pub shapes: String,
-    /// How long TensorRT searched: its optimisation level, or `default`.
-    pub level: String,
 }
 
 impl PlanKey {
@@ -264,7 +262,6 @@ mod tests {
             compute_capability: "9.0".into(),
             precision: precision.into(),
             shapes: "1x3x192x192".into(),
-            level: "default".into(),
         }
     }
 

@@ -125,7 +125,9 @@ impl<'a> Workshop<'a> {
         let batched = prepared.batched && source.role != Role::Detector;
         let profiles = profiles(input, batched);
         let key = self.key(source, input, batched);
-        let engine = match self.cached(&key, news) {
+        // Whoever names a level wants an engine of that level.
+        let rebuild = self.options.optimization_level.is_some();
+        let engine = match if rebuild { None } else { self.cached(&key, news) } {
             Some(engine) => engine,
             None => self.build(source, &prepared, profiles, &key, news)?,
         };
@@ -155,10 +157,6 @@ impl<'a> Workshop<'a> {
             compute_capability: format!("{major}.{minor}"),
             precision: self.precision_name().to_owned(),
             shapes: format!("[{batches}]x{}", item.join("x")),
-            level: self
-                .options
-                .optimization_level
-                .map_or_else(|| "default".to_owned(), |level| level.to_string()),
         }
     }
 
@@ -208,7 +206,8 @@ impl<'a> Workshop<'a> {
             news(BuildNews::Waiting { model });
         })?;
         // The process that held the lock may have built it.
-        if let Lookup::Found(plan) = cache.load(key)
+        if self.options.optimization_level.is_none()
+            && let Lookup::Found(plan) = cache.load(key)
             && let Ok(engine) = self.runtime.deserialize(&plan)
         {
             return Ok(engine);

@@ -63,7 +63,8 @@ pub struct GpuOptions {
     pub max_batch: usize,
     /// Height and width in pixels of the picture that the detector reads.
     pub detector_size: [usize; 2],
-    /// How long TensorRT searches for fast code, 0 (least) to 5; TensorRT's own choice without it.
+    /// How long TensorRT searches for fast code, 0 (least) to 5, for engines that are built anew whatever
+    /// the cache has; without it the cache serves, and what it lacks is built at TensorRT's own level.
     pub optimization_level: Option<i32>,
     /// Where built engines are kept.
     pub cache: EngineCache,

@@ -34,7 +34,7 @@ fn options(precision: GpuPrecision, max_faces: usize) -> GpuOptions {
         max_faces,
         max_batch: 8,
         detector_size: DETECTOR_SIZE,
-        optimization_level: std::env::var("MIEN_TEST_LEVEL").ok().and_then(|level| level.parse().ok()),
+        optimization_level: None,
         cache: EngineCache::of_user(),
     }
 }

@@ -265,13 +265,26 @@ pub enum SaveState {
     Failed(String),
 }
 
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckState {
+    /// As it should be.
+    Ok,
+    /// It works, but not as well as it could.
+    Warning,
+    /// It is not there, and something optional does not work without it.
+    Missing,
+    /// It is needed and does not work.
+    Failed,
+}
+
 /// One line of the machine's check-up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     /// What was looked at.
     pub subject: String,
-    /// Whether it is as it should be.
-    pub ok: bool,
+    /// How it came out.
+    pub state: CheckState,
     /// What was found.
     pub finding: String,
     /// What to type or do about it; empty when nothing is to be done.
@@ -376,7 +389,7 @@ pub trait Backend {
     fn load(&self) -> &MachineLoad;
     /// The trace that is being written.
     fn trace(&self) -> Option<&std::path::Path>;
-    /// The machine's check-up.
+    /// The machine's check-up; empty until it was asked for, and while it runs.
     fn checks(&self) -> &[Check];
     /// The log, oldest first.
     fn log(&self) -> &[LogLine];

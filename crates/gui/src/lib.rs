@@ -17,9 +17,9 @@ mod views;
 
 pub use app::{App, AppOptions, run};
 pub use backend::{
-    Backend, CameraStatus, Check, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode, GpuLoad,
-    LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile,
-    StageTimes, StreamStatus,
+    Backend, CameraStatus, Check, CheckState, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode,
+    GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState,
+    SettingsFile, StageTimes, StreamStatus,
 };
 pub use feed::CameraFeed;
 pub use history::{History, Sample};

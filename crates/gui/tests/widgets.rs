@@ -89,7 +89,10 @@ fn a_bad_name_is_refused_beside_the_button() {
 /// The commands that are not about the window's place.
 fn asked(commands: &Commands) -> Vec<Command> {
     let all = commands.borrow();
-    all.iter().filter(|command| !matches!(command, Command::KeepWindow(_))).cloned().collect()
+    all.iter()
+        .filter(|command| !matches!(command, Command::KeepWindow(_) | Command::RefreshChecks))
+        .cloned()
+        .collect()
 }
 
 fn page(harness: &mut Harness<'static, App>, view: View) {

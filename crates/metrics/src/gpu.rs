@@ -157,7 +157,7 @@ fn read_gpu(nvml: &Nvml, index: u32) -> GpuReading {
     };
     let memory = gpu.memory_info().ok();
     let capability = gpu.cuda_compute_capability().ok();
-    let capability = capability.and_then(|found| Some([found.major, found.minor].map(u32::try_from)));
+    let capability = capability.map(|found| [found.major, found.minor].map(u32::try_from));
     let mut processes: Vec<GpuProcess> = Vec::new();
     let compute = gpu.running_compute_processes().unwrap_or_default();
     let graphics = gpu.running_graphics_processes().unwrap_or_default();

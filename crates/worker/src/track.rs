@@ -188,10 +188,10 @@ impl Track {
             if let Err(error) = self.publish(&mut **tracker, &captured, frame) {
                 return TrackEnd::Broken(error);
             }
-            if pace.lets_through(captured.frame.capture_nanos) {
-                if let Err(error) = self.show(&mut **tracker, &mut header, frame) {
-                    return TrackEnd::Broken(error);
-                }
+            if pace.lets_through(captured.frame.capture_nanos)
+                && let Err(error) = self.show(&mut **tracker, &mut header, frame)
+            {
+                return TrackEnd::Broken(error);
             }
             used = Some(captured.frame);
         }

@@ -15,11 +15,12 @@ import onnx
 LICENCE = "MIT OR Apache-2.0"
 SFHQ = "SFHQ synthetic people (MIT)"
 CLIPS = "Intel sample videos (CC-BY 4.0)"
+PHOTOS = "face-free pictures of HDRI Haven (CC0), robosuite (MIT), scikit-learn (CC-BY 2.0), scikit-image (CC0, public domain)"
 FILES = {
     "detector": (
         "detector.onnx",
         "distilled from RetinaFace MobileNet-0.25 (MIT) by models/training",
-        f"composites of {SFHQ}; {CLIPS}; renderings of Mien's synthetic camera",
+        f"composites of {SFHQ}; {CLIPS}; renderings of Mien's synthetic camera; {PHOTOS}",
     ),
     "landmarks": (
         "landmarks.onnx",

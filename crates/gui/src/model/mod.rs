@@ -121,6 +121,8 @@ pub struct AppModel {
     pub closing: Closing,
     /// The participant's name that is being typed.
     pub naming: Option<Naming>,
+    /// Whether the machine's check-up was asked for.
+    pub checks_asked: bool,
     /// The window, as it is to be remembered.
     pub window: WindowState,
 }
@@ -140,6 +142,7 @@ impl Default for AppModel {
             log: LogFilter { level: LogLevel::Info, text: String::new() },
             closing: Closing::No,
             naming: None,
+            checks_asked: false,
             window: WindowState::default(),
         }
     }

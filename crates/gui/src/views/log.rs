@@ -21,12 +21,12 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         }
         let name = ui.label("Filter");
         ui.add(egui::TextEdit::singleline(&mut filter.text).desired_width(220.0)).labelled_by(name.id);
+        if ui.button("Copy").on_hover_text("the lines below").clicked() {
+            let shown = lines.iter().filter(|line| filter.shows(line));
+            ui.ctx().copy_text(shown.map(one_line).collect::<Vec<_>>().join("\n"));
+        }
     });
     let shown: Vec<&LogLine> = lines.iter().filter(|line| filter.shows(line)).collect();
-    if ui.button("Copy").clicked() {
-        let text: Vec<String> = shown.iter().map(|line| one_line(line)).collect();
-        ui.ctx().copy_text(text.join("\n"));
-    }
     ui.separator();
     let height = ui.text_style_height(&egui::TextStyle::Monospace);
     egui::ScrollArea::both().auto_shrink(false).stick_to_bottom(true).show_rows(

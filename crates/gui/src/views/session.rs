@@ -165,8 +165,13 @@ fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.horizontal(|ui| {
             let width = ui.available_width() * 0.45;
             let text = RichText::new(format!("{name}, face {track_id}")).small();
-            let label =
-                ui.add_sized([width, 24.0], egui::Label::new(text).truncate().halign(egui::Align::Min));
+            let size = egui::vec2(width, ui.spacing().interact_size.y);
+            let layout = egui::Layout::left_to_right(egui::Align::Center);
+            let label = ui.allocate_ui_with_layout(size, layout, |ui| {
+                ui.set_min_size(size);
+                ui.add(egui::Label::new(text).truncate())
+            });
+            let label = label.inner;
             super::name_field(ui, page, camera, track_id, label.id, ui.available_width());
         });
     }

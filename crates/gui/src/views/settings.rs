@@ -65,7 +65,7 @@ fn kept(ui: &mut egui::Ui, page: &mut Page<'_>) {
 
 fn section(ui: &mut egui::Ui, title: &str, add: impl FnOnce(&mut egui::Ui)) {
     ui.heading(title);
-    egui::Grid::new(title).num_columns(2).spacing([20.0, 8.0]).show(ui, add);
+    egui::Grid::new(title).num_columns(2).min_col_width(210.0).spacing([20.0, 8.0]).show(ui, add);
     ui.add_space(theme::GAP * 2.0);
 }
 
@@ -76,11 +76,11 @@ fn detection(ui: &mut egui::Ui, detection: &mut Detection) {
         });
         setting(
             ui,
-            "Look for new faces on every",
+            "Look for new faces every",
             "the detector runs so often, and at once when a face is lost",
             |ui| {
                 ui.add(
-                    DragValue::new(&mut detection.detect_every).range(1..=1000).suffix(". frame").speed(0.1),
+                    DragValue::new(&mut detection.detect_every).range(1..=1000).suffix(" frames").speed(0.1),
                 )
             },
         );

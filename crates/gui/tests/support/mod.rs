@@ -7,9 +7,9 @@ use mien_config::{Camera, Config};
 use mien_control::CameraState;
 use mien_face::{Frame, FrameFaces};
 use mien_gui::{
-    Backend, CameraStatus, Check, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode, GpuLoad,
-    LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile,
-    StageTimes, StreamStatus,
+    Backend, CameraStatus, Check, CheckState, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode,
+    GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState,
+    SettingsFile, StageTimes, StreamStatus,
 };
 use mien_synthetic::{SyntheticCamera, SyntheticSettings};
 
@@ -168,13 +168,13 @@ impl ScriptedBackend {
             checks: vec![
                 Check {
                     subject: "ffmpeg".to_owned(),
-                    ok: true,
+                    state: CheckState::Ok,
                     finding: "5.1.9".to_owned(),
                     remedy: String::new(),
                 },
                 Check {
                     subject: "TensorRT".to_owned(),
-                    ok: false,
+                    state: CheckState::Missing,
                     finding: "no libnvinfer found".to_owned(),
                     remedy: "apt install libnvinfer10".to_owned(),
                 },

@@ -131,7 +131,8 @@ fn role_worker() {
         Some(gate) => GateSource::open(gate),
         None if camera.source == "crash" => std::process::exit(7),
         None => {
-            let options = LiveOptions { size: camera.size, rate_hz: camera.rate_hz, ..LiveOptions::default() };
+            let options =
+                LiveOptions { size: camera.size, rate_hz: camera.rate_hz, ..LiveOptions::default() };
             let imagined = ["people", "memory:"].iter().any(|kind| camera.source.starts_with(kind));
             open_live(if imagined { QUIET } else { &camera.source }, &options)
         }
