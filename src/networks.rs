@@ -41,8 +41,10 @@ pub struct GpuChoice {
     pub tensorrt: Option<PathBuf>,
     /// Most faces in one launch.
     pub max_batch: usize,
-    /// How long TensorRT searches for fast code, 0 to 5, for engines that are built anew.
+    /// How long TensorRT searches for fast code, 0 to 5, when it builds.
     pub optimization_level: Option<i32>,
+    /// Build every engine, also those that are in the cache.
+    pub rebuild: bool,
 }
 
 impl Default for GpuChoice {
@@ -54,6 +56,7 @@ impl Default for GpuChoice {
             tensorrt: None,
             max_batch,
             optimization_level: None,
+            rebuild: false,
         }
     }
 }
@@ -176,7 +179,8 @@ pub(crate) fn load_gpu(
     };
     use mien_pipeline::Role as Part;
     let sources = [source(0, Part::Detector), source(1, Part::Landmarks), source(2, Part::Blendshapes)];
-    let GpuChoice { number, precision, tensorrt, max_batch, optimization_level } = options.gpu.clone();
+    let GpuChoice { number, precision, tensorrt, max_batch, optimization_level, rebuild } =
+        options.gpu.clone();
     let gpu_options = GpuOptions {
         gpu: number,
         tensorrt,
@@ -185,6 +189,7 @@ pub(crate) fn load_gpu(
         max_batch,
         detector_size: options.detector_size,
         optimization_level,
+        rebuild,
         cache: EngineCache::of_user(),
     };
     Ok(GpuStages::load(&gpu_options, sources, news)?)

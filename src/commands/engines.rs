@@ -36,10 +36,12 @@ pub(crate) struct BuildArguments {
     /// fp16 or fp32
     #[arg(long, default_value = "fp16")]
     precision: GpuPrecision,
-    /// Build anew, letting TensorRT search so long for fast code: 0 to 5 [default: what is missing, at
-    /// TensorRT's own 3]
+    /// How long TensorRT searches for fast code, 0 to 5 [default: TensorRT's own, 3]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(0..=5))]
     level: Option<i32>,
+    /// Build also the engines that are there already
+    #[arg(long)]
+    anew: bool,
     /// Number of the GPU
     #[arg(long, value_name = "N", default_value_t = 0)]
     gpu: usize,
@@ -83,6 +85,7 @@ fn build(arguments: &BuildArguments) -> Result<()> {
                 precision: arguments.precision,
                 tensorrt: arguments.tensorrt.clone(),
                 optimization_level: arguments.level,
+                rebuild: arguments.anew,
                 ..GpuChoice::default()
             },
         };

@@ -242,6 +242,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
         max_batch: 8,
         detector_size,
         optimization_level: None,
+        rebuild: false,
         cache: EngineCache::of_user(),
     };
     let mut news = |news: BuildNews<'_>| {

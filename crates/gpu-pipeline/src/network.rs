@@ -125,9 +125,7 @@ impl<'a> Workshop<'a> {
         let batched = prepared.batched && source.role != Role::Detector;
         let profiles = profiles(input, batched);
         let key = self.key(source, input, batched);
-        // Whoever names a level wants an engine of that level.
-        let rebuild = self.options.optimization_level.is_some();
-        let engine = match if rebuild { None } else { self.cached(&key, news) } {
+        let engine = match if self.options.rebuild { None } else { self.cached(&key, news) } {
             Some(engine) => engine,
             None => self.build(source, &prepared, profiles, &key, news)?,
         };
@@ -206,7 +204,7 @@ impl<'a> Workshop<'a> {
             news(BuildNews::Waiting { model });
         })?;
         // The process that held the lock may have built it.
-        if self.options.optimization_level.is_none()
+        if !self.options.rebuild
             && let Lookup::Found(plan) = cache.load(key)
             && let Ok(engine) = self.runtime.deserialize(&plan)
         {

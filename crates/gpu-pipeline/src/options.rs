@@ -63,9 +63,10 @@ pub struct GpuOptions {
     pub max_batch: usize,
     /// Height and width in pixels of the picture that the detector reads.
     pub detector_size: [usize; 2],
-    /// How long TensorRT searches for fast code, 0 (least) to 5, for engines that are built anew whatever
-    /// the cache has; without it the cache serves, and what it lacks is built at TensorRT's own level.
+    /// How long TensorRT searches for fast code, 0 (least) to 5, when it builds; its own level otherwise.
     pub optimization_level: Option<i32>,
+    /// Build every engine, also those that the cache has.
+    pub rebuild: bool,
     /// Where built engines are kept.
     pub cache: EngineCache,
 }
@@ -94,6 +95,7 @@ mod tests {
                 max_batch,
                 detector_size: [384, 640],
                 optimization_level: None,
+                rebuild: false,
                 cache: EngineCache::at("unused"),
             }
             .buckets()
