@@ -213,7 +213,8 @@ def evaluate_composites(args):
     from .detector_compose import Composer
 
     net = load_student(args.model)
-    composer = Composer(load(f"{args.data}/detector_data.npz"), SPLIT_TEST, args.device, seed=77)
+    data = load(f"{args.data}/detector_data.npz")
+    composer = Composer(data, SPLIT_TEST, args.device, seed=77, clutter=args.clutter)
     student = TorchDetector(net, args.device)
     teacher = TorchDetector(model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx"), args.device)
     for height, width in ((480, 640), (256, 320)):
@@ -284,6 +285,7 @@ def main():
     composites.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     composites.add_argument("--batch", type=int, default=50)
     composites.add_argument("--batches", type=int, default=20)
+    composites.add_argument("--clutter", type=int, default=400, help="dead-leaves pictures in store")
     args = parser.parse_args()
     modes = {"clips": evaluate_clips, "faceless": evaluate_faceless, "composites": evaluate_composites}
     modes[args.mode](args)

@@ -20,9 +20,9 @@ import numpy as np
 FRAME = (640, 480)
 LICENCES = {
     "bpy": "world lights by Greg Zaal (HDRI Haven), CC0",
-    "robosuite": "textures of its tables, walls and objects, MIT",
+    "robosuite": "textures of its tables, walls and objects, MIT (the package's; it names no others for them)",
     "sklearn": "china.jpg and flower.jpg, CC-BY 2.0 (danielbuechele and vultilion on Flickr)",
-    "skimage": "see each picture's entry in skimage.data: CC0, public domain, no known restrictions",
+    "skimage": "brick, cell, coffee, grass: CC0; hubble_deep_field: public domain (NASA); ihc: no known restrictions",
 }
 SKIMAGE = ("brick.png", "cell.png", "coffee.png", "grass.png", "ihc.png", "hubble_deep_field.jpg")
 # never trained on: `detector_eval faceless` takes a folder of these

@@ -179,6 +179,7 @@ def train(args):
     device = torch.device(args.device)
     half = torch.bfloat16 if device.type == "cuda" else torch.float32
     start = time.time()
+    print("settings:", " ".join(f"{name}={value}" for name, value in vars(args).items()), flush=True)
     composer = Composer(
         load(f"{args.data}/detector_data.npz"), SPLIT_TRAIN, device, args.seed, args.compile,
         args.all_clips, args.empty, args.occluders, args.clutter,
