@@ -36,6 +36,8 @@ pub(crate) struct Control {
     pub(super) board: Arc<Board>,
     pub(super) live: Option<Live>,
     pub(super) recording_since: Option<Instant>,
+    /// What went wrong and stays on the screen until it is dismissed or a recording begins.
+    pub(super) lasting_warnings: Vec<String>,
     /// Cameras that `live` streams.
     streamed: Vec<String>,
     /// Since when the cameras are others than those.
@@ -65,6 +67,7 @@ impl Control {
             board,
             live: None,
             recording_since: None,
+            lasting_warnings: Vec::new(),
             streamed: Vec::new(),
             cameras_changed: None,
             settings_changed: None,
@@ -123,6 +126,10 @@ impl Control {
             Command::CheckRecording(recording) => self.check_recording(&recording),
             Command::StopRecording => {
                 self.stop_recording();
+                Ok(())
+            }
+            Command::DismissWarnings => {
+                self.clear_warnings();
                 Ok(())
             }
             Command::Marker(text) => {

@@ -15,6 +15,7 @@ use crate::live::Live;
 impl Control {
     pub(super) fn start_recording(&mut self, recording: &Recording) -> Result<()> {
         self.clear_warnings();
+        self.board.change(|shown| shown.recording.readiness = None);
         self.open_streams();
         let Some(live) = &self.live else { bail!("there is no camera to record") };
         let folder = live.start_recording(&self.supervisor, recording)?;
@@ -47,8 +48,8 @@ impl Control {
                 // What went wrong stays on the screen until the next recording.
                 let warnings = std::mem::take(&mut shown.recording.warnings);
                 let lasting = warnings.into_iter().filter(|text| !text.contains("is not live"));
-                shown.recording =
-                    RecordingStatus { warnings: lasting.collect(), ..RecordingStatus::default() };
+                let warnings = lasting.collect();
+                shown.recording = RecordingStatus { warnings, ..RecordingStatus::default() };
             });
         }
     }
@@ -80,6 +81,7 @@ impl Control {
     /// What is missing for a recording, measured, into the log and, where it matters, the warnings.
     pub(super) fn check_recording(&mut self, recording: &Recording) -> Result<()> {
         self.clear_warnings();
+        self.board.change(|shown| shown.recording.readiness = None);
         self.open_streams();
         let Some(live) = &self.live else { bail!("there is no camera to record") };
         let found = live.check(&self.supervisor, recording, None);
@@ -103,7 +105,9 @@ impl Control {
         let status = self.live.as_ref().and_then(Live::record_status);
         let parent = &self.config.recording.dir;
         let free = status.as_ref().map(|status| status.free_bytes).or_else(|| free_bytes(parent));
-        let warnings = status.as_ref().map(|status| self.warnings(status));
+        let now = status.as_ref().map(|status| self.warnings(status));
+        self.log_new(now.as_deref().unwrap_or_default());
+        let lasting = &self.lasting_warnings;
         let since = self.recording_since;
         self.board.change(|shown| {
             // Shown to a hundredth of a gigabyte: it need not be newer.
@@ -112,8 +116,8 @@ impl Control {
                 shown.recording.elapsed_seconds = since.elapsed().as_secs_f64();
                 shown.recording.bytes_on_disk = folder_bytes(folder);
             }
-            if let Some(warnings) = warnings {
-                shown.recording.warnings = warnings;
+            if let Some(now) = now {
+                shown.recording.warnings = lasting.iter().cloned().chain(now).collect();
             }
         });
         if let Some(RecordState::Failed(reason)) = status.map(|status| status.state) {
@@ -123,9 +127,21 @@ impl Control {
         }
     }
 
-    /// Something that cannot be missed, until the next recording.
-    pub(super) fn warn(&self, text: String) {
+    /// Warnings that were not there at the last look, into the log; a count in one may have grown.
+    fn log_new(&self, warnings: &[String]) {
+        let words = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
+        let known = self.board.read(|shown| shown.recording.warnings.clone());
+        for new in warnings.iter().filter(|new| known.iter().all(|known| words(known) != words(new))) {
+            self.log.add(LogLevel::Warning, "app", new.clone());
+        }
+    }
+
+    /// Something that cannot be missed, until it is dismissed or the next recording begins.
+    pub(super) fn warn(&mut self, text: String) {
         self.log.add(LogLevel::Error, "app", text.clone());
+        if !self.lasting_warnings.contains(&text) {
+            self.lasting_warnings.push(text.clone());
+        }
         self.board.change(|shown| {
             if !shown.recording.warnings.contains(&text) {
                 shown.recording.warnings.push(text);
@@ -133,11 +149,10 @@ impl Control {
         });
     }
 
-    fn clear_warnings(&self) {
-        self.board.change(|shown| {
-            shown.recording.warnings.clear();
-            shown.recording.readiness = None;
-        });
+    /// Forgets what was said; what is still so comes back at the next look.
+    pub(super) fn clear_warnings(&mut self) {
+        self.lasting_warnings.clear();
+        self.board.change(|shown| shown.recording.warnings.clear());
     }
 
     fn warnings(&self, status: &RecordStatus) -> Vec<String> {

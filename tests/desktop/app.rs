@@ -48,7 +48,7 @@ impl App {
             lines.map_while(Result::ok).for_each(|line| shared.lock().unwrap().push(line));
         });
         let opened = until("a window, or the app's end", PATIENCE, || {
-            let window = screen.window("Mien –");
+            let window = screen.window("Mien");
             if window.is_some() { Some(window) } else { process.try_wait().unwrap().map(|_| None) }
         });
         let Some(window) = opened else {
@@ -59,7 +59,7 @@ impl App {
             eprintln!("skipped: no window with OpenGL can be had here; `./x test` installs Mesa's\n{log}");
             return None;
         };
-        screen.focus(&window);
+        until("the window takes the keyboard", PATIENCE, || screen.focus(&window).then_some(()));
         Some(Self { screen, process, window, log })
     }
 

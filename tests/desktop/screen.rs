@@ -21,7 +21,7 @@ impl Screen {
         let missing = |what: &str, why: String| {
             eprintln!("skipped: {what} cannot be had ({why}); `./x test` installs it");
         };
-        if let Err(error) = Command::new("xdotool").arg("version").stdout(Stdio::null()).status() {
+        if let Err(error) = Command::new("xdotool").arg("help").stdout(Stdio::null()).stderr(Stdio::null()).status() {
             missing("xdotool", error.to_string());
             return None;
         }
@@ -46,9 +46,9 @@ impl Screen {
         Some(Self { server, display: format!(":{}", number.trim()), folder })
     }
 
-    /// The window whose title begins so, once it is there.
+    /// The window whose title begins so, once it is on the screen.
     pub fn window(&self, title: &str) -> Option<String> {
-        let found = self.xdotool(&["search", "--name", &format!("^{title}")])?;
+        let found = self.xdotool(&["search", "--onlyvisible", "--name", &format!("^{title}")])?;
         found.lines().next().map(str::to_owned)
     }
 
@@ -57,9 +57,9 @@ impl Screen {
         self.xdotool(&["getwindowname", window]).map(|text| text.trim().to_owned())
     }
 
-    /// Gives a window the keyboard, which a window manager would do.
-    pub fn focus(&self, window: &str) {
-        self.xdotool(&["windowfocus", window]).expect("the window takes the focus");
+    /// Gives a window the keyboard, which a window manager would do. Whether it took it.
+    pub fn focus(&self, window: &str) -> bool {
+        self.xdotool(&["windowfocus", "--sync", window]).is_some()
     }
 
     /// Presses and releases a key, such as `ctrl+r`.

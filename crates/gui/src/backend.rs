@@ -337,6 +337,8 @@ pub enum Command {
     CheckRecording(Box<Recording>),
     /// Finish the recording's files.
     StopRecording,
+    /// Take the warnings off the screen; what is still so comes back.
+    DismissWarnings,
     /// Put a marker into the streams and the recording, at the present time.
     Marker(String),
     /// Give a tracked face a participant's name; an empty one takes it away.

@@ -201,6 +201,9 @@ fn warnings(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus)
     for warning in &recording.warnings {
         super::banner(ui, theme::ALERT, warning);
     }
+    if !recording.warnings.is_empty() && ui.button("Dismiss").clicked() {
+        page.backend.command(Command::DismissWarnings);
+    }
     let file = page.backend.settings_file();
     if let SaveState::Failed(reason) = &file.state {
         let text = format!("Settings are not saved: {reason}. They hold until Mien is closed.");
