@@ -11,7 +11,7 @@ use mien_gui::{
     Backend, CameraStatus, Check, Command, DeviceControl, DeviceInfo, LogLevel, LogLine, MachineLoad,
     PreviewImage, RecordingStatus, SettingsFile, StageTimes, StreamStatus,
 };
-use mien_supervisor::{CameraState, SupervisorError, SupervisorHandle};
+use mien_supervisor::{SupervisorError, SupervisorHandle};
 
 use super::board::{Board, Shown};
 use super::control::Control;
@@ -130,14 +130,6 @@ impl Backend for DesktopBackend {
             self.shown.config.cameras.iter().position(|known| known.name == camera.name)
         };
         self.cameras.sort_by_key(|camera| order(camera).unwrap_or(usize::MAX));
-        for event in supervisor.events().try_iter() {
-            let level = match event.state {
-                CameraState::Starting | CameraState::Live | CameraState::Stopped => LogLevel::Info,
-                _ => LogLevel::Warning,
-            };
-            let reason = if event.reason.is_empty() { String::new() } else { format!(": {}", event.reason) };
-            self.log.add(level, &event.camera, format!("{}{reason}", event.state.label()));
-        }
         // A camera that was removed between the two looks is not there at the next.
         let _gone = self.follow_cameras(&supervisor);
         self.cameras.truncate(self.feeds.len());

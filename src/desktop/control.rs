@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use mien_config::Config;
 use mien_gui::{Check, CheckState, Command, LogLevel, StreamStatus};
 use mien_supervisor::{CameraState, SupervisorHandle};
@@ -80,23 +80,28 @@ impl Control {
     /// Carries out commands until the window has gone; then finishes the recording and the settings.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         devices::look(&self.board);
+        let events = self.supervisor.events();
         loop {
-            match commands.recv_timeout(TICK) {
-                Ok(command) => {
-                    self.carry_out(command);
-                    commands.try_iter().for_each(|command| self.carry_out(command));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            crossbeam_channel::select! {
+                recv(commands) -> command => match command {
+                    Ok(command) => {
+                        self.carry_out(command);
+                        commands.try_iter().for_each(|command| self.carry_out(command));
+                    }
+                    Err(_window_gone) => break,
+                },
+                recv(events) -> event => event.iter().for_each(|event| self.log.camera_event(event)),
+                default(TICK) => {}
             }
-            self.keeping.changed(&self.config);
+            events.try_iter().for_each(|event| self.log.camera_event(&event));
+            self.keeping.look(&self.config);
             self.keeping.tick(&self.config);
             self.tell_workers();
             self.follow_cameras();
             self.show();
         }
         self.stop_recording();
-        self.keeping.changed(&self.config);
+        self.keeping.look(&self.config);
         self.keeping.finish(&self.config);
         self.end_trace();
     }
@@ -281,9 +286,16 @@ impl Control {
     fn look_at_machine(&self) {
         let board = Arc::clone(&self.board);
         let subject = doctor::Subject::of(self.config.clone(), self.keeping.shown().path);
+        let log = Arc::clone(&self.log);
         board.change(|shown| shown.checks.clear());
         devices::aside("check-up", move || {
-            let checks = doctor::check_all(&subject).into_iter().map(check).collect();
+            let checks: Vec<Check> = doctor::check_all(&subject).into_iter().map(check).collect();
+            let good = checks.iter().filter(|check| check.state == CheckState::Ok).count();
+            log.add(
+                LogLevel::Info,
+                "app",
+                format!("check-up: {good} of {} are as they should be", checks.len()),
+            );
             board.change(|shown| shown.checks = checks);
         });
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mien_gui::{LogLevel, LogLine};
+use mien_supervisor::{CameraEvent, CameraState};
 
 /// Lines kept; older ones go.
 const CAPACITY: usize = 5000;
@@ -46,6 +47,16 @@ impl Log {
             new.pop_front();
         }
         new.push_back(line);
+    }
+
+    /// A camera has come into another state.
+    pub(crate) fn camera_event(&self, event: &CameraEvent) {
+        let level = match event.state {
+            CameraState::Starting | CameraState::Live | CameraState::Stopped => LogLevel::Info,
+            _ => LogLevel::Warning,
+        };
+        let reason = if event.reason.is_empty() { String::new() } else { format!(": {}", event.reason) };
+        self.add(level, &event.camera, format!("{}{reason}", event.state.label()));
     }
 
     /// A line of a worker's log, with its level in front as `tracing` writes it.

@@ -26,6 +26,8 @@ pub(crate) struct Keeping {
     place: Place,
     /// What the file says, as far as known.
     written: Config,
+    /// The settings at the last look.
+    seen: Config,
     changed: Option<Instant>,
     state: SaveState,
     window: Option<(WindowState, Instant)>,
@@ -34,15 +36,19 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// `config` is what the file says, with what the command line says instead.
     pub(crate) fn new(place: Place, config: &Config) -> Self {
-        Self { place, written: config.clone(), changed: None, state: SaveState::Saved, window: None }
+        let (written, seen) = (config.clone(), config.clone());
+        Self { place, written, seen, changed: None, state: SaveState::Saved, window: None }
     }
 
-    /// Notes that settings may have changed.
-    pub(crate) fn changed(&mut self, config: &Config) {
-        if self.place.file.is_some() && self.wanted(config) != self.written {
-            self.changed = Some(Instant::now());
-            self.state = SaveState::Pending;
+    /// Looks whether settings have changed since the last look.
+    pub(crate) fn look(&mut self, config: &Config) {
+        if self.place.file.is_none() || *config == self.seen {
+            return;
         }
+        self.seen.clone_from(config);
+        let is_written = self.wanted(config) == self.written;
+        self.changed = (!is_written).then(Instant::now);
+        self.state = if is_written { SaveState::Saved } else { SaveState::Pending };
     }
 
     /// Notes how the window is.
@@ -131,12 +137,16 @@ mod tests {
         let file = folder.path().join("mien.toml");
         let mut config = Config::default();
         let mut keeping = Keeping::new(place(Some(file.clone()), true), &config);
-        keeping.changed(&config);
+        keeping.look(&config);
         assert_eq!(keeping.shown().state, SaveState::Saved);
         config.gui.theme = Theme::Light;
-        keeping.changed(&config);
+        keeping.look(&config);
         keeping.tick(&config);
         assert_eq!((keeping.shown().state, file.exists()), (SaveState::Pending, false));
+        // Looking again does not make it wait longer.
+        let since = keeping.changed;
+        keeping.look(&config);
+        assert!(since.is_some() && keeping.changed == since);
         keeping.finish(&config);
         assert_eq!(
             (keeping.shown().state, mien_config::load(&file).unwrap().gui.theme),
@@ -147,11 +157,13 @@ mod tests {
         permissions.set_readonly(true);
         std::fs::set_permissions(&file, permissions).unwrap();
         config.gui.theme = Theme::Dark;
-        keeping.changed(&config);
+        keeping.look(&config);
         keeping.save(&config);
         let SaveState::Failed(reason) = keeping.shown().state else { panic!("must fail") };
         assert!(reason.contains("read-only"), "{reason}");
-        // Nothing is lost: once it may be written, everything is.
+        // It is tried again when something changes, or somebody asks; nothing is lost.
+        keeping.look(&config);
+        assert!(keeping.changed.is_none() && matches!(keeping.shown().state, SaveState::Failed(_)));
         std::fs::remove_file(&file).unwrap();
         keeping.save(&config);
         assert_eq!(mien_config::load(&file).unwrap().gui.theme, Theme::Dark);
@@ -166,13 +178,13 @@ mod tests {
         let mut keeping = Keeping::new(place(Some(file.clone()), false), &config);
         config.cameras.clear();
         config.lsl.faces = 3;
-        keeping.changed(&config);
+        keeping.look(&config);
         keeping.finish(&config);
         let written = mien_config::load(&file).unwrap();
         assert_eq!((written.lsl.faces, written.cameras[0].name.as_str()), (3, "kept"));
         let mut nowhere = Keeping::new(place(None, true), &config);
         config.lsl.faces = 4;
-        nowhere.changed(&config);
+        nowhere.look(&config);
         assert_eq!(nowhere.shown(), SettingsFile { keeps_cameras: true, ..SettingsFile::default() });
     }
 }

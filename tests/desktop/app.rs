@@ -93,6 +93,11 @@ impl App {
         self.screen.press(key);
     }
 
+    /// Goes to the thing that Tab reaches so late. Each press is its own: the window takes one in a repaint.
+    pub fn tab(&self, times: usize) {
+        self.screen.press_often("Tab", times);
+    }
+
     /// Waits for the program's end, which must be a good one.
     pub fn ended(mut self) -> Vec<String> {
         let status = until("the app's end", PATIENCE, || self.process.try_wait().unwrap());

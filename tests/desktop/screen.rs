@@ -21,7 +21,9 @@ impl Screen {
         let missing = |what: &str, why: String| {
             eprintln!("skipped: {what} cannot be had ({why}); `./x test` installs it");
         };
-        if let Err(error) = Command::new("xdotool").arg("help").stdout(Stdio::null()).stderr(Stdio::null()).status() {
+        if let Err(error) =
+            Command::new("xdotool").arg("help").stdout(Stdio::null()).stderr(Stdio::null()).status()
+        {
             missing("xdotool", error.to_string());
             return None;
         }
@@ -65,6 +67,12 @@ impl Screen {
     /// Presses and releases a key, such as `ctrl+r`.
     pub fn press(&self, key: &str) {
         self.xdotool(&["key", key]).expect("the key is pressed");
+    }
+
+    /// Presses and releases a key so often, a repaint and more apart.
+    pub fn press_often(&self, key: &str, times: usize) {
+        let repeat = ["key", "--repeat", &times.to_string(), "--repeat-delay", "200", key];
+        self.xdotool(&repeat).expect("the key is pressed");
     }
 
     /// Clicks at a place of the screen.

@@ -111,7 +111,7 @@ fn frame_box(painter: &Painter, screen: ScreenFromFrame, face: &Face, label: &st
     let bounds = face.bounds;
     let rect = Rect::from_min_max(screen.point(bounds.x1, bounds.y1), screen.point(bounds.x2, bounds.y2));
     painter.rect_stroke(rect, 4.0, Stroke::new(1.5, theme::ACCENT), StrokeKind::Outside);
-    let text = painter.layout_no_wrap(label.to_owned(), FontId::proportional(13.0), Color32::WHITE);
+    let text = painter.layout_no_wrap(label.to_owned(), FontId::proportional(15.0), Color32::WHITE);
     let size = text.size() + Vec2::new(10.0, 4.0);
     let back = Rect::from_min_size(pos2(rect.min.x, rect.min.y - size.y - 2.0), size);
     painter.rect_filled(back, 4.0, Color32::from_black_alpha(170));

@@ -87,6 +87,12 @@ pub fn install(ctx: &egui::Context) {
     }
 }
 
+/// Black or white, whichever reads better on a colour.
+#[must_use]
+pub fn ink_on(fill: Color32) -> Color32 {
+    if fill.intensity() > 0.4 { Color32::BLACK } else { Color32::WHITE }
+}
+
 /// The colour of a camera's state.
 #[must_use]
 pub fn state_color(state: CameraState) -> Color32 {

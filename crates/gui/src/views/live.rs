@@ -75,7 +75,7 @@ fn welcome(ui: &mut egui::Ui, page: &mut Page<'_>) {
 }
 
 fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &CameraStatus, rect: Rect) {
-    const CAPTION: f32 = 30.0;
+    const CAPTION: f32 = 34.0;
     let response = ui.allocate_rect(rect, Sense::click());
     response.widget_info(|| {
         let label = format!("camera {}, {}", status.name, status.state.label());
@@ -121,33 +121,29 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
     }
 }
 
-/// Name and state on the left; rate, latency and drops on the right in columns of fixed width.
+/// Name and state on the left; rate, latency and drops on the right in columns of fixed width. Larger where
+/// there is room.
 fn caption(ui: &egui::Ui, painter: &egui::Painter, status: &CameraStatus, rect: Rect) {
-    let font = FontId::proportional(14.0);
-    let text = ui.visuals().text_color();
+    let is_wide = rect.width() > 480.0;
+    let (name_size, value_size) = if is_wide { (18.0, 17.0) } else { (15.0, 14.0) };
     let middle = rect.center().y;
-    painter.circle_filled(pos2(rect.min.x + 14.0, middle), 5.0, theme::state_color(status.state));
-    painter.text(
-        pos2(rect.min.x + 26.0, middle),
-        Align2::LEFT_CENTER,
-        &status.name,
-        FontId::proportional(15.0),
-        ui.visuals().strong_text_color(),
-    );
+    painter.circle_filled(pos2(rect.min.x + 15.0, middle), 5.0, theme::state_color(status.state));
+    // Text and width, in letters of the font's size, from the right; the less important ones first.
     let columns = [
-        (format!("{} dropped", status.dropped_frames), 0.0),
-        (format!("{:.0} ms", status.latency_p50_ms), 100.0),
-        (format!("{:.1} fps", status.fps), 165.0),
+        (format!("{} dropped", status.dropped_frames), 7.0),
+        (format!("{:.0} ms", status.latency_p50_ms), 4.6),
+        (format!("{:.1} fps", status.fps), 4.6),
     ];
-    for (value, offset) in columns {
-        if rect.width() > 260.0 + offset * 0.5 {
-            painter.text(
-                pos2(rect.max.x - 12.0 - offset, middle),
-                Align2::RIGHT_CENTER,
-                value,
-                font.clone(),
-                text,
-            );
-        }
+    let skipped = if rect.width() > 380.0 { 0 } else { 1 + usize::from(rect.width() < 240.0) };
+    let mut right = rect.max.x - 12.0;
+    for (value, letters) in columns.into_iter().skip(skipped) {
+        let font = FontId::proportional(value_size);
+        painter.text(pos2(right, middle), Align2::RIGHT_CENTER, value, font, ui.visuals().text_color());
+        right -= letters * value_size;
     }
+    let room = Rect::from_min_max(pos2(rect.min.x + 28.0, rect.min.y), pos2(right, rect.max.y));
+    let (font, color) = (FontId::proportional(name_size), ui.visuals().strong_text_color());
+    let name = painter.layout_no_wrap(status.name.clone(), font, color);
+    let place = pos2(room.min.x, middle - name.size().y * 0.5);
+    painter.with_clip_rect(room).galley(place, name, color);
 }

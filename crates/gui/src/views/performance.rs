@@ -1,6 +1,6 @@
 //! Where the time goes: the bottleneck in words, stage times, latency, drops, the machine's load.
 
-use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Vec2};
+use eframe::egui::{self, Align2, FontId, Rect, RichText, Sense, Vec2};
 
 use crate::app::Page;
 use crate::backend::{CameraStatus, Command, MachineLoad, StageTimes};
@@ -62,12 +62,12 @@ fn table(ui: &mut egui::Ui, page: &Page<'_>) {
             ui.label(RichText::new(&camera.name).strong());
             let screen = measured.screen_ms(&camera.name);
             let latency = [camera.latency_p50_ms, camera.latency_p95_ms, camera.latency_p99_ms]
-                .map(|ms| format!("{ms:5.1}"));
+                .map(|ms| format!("{ms:6.1}"));
             let drops = measured.drops_per_second(&camera.name);
             for value in [
                 format!("{:5.1} fps", camera.fps),
                 format!("{} ms", latency.join(" ")),
-                screen.map_or("not in view".to_owned(), |[p50, p95]| format!("{p50:5.1} {p95:5.1} ms")),
+                screen.map_or("  not in view".to_owned(), |[p50, p95]| format!("{p50:6.1} {p95:6.1} ms")),
                 format!("{:6} {drops:4.1}/s", camera.dropped_frames),
                 camera.restarts.to_string(),
             ] {
@@ -106,11 +106,14 @@ fn stage_bars(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
 
 fn bar(ui: &mut egui::Ui, name: &str, camera: &CameraStatus, of: fn(&StageTimes) -> f32, longest_ms: f32) {
     const LABEL: f32 = 40.0;
-    const TOTAL: f32 = 90.0;
+    const TOTAL: f32 = 96.0;
+    /// Room for the scroll bar.
+    const MARGIN: f32 = 14.0;
     let total = total_ms(&camera.stages, of);
-    let (row, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 22.0), Sense::hover());
+    let size = Vec2::new(ui.available_width() - MARGIN, 24.0);
+    let (row, response) = ui.allocate_exact_size(size, Sense::hover());
     let text = ui.visuals().text_color();
-    let font = FontId::proportional(13.0);
+    let font = FontId::proportional(14.5);
     ui.painter().text(row.left_center(), Align2::LEFT_CENTER, name, font.clone(), text);
     let total_text = format!("{total:.1} ms");
     ui.painter().text(row.right_center(), Align2::RIGHT_CENTER, total_text, font, text);
@@ -120,11 +123,13 @@ fn bar(ui: &mut egui::Ui, name: &str, camera: &CameraStatus, of: fn(&StageTimes)
     for (place, stage) in camera.stages.iter().enumerate() {
         let width = of(stage) / longest_ms * rect.width();
         let part = Rect::from_min_size(egui::pos2(left, rect.min.y), Vec2::new(width, rect.height()));
-        ui.painter().rect_filled(part, 0.0, theme::SERIES[place % theme::SERIES.len()]);
-        if width > 84.0 {
-            let label = format!("{} {:.1}", stage.stage, of(stage));
-            let font = FontId::proportional(12.5);
-            ui.painter().text(part.center(), Align2::CENTER_CENTER, label, font, Color32::BLACK);
+        let fill = theme::SERIES[place % theme::SERIES.len()];
+        ui.painter().rect_filled(part, 0.0, fill);
+        let label = format!("{} {:.1}", stage.stage, of(stage));
+        let ink = theme::ink_on(fill);
+        let label = ui.painter().layout_no_wrap(label, FontId::proportional(14.0), ink);
+        if label.size().x + 8.0 < width {
+            ui.painter().galley(part.center() - label.size() * 0.5, label, ink);
         }
         left += width;
     }

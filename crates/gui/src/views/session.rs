@@ -1,6 +1,6 @@
 //! The session panel: what is recorded, where, and the button that does it. Always in view.
 
-use eframe::egui::{self, RichText, TextEdit, Vec2};
+use eframe::egui::{self, Atom, RichText, TextEdit, Vec2};
 use mien_config::{PrivacyKind, VideoKind};
 
 use crate::app::Page;
@@ -19,13 +19,15 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     ui.add_space(theme::GAP);
     record_button(ui, page, running);
     progress(ui, page, &recording);
+    check_button(ui, page, running);
     ui.separator();
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        if let Some((is_ready, findings)) = &recording.readiness {
+            readiness(ui, *is_ready, findings);
+        }
         markers(ui, page, &recording.markers);
         ui.add_space(theme::GAP);
         participants(ui, page);
-        ui.add_space(theme::GAP);
-        readiness(ui, page, &recording);
     });
 }
 
@@ -106,12 +108,15 @@ fn progress(ui: &mut egui::Ui, page: &Page<'_>, recording: &RecordingStatus) {
     ui.vertical_centered(|ui| {
         ui.label(RichText::new(super::clock(recording.elapsed_seconds)).size(40.0).monospace().color(color));
     });
-    egui::Grid::new("recording").num_columns(4).spacing([10.0, 6.0]).show(ui, |ui| {
-        for (what, value) in
-            [("On disk", super::bytes(recording.bytes_on_disk)), ("Free", super::bytes(recording.free_bytes))]
+    // Columns of the same width, whatever stands in them.
+    ui.columns(2, |columns| {
+        for (column, (what, count)) in
+            columns.iter_mut().zip([("On disk", recording.bytes_on_disk), ("Free", recording.free_bytes)])
         {
-            ui.label(RichText::new(what).weak());
-            ui.label(RichText::new(value).monospace());
+            column.horizontal(|ui| {
+                ui.label(RichText::new(what).weak());
+                ui.label(RichText::new(super::bytes(count)).monospace());
+            });
         }
     });
     // One line, whatever it says.
@@ -178,22 +183,25 @@ fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
 }
 
 /// A look, before a recording, at what is missing for it.
-fn readiness(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
+fn check_button(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
     let about =
         "tries the disk and the encoder for two seconds, and looks for the streams that must be there";
-    let button = egui::Button::new("Check before recording");
-    if ui.add_enabled(recording.folder.is_none(), button).on_hover_text(about).clicked() {
+    let button = egui::Button::new((Atom::grow(), "Check before recording", Atom::grow()))
+        .min_size([ui.available_width(), 32.0].into());
+    if ui.add_enabled(!running, button).on_hover_text(about).clicked() {
         match page.model.session.request(&page.model.settings.wanted.recording) {
             Ok(request) => page.backend.command(Command::CheckRecording(Box::new(request))),
             Err(problem) => page.model.session_problem = Some(problem),
         }
     }
-    if let Some((is_ready, findings)) = &recording.readiness {
-        let (word, color) =
-            if *is_ready { ("Ready", theme::ACCENT) } else { ("Something is missing", theme::ALERT) };
-        ui.label(RichText::new(word).strong().color(color));
-        ui.label(RichText::new(findings).small());
-    }
+}
+
+fn readiness(ui: &mut egui::Ui, is_ready: bool, findings: &str) {
+    let (word, color) =
+        if is_ready { ("Ready", theme::ACCENT) } else { ("Something is missing", theme::ALERT) };
+    ui.label(RichText::new(word).strong().color(color));
+    ui.label(RichText::new(findings).small());
+    ui.add_space(theme::GAP);
 }
 
 /// What cannot be missed, at the bottom, where it moves nothing that one presses.

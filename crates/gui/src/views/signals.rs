@@ -8,6 +8,9 @@ use crate::app::Page;
 use crate::history::{History, Sample};
 use crate::theme;
 
+/// Height of a blendshape's bar, in points.
+const ROW: f32 = 24.0;
+
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if page.backend.cameras().is_empty() {
@@ -93,10 +96,10 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
     let values = &face.smoothed.blendshapes;
     let listed = signals.listed(values);
     let mut toggled = None;
-    egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, 22.0, listed.len(), |ui, rows| {
+    egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, ROW, listed.len(), |ui, rows| {
         for &blendshape in &listed[rows] {
             let (rect, response) =
-                ui.allocate_exact_size(Vec2::new(ui.available_width(), 22.0), Sense::click());
+                ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::click());
             let plotted = signals.plotted.iter().position(|&p| p == blendshape);
             let color = plotted.map_or(theme::ACCENT.gamma_multiply(0.55), |place| {
                 theme::SERIES[place % theme::SERIES.len()]
@@ -106,7 +109,7 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
             ui.painter().rect_filled(rect.shrink2(Vec2::new(0.0, 1.0)), 3.0, ui.visuals().faint_bg_color);
             ui.painter().rect_filled(filled, 3.0, color.gamma_multiply(0.7));
             let text = ui.visuals().strong_text_color();
-            let font = egui::FontId::proportional(13.0);
+            let font = egui::FontId::proportional(14.5);
             let (left, right) =
                 (rect.left_center() + Vec2::new(8.0, 0.0), rect.right_center() - Vec2::new(8.0, 0.0));
             ui.painter().text(
@@ -179,6 +182,8 @@ fn plot(id: &str, height: f32, range: Option<[f64; 2]>) -> Plot<'_> {
         .allow_boxed_zoom(false)
         .allow_double_click_reset(false)
         .label_formatter(read_out)
+        // The further apart its lines are, the stronger egui draws them: these stay in the background.
+        .grid_spacing(egui::Rangef::new(8.0, 1200.0))
         .include_x(-History::SECONDS)
         .include_x(0.0)
         .x_axis_label("seconds");
