@@ -92,6 +92,8 @@ pub(crate) struct UsbSource {
     first_sequence: Option<u32>,
     last_sequence: u32,
     rounds: u64,
+    /// Whether this camera ends its JPEGs with the marker for that: nearly all do, some never.
+    jpegs_end: bool,
 }
 
 impl UsbSource {
@@ -123,7 +125,7 @@ impl UsbSource {
             files: Vec::new(),
             live: true,
         };
-        Self { info, agreed, stream, first_sequence: None, last_sequence: 0, rounds: 0 }
+        Self { info, agreed, stream, first_sequence: None, last_sequence: 0, rounds: 0, jpegs_end: false }
     }
 }
 
@@ -147,6 +149,14 @@ impl Source for UsbSource {
         let plausible = |nanos: &i64| (0..2_000_000_000).contains(&(now - nanos));
         frame.capture_nanos = raw.driver_nanos.filter(plausible).unwrap_or(now);
         let sequence = raw.sequence;
+        if agreed.format == WireFormat::Mjpeg {
+            // A picture that was cut off decodes, with grey below.
+            let ends = has_end(raw.bytes);
+            if self.jpegs_end && !ends {
+                return Err(damaged(format!("the JPEG is cut off after {} bytes", raw.bytes.len())));
+            }
+            self.jpegs_end |= ends;
+        }
         unpack(raw.bytes, agreed, frame).map_err(damaged)?;
         if sequence < self.last_sequence {
             self.rounds += 1;
@@ -177,6 +187,12 @@ fn unpack(bytes: &[u8], agreed: &Agreed, frame: &mut Frame) -> Result<(), String
         target.copy_from_slice(&source[..row]);
     }
     Ok(())
+}
+
+/// Whether a JPEG has its end marker, after which drivers may leave zeros.
+fn has_end(jpeg: &[u8]) -> bool {
+    let end = jpeg.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    jpeg[..end].ends_with(&[0xFF, 0xD9])
 }
 
 fn unpack_jpeg(bytes: &[u8], [width, height]: [u32; 2], frame: &mut Frame) -> Result<(), String> {
@@ -359,14 +375,31 @@ mod tests {
         let mut frame = Frame::empty();
         source.next_frame(&mut frame).unwrap();
         assert!(frame.pixels[0].abs_diff(200) < 6 && frame.pixels[2].abs_diff(50) < 6);
-        let mut damaged = 0;
-        for _ in 1..count {
+        let [mut cut, mut changed] = [0, 0];
+        for place in 1..count {
             if let Err(error) = source.next_frame(&mut frame) {
                 assert!(error.is_recoverable(), "{error}");
-                damaged += 1;
+                *(if place <= jpeg.len() { &mut cut } else { &mut changed }) += 1;
             }
         }
-        assert!(damaged > jpeg.len() / 4, "{damaged} of {count}");
+        // Not every changed byte makes a picture that cannot be one.
+        assert!(cut == jpeg.len() && changed > jpeg.len() / 8, "{cut} and {changed} of {}", jpeg.len());
+    }
+
+    #[test]
+    fn a_camera_that_never_ends_its_jpegs_is_believed() {
+        let mut jpeg = io::Cursor::new(Vec::new());
+        image::RgbImage::new(16, 8).write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        let whole = jpeg.into_inner();
+        let (endless, padded) = (whole[..whole.len() - 2].to_vec(), [&whole[..], &[0; 30]].concat());
+        let script = [&endless, &endless, &padded, &endless, &whole];
+        let script =
+            script.into_iter().zip(0..).map(|(bytes, count)| Ok((bytes.clone(), count, None, false)));
+        let mut source = source(WireFormat::Mjpeg, 0, script.collect());
+        let mut frame = Frame::empty();
+        let good: Vec<bool> = (0..5).map(|_| source.next_frame(&mut frame).is_ok()).collect();
+        assert_eq!(good, [true, true, true, false, true]);
+        assert!(has_end(&padded) && !has_end(&endless) && !has_end(&[]));
     }
 
     #[test]

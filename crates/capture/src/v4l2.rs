@@ -1,6 +1,6 @@
 //! The kernel's side of a camera, through the `v4l` crate.
 //!
-//! Never run on a camera by the project's tests: there is none on the machines that run them.
+//! Its tests are in `tests/usb.rs`: they need a kernel with the drivers of USB cameras.
 
 use std::io;
 use std::path::Path;

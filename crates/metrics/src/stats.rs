@@ -43,8 +43,9 @@ pub struct CameraStats {
     pub track_ids: u64,
     /// Results per second of the time in which the camera was live.
     pub fps: f64,
-    /// Frames that the source gave and the pipeline did not take (it was busy with an earlier one).
-    pub dropped_by_pipeline: u64,
+    /// Frames of the camera that the pipeline never saw: lost on their way, damaged, or replaced by newer ones
+    /// while the pipeline was busy.
+    pub dropped_frames: u64,
     /// Results that the supervising process did not get from the ring.
     pub missed_results: u64,
     /// Pictures that it did not get.

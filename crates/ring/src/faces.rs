@@ -25,7 +25,8 @@ pub struct ResultTimings {
     pub started_nanos: i64,
     /// When the result was complete.
     pub finished_nanos: i64,
-    /// Frames that the source delivered and the pipeline never saw, since the worker started.
+    /// Frames of the camera that the pipeline never saw, since the worker started: lost on their way here,
+    /// damaged, or replaced by newer ones while they waited.
     pub dropped_frames: u64,
     /// Duration of each stage of the pipeline in nanoseconds, in the pipeline's order; 0 for a stage
     /// that did not run.

@@ -174,7 +174,7 @@ impl Measure {
             frames_with_face: self.frames_with_face,
             track_ids: self.track_ids.len() as u64,
             fps: per_second(self.frames as f64, live_seconds),
-            dropped_by_pipeline: self.dropped.iter().sum(),
+            dropped_frames: self.dropped.iter().sum(),
             missed_results: self.missed_results.iter().sum(),
             missed_previews: self.missed_previews,
             restarts: status.restarts,

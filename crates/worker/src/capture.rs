@@ -68,10 +68,14 @@ impl Capture {
 
     fn read(&self, source: &mut dyn Source) -> Option<String> {
         let mut frame = Frame::empty();
-        let mut damaged = 0;
+        let (mut damaged, mut next_index) = (0, None);
         while !self.stopped() {
             match source.next_frame(&mut frame) {
                 Ok(Step::Frame) => {
+                    // A camera that numbers its frames shows what it or its driver lost, too.
+                    let gap = next_index.map_or(0, |next| frame.frame_index.saturating_sub(next));
+                    next_index = Some(frame.frame_index + 1);
+                    self.handover.lost(gap.max(damaged.into()));
                     damaged = 0;
                     self.reporter.connected();
                     frame = self.handover.put(frame, mien_clock::monotonic_nanos());
@@ -97,5 +101,66 @@ impl Capture {
 
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use mien_capture::{SourceInfo, SourceKind};
+
+    use super::*;
+
+    /// Gives frames of these numbers; `None` is a damaged one. Then it ends.
+    struct Numbered(VecDeque<Option<u64>>, SourceInfo);
+
+    impl Source for Numbered {
+        fn info(&self) -> &SourceInfo {
+            &self.1
+        }
+
+        fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError> {
+            let Some(next) = self.0.pop_front() else { return Ok(Step::End) };
+            frame.frame_index = next.ok_or_else(|| SourceError::DamagedFrame {
+                camera: "usb:x".into(),
+                reason: "cut off".into(),
+            })?;
+            Ok(Step::Frame)
+        }
+    }
+
+    /// How many frames count as dropped; the pipeline takes none, so of the frames that come all but the
+    /// last are replaced.
+    fn dropped(frames: &[Option<u64>]) -> u64 {
+        let info = SourceInfo {
+            name: "test".into(),
+            spec: "test".into(),
+            kind: SourceKind::Usb,
+            size: (2, 2),
+            rate_hz: None,
+            frame_count: None,
+            files: Vec::new(),
+            live: true,
+        };
+        let capture = Capture {
+            camera: Camera::new("a", "test"),
+            open: Arc::new(|_: &Camera| unreachable!("it is open")),
+            handover: Arc::new(Handover::default()),
+            reporter: Arc::new(Reporter::new(Box::new(std::io::sink()))),
+            stop: Arc::default(),
+        };
+        let reason = capture.read(&mut Numbered(frames.iter().copied().collect(), info));
+        assert_eq!(reason.as_deref(), Some("the source has ended"));
+        let came = frames.iter().flatten().count() as u64;
+        capture.handover.dropped() - came.saturating_sub(1)
+    }
+
+    #[test]
+    fn frames_that_are_lost_or_damaged_on_their_way_are_counted() {
+        assert_eq!(dropped(&[Some(5), Some(6), Some(7)]), 0);
+        assert_eq!(dropped(&[Some(0), Some(4), Some(5)]), 3, "the driver lost three");
+        assert_eq!(dropped(&[None, Some(0), None, None, Some(1)]), 3, "a source that numbers what is whole");
+        assert_eq!(dropped(&[Some(0), None, Some(2), None, Some(5)]), 3, "a camera that numbers all");
     }
 }

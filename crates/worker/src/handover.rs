@@ -48,7 +48,12 @@ impl Handover {
         waited.unwrap_or_else(PoisonError::into_inner).0.waiting.take()
     }
 
-    /// Frames that were replaced before anybody took them.
+    /// Counts frames that never came this far.
+    pub(crate) fn lost(&self, frames: u64) {
+        self.lock().dropped += frames;
+    }
+
+    /// Frames that were replaced before anybody took them, and those that were lost before.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
     }
