@@ -103,7 +103,7 @@ impl Networks {
             }
             Err(error) => error.to_string(),
         };
-        Self::on_cpu(set, options, missing)
+        Self::on_cpu(set, options, headline(&missing))
     }
 
     fn on_cpu(set: &ModelSet, options: &NetworkOptions, reason: String) -> Result<Self> {
@@ -203,6 +203,19 @@ pub(crate) fn is_out_of_memory(error: &anyhow::Error) -> bool {
     })
 }
 
+/// The first line of what may be a list of attempts; `mien doctor` shows them all.
+fn headline(text: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, _more)) => {
+            format!(
+                "{}; `mien doctor` says more",
+                first.trim_end_matches("tried:").trim_end_matches([' ', ';'])
+            )
+        }
+        None => text.to_owned(),
+    }
+}
+
 /// Enough of a hash to recognise it.
 fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
@@ -240,6 +253,12 @@ mod tests {
         assert_eq!(detector_size((1080, 1920), 320), [320, 192]);
         assert_eq!(detector_size((1, 1), 640), [64, 64]);
         assert_eq!(detector_size((0, 0), 640), [64, 64]);
+    }
+
+    #[test]
+    fn a_reason_is_one_line() {
+        assert_eq!(headline("no GPU"), "no GPU");
+        assert_eq!(headline("none found; tried:\n  a: b\n  c: d"), "none found; `mien doctor` says more");
     }
 
     #[test]

@@ -23,8 +23,9 @@ pub struct Available {
 /// # Errors
 /// What is missing, and what to do.
 pub fn available(gpu: usize, tensorrt: Option<PathBuf>) -> Result<Available, GpuPipelineError> {
-    let library = find(tensorrt)?;
+    // Without a GPU there is no use in a list of places where TensorRT is not.
     let device = Device::open(gpu)?;
+    let library = find(tensorrt)?;
     Ok(Available {
         gpu: device.info().name.clone(),
         tensorrt: library.to_string(),
