@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::screen::{Screen, until};
+use crate::screen::{Screen, skip, until};
 use crate::support::mien;
 
 /// Longest wait for anything, in seconds: the machine may be busy with other tests.
@@ -56,7 +56,7 @@ impl App {
             std::thread::sleep(std::time::Duration::from_millis(200));
             let log = log.lock().unwrap().join("\n");
             assert!(log.contains("no window can be opened"), "{log}");
-            eprintln!("skipped: no window with OpenGL can be had here; `./x test` installs Mesa's\n{log}");
+            skip(&format!("no window with OpenGL can be had here: {log}"));
             return None;
         };
         until("the window takes the keyboard", PATIENCE, || screen.focus(&window).then_some(()));

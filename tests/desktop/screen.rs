@@ -18,9 +18,7 @@ pub struct Screen {
 impl Screen {
     /// A screen of this size; `None`, with the reason printed, where there is no Xvfb or no xdotool.
     pub fn start(width: u16, height: u16) -> Option<Self> {
-        let missing = |what: &str, why: String| {
-            eprintln!("skipped: {what} cannot be had ({why}); `./x test` installs it");
-        };
+        let missing = |what: &str, why: String| skip(&format!("{what} cannot be had ({why})"));
         if let Err(error) =
             Command::new("xdotool").arg("help").stdout(Stdio::null()).stderr(Stdio::null()).status()
         {
@@ -29,7 +27,17 @@ impl Screen {
         }
         let folder = tempfile::tempdir().unwrap();
         let server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", &format!("{width}x{height}x24")])
+            // Without -noreset it would begin anew, deaf for a moment, when xdotool was its only client.
+            .args([
+                "-displayfd",
+                "1",
+                "-noreset",
+                "-nolisten",
+                "tcp",
+                "-screen",
+                "0",
+                &format!("{width}x{height}x24"),
+            ])
             .arg("-fbdir")
             .arg(folder.path())
             .stdout(Stdio::piped())
@@ -111,6 +119,12 @@ impl Drop for Screen {
         let _gone = self.server.kill();
         let _gone = self.server.wait();
     }
+}
+
+/// Tells why a test is skipped. Where `./x test` has found all that a screen needs it must not be.
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("MIEN_TEST_SCREEN").is_none(), "{why}");
+    eprintln!("skipped: {why}; `./x test` installs what is needed");
 }
 
 /// Reads an `xwd` file of 32 bits a pixel (blue, green, red, unused): a header of big-endian numbers, of
