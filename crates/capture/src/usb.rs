@@ -215,6 +215,9 @@ pub(crate) fn explain(error: &io::Error, node: &Path) -> String {
         Some(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => {
             format!("{node} may not be opened; add yourself to the group `video`, and log in again")
         }
+        Some(rustix::io::Errno::IO | rustix::io::Errno::PROTO | rustix::io::Errno::PIPE) => {
+            format!("does not answer ({error}); if that stays so, unplug it and plug it in again")
+        }
         _ if error.kind() == io::ErrorKind::TimedOut => {
             format!("gave no frame for {:.1} s", FRAME_LIMIT.as_secs_f64())
         }
