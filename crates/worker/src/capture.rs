@@ -30,6 +30,8 @@ pub(crate) struct Capture {
     pub handover: Arc<Handover>,
     pub reporter: Arc<Reporter>,
     pub stop: Arc<AtomicBool>,
+    /// Whether frames that come as JPEG files are wanted so.
+    pub keep_jpeg: Arc<AtomicBool>,
 }
 
 impl Capture {
@@ -70,6 +72,7 @@ impl Capture {
         let mut frame = Frame::empty();
         let mut damaged = 0;
         while !self.stopped() {
+            source.keep_jpeg(self.keep_jpeg.load(Ordering::Relaxed));
             match source.next_frame(&mut frame) {
                 Ok(Step::Frame) => {
                     damaged = 0;
