@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
     }
     let parts = Parts::new(open, |settings, size| {
         make(settings, size).map_err(|error| TrackerError {
-            cause: if is_out_of_memory(&error) { FatalCause::GpuMemory } else { FatalCause::Other },
+            cause: Some(if is_out_of_memory(&error) { FatalCause::GpuMemory } else { FatalCause::Other }),
             reason: crate::cli::one_line(&error),
         })
     });

@@ -20,6 +20,12 @@ pub trait Source: Send {
     /// When there is no next picture because something failed. Where
     /// [`SourceError::is_recoverable`], the next call goes on with the picture after it.
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError>;
+
+    /// Whether frames that the source gets as JPEG files are to be left so from now on, because whoever
+    /// takes them decodes them elsewhere; decoded until this is said. Sources that get none ignore it.
+    fn keep_jpeg(&mut self, keep: bool) {
+        let _ = keep;
+    }
 }
 
 /// What a call of [`Source::next_frame`] brought.

@@ -88,6 +88,8 @@ pub(crate) struct UsbSource {
     info: SourceInfo,
     agreed: Agreed,
     stream: Box<dyn Stream>,
+    /// Whether JPEG files are left as they come.
+    keep_jpeg: bool,
     /// Sequence number of the first frame, and how often the counter has gone round since.
     first_sequence: Option<u32>,
     last_sequence: u32,
@@ -125,7 +127,16 @@ impl UsbSource {
             files: Vec::new(),
             live: true,
         };
-        Self { info, agreed, stream, first_sequence: None, last_sequence: 0, rounds: 0, jpegs_end: false }
+        Self {
+            info,
+            agreed,
+            stream,
+            keep_jpeg: false,
+            first_sequence: None,
+            last_sequence: 0,
+            rounds: 0,
+            jpegs_end: false,
+        }
     }
 }
 
@@ -135,7 +146,7 @@ impl Source for UsbSource {
     }
 
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError> {
-        let Self { info, agreed, stream, .. } = self;
+        let Self { info, agreed, stream, keep_jpeg, .. } = self;
         let raw = stream.next(FRAME_LIMIT).map_err(|error| SourceError::Camera {
             camera: info.spec.clone(),
             reason: explain(&error, Path::new(&info.spec)),
@@ -157,7 +168,7 @@ impl Source for UsbSource {
             }
             self.jpegs_end |= ends;
         }
-        unpack(raw.bytes, agreed, frame).map_err(damaged)?;
+        unpack(raw.bytes, agreed, *keep_jpeg, frame).map_err(damaged)?;
         if sequence < self.last_sequence {
             self.rounds += 1;
         }
@@ -166,13 +177,17 @@ impl Source for UsbSource {
         frame.frame_index = (self.rounds << 32) + u64::from(sequence) - first;
         Ok(Step::Frame)
     }
+
+    fn keep_jpeg(&mut self, keep: bool) {
+        self.keep_jpeg = keep;
+    }
 }
 
 /// Makes a picture of a driver's bytes.
-fn unpack(bytes: &[u8], agreed: &Agreed, frame: &mut Frame) -> Result<(), String> {
+fn unpack(bytes: &[u8], agreed: &Agreed, keep_jpeg: bool, frame: &mut Frame) -> Result<(), String> {
     let [width, height] = agreed.size;
     let format = match agreed.format {
-        WireFormat::Mjpeg => return unpack_jpeg(bytes, agreed.size, frame),
+        WireFormat::Mjpeg => return unpack_jpeg(bytes, agreed.size, keep_jpeg, frame),
         WireFormat::Yuyv => PixelFormat::Yuyv,
         WireFormat::Nv12 => PixelFormat::Nv12,
     };
@@ -195,12 +210,21 @@ fn has_end(jpeg: &[u8]) -> bool {
     jpeg[..end].ends_with(&[0xFF, 0xD9])
 }
 
-fn unpack_jpeg(bytes: &[u8], [width, height]: [u32; 2], frame: &mut Frame) -> Result<(), String> {
+fn unpack_jpeg(
+    bytes: &[u8],
+    [width, height]: [u32; 2],
+    keep_jpeg: bool,
+    frame: &mut Frame,
+) -> Result<(), String> {
     use image::ImageDecoder;
     let decoder =
         image::codecs::jpeg::JpegDecoder::new(io::Cursor::new(bytes)).map_err(|error| error.to_string())?;
     if decoder.dimensions() != (width, height) || decoder.color_type() != image::ColorType::Rgb8 {
         return Err(format!("a {:?} JPEG of {:?}", decoder.color_type(), decoder.dimensions()));
+    }
+    if keep_jpeg {
+        frame.set_jpeg(bytes, width, height);
+        return Ok(());
     }
     frame.reshape(width, height, PixelFormat::Rgb8);
     decoder.read_image(&mut frame.pixels).map_err(|error| error.to_string())
@@ -403,6 +427,27 @@ mod tests {
         let good: Vec<bool> = (0..5).map(|_| source.next_frame(&mut frame).is_ok()).collect();
         assert_eq!(good, [true, true, true, false, true]);
         assert!(has_end(&padded) && !has_end(&endless) && !has_end(&[]));
+    }
+
+    #[test]
+    fn jpegs_are_left_as_they_are_while_that_is_asked_for() {
+        let mut jpeg = io::Cursor::new(Vec::new());
+        image::RgbImage::new(16, 8).write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        let jpeg = jpeg.into_inner();
+        let scene = |bytes: &[u8], sequence| Ok((bytes.to_vec(), sequence, None, false));
+        let script = vec![scene(&jpeg, 0), scene(&jpeg, 1), scene(&jpeg[..20], 2), scene(&jpeg, 3)];
+        let mut source = source(WireFormat::Mjpeg, 0, script);
+        let mut frame = Frame::empty();
+        source.next_frame(&mut frame).unwrap();
+        assert!(!frame.is_jpeg);
+        source.keep_jpeg(true);
+        source.next_frame(&mut frame).unwrap();
+        assert!(frame.is_jpeg && frame.pixels == jpeg && (frame.width, frame.height) == (16, 8));
+        // Without a header there is no picture, whoever decodes it.
+        assert!(source.next_frame(&mut frame).unwrap_err().is_recoverable());
+        source.keep_jpeg(false);
+        source.next_frame(&mut frame).unwrap();
+        assert!(frame.view().is_ok());
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub enum FrameError {
         /// Bytes that there are.
         found: usize,
     },
+    /// The bytes are a compressed picture, which has to be decoded first.
+    Compressed,
 }
 
 impl std::error::Error for FrameError {}
@@ -79,11 +81,65 @@ impl std::fmt::Display for FrameError {
             Self::TooShort { needed, found } => {
                 write!(f, "the picture needs {needed} bytes, but has {found}")
             }
+            Self::Compressed => f.write_str("the picture is a JPEG that nobody has decoded"),
         }
     }
 }
 
-/// A borrowed picture: the input of every stage.
+/// A borrowed picture as its source gave it.
+#[derive(Debug, Clone, Copy)]
+pub enum Picture<'a> {
+    /// Pixels.
+    Raw(FrameView<'a>),
+    /// A whole JPEG file, for whoever decodes it where the pixels are needed.
+    Jpeg {
+        /// The file.
+        bytes: &'a [u8],
+        /// Width in pixels, as the file's header has it.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
+}
+
+impl<'a> Picture<'a> {
+    /// Width in pixels.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        match self {
+            Self::Raw(view) => view.width(),
+            Self::Jpeg { width, .. } => *width,
+        }
+    }
+
+    /// Height in pixels.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        match self {
+            Self::Raw(view) => view.height(),
+            Self::Jpeg { height, .. } => *height,
+        }
+    }
+
+    /// The pixels.
+    ///
+    /// # Errors
+    /// When they are compressed.
+    pub fn raw(&self) -> Result<&FrameView<'a>, FrameError> {
+        match self {
+            Self::Raw(view) => Ok(view),
+            Self::Jpeg { .. } => Err(FrameError::Compressed),
+        }
+    }
+}
+
+impl<'a> From<FrameView<'a>> for Picture<'a> {
+    fn from(view: FrameView<'a>) -> Self {
+        Self::Raw(view)
+    }
+}
+
+/// Borrowed pixels: the input of every stage.
 #[derive(Debug, Clone, Copy)]
 pub struct FrameView<'a> {
     pixels: &'a [u8],
@@ -150,7 +206,7 @@ impl<'a> FrameView<'a> {
 /// A captured picture that owns its bytes and is filled again and again by its source.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// The bytes; rows of `stride`.
+    /// The bytes; rows of `stride`, or a JPEG file.
     pub pixels: Vec<u8>,
     /// Width in pixels.
     pub width: u32,
@@ -160,6 +216,8 @@ pub struct Frame {
     pub stride: usize,
     /// How the bytes are to be read.
     pub format: PixelFormat,
+    /// Whether the bytes are a JPEG file; `stride` and `format` mean nothing then.
+    pub is_jpeg: bool,
     /// When the picture was taken, on the monotonic clock (see `mien-clock`).
     pub capture_nanos: i64,
     /// Number of the frame at its source, from 0; gaps are frames that were dropped.
@@ -176,6 +234,7 @@ impl Frame {
             height: 0,
             stride: 0,
             format: PixelFormat::Rgb8,
+            is_jpeg: false,
             capture_nanos: 0,
             frame_index: 0,
         }
@@ -186,15 +245,41 @@ impl Frame {
         self.width = width;
         self.height = height;
         self.format = format;
+        self.is_jpeg = false;
         self.stride = format.row_bytes(width);
         self.pixels.resize(self.stride * format.rows(height), 0);
     }
 
-    /// Borrows the picture.
+    /// Takes a JPEG file of a picture of this size as it is; keeps the buffer when it is large enough.
+    pub fn set_jpeg(&mut self, jpeg: &[u8], width: u32, height: u32) {
+        self.pixels.clear();
+        self.pixels.extend_from_slice(jpeg);
+        (self.width, self.height, self.stride, self.is_jpeg) = (width, height, 0, true);
+    }
+
+    /// Borrows the picture, whether it is pixels or compressed.
     ///
     /// # Errors
     /// When the fields do not describe a picture (an empty frame, for one).
+    pub fn picture(&self) -> Result<Picture<'_>, FrameError> {
+        let Self { ref pixels, width, height, is_jpeg, format, .. } = *self;
+        if !is_jpeg {
+            return self.view().map(Picture::Raw);
+        }
+        if width == 0 || height == 0 {
+            return Err(FrameError::Size { width, height, format });
+        }
+        Ok(Picture::Jpeg { bytes: pixels, width, height })
+    }
+
+    /// Borrows the pixels.
+    ///
+    /// # Errors
+    /// When the fields do not describe a picture (an empty frame, for one), or it is compressed.
     pub fn view(&self) -> Result<FrameView<'_>, FrameError> {
+        if self.is_jpeg {
+            return Err(FrameError::Compressed);
+        }
         FrameView::new(&self.pixels, self.width, self.height, self.stride, self.format)
     }
 }
@@ -213,6 +298,21 @@ mod tests {
         assert!(FrameView::new(&bytes, 3, 2, 6, PixelFormat::Yuyv).is_err());
         assert!(FrameView::new(&bytes, 4, 2, 4, PixelFormat::Nv12).is_ok());
         assert!(FrameView::new(&bytes, 1, u32::MAX, usize::MAX, PixelFormat::Rgb8).is_err());
+    }
+
+    #[test]
+    fn a_jpeg_is_no_pixels() {
+        let mut frame = Frame::empty();
+        frame.reshape(64, 48, PixelFormat::Rgb8);
+        frame.set_jpeg(b"a file", 64, 48);
+        assert_eq!(frame.view().unwrap_err(), FrameError::Compressed);
+        let picture = frame.picture().unwrap();
+        assert!(matches!(picture, Picture::Jpeg { bytes: b"a file", width: 64, height: 48 }));
+        assert!(picture.raw().is_err());
+        frame.set_jpeg(b"a file", 0, 48);
+        assert!(frame.picture().is_err());
+        frame.reshape(64, 48, PixelFormat::Nv12);
+        assert_eq!(frame.picture().unwrap().raw().unwrap().stride(), 64);
     }
 
     #[test]

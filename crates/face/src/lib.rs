@@ -22,4 +22,4 @@ pub use face::{
     Face, FaceBox, FaceState, FrameFaces, HeadPose, KEYPOINT_COUNT, LANDMARK_COUNT, MAX_FACES,
     MESH_LANDMARK_COUNT,
 };
-pub use frame::{Frame, FrameError, FrameView, PixelFormat};
+pub use frame::{Frame, FrameError, FrameView, Picture, PixelFormat};

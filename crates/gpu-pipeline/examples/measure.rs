@@ -4,7 +4,7 @@
 //! of a whole frame and of the thread's own work, allocations and bytes over the bus a frame, device memory
 //! before and after.
 //!
-//! Arguments, all optional: `--size 1920x1080 --heads 1 --format rgb|nv12 --precision fp16|fp32 --frames 600
+//! Arguments, all optional: `--size 1920x1080 --heads 1 --format rgb|nv12|jpeg --precision fp16|fp32 --frames 600
 //! --every 1 --preview 960x540 --seconds 0`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -89,7 +89,7 @@ fn main() {
     let run = |pipeline: &mut Pipeline, index: u64| -> (Sample, u32) {
         let frame = &frames[swing(index, frames.len() as u64)];
         let (start, cpu) = (Instant::now(), thread_time());
-        let view = frame.view().expect("a drawn frame");
+        let view = frame.picture().expect("a drawn frame");
         let count =
             pipeline.process(view, index, index as i64 * 33_333_333).expect("a GPU that works").face_count;
         let (frame_nanos, cpu_nanos) = (start.elapsed(), thread_time() - cpu);
@@ -187,13 +187,28 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.get(((values.len() - 1) as f64 * part).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
+/// As a webcam would send it.
+fn jpeg(frame: &Frame) -> Frame {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 85)
+        .encode(&frame.pixels, frame.width, frame.height, image::ExtendedColorType::Rgb8)
+        .expect("a drawn frame");
+    let mut file = Frame::empty();
+    file.set_jpeg(bytes.get_ref(), frame.width, frame.height);
+    file
+}
+
 fn render([width, height]: [u32; 2], heads: usize, format: &str) -> Vec<Frame> {
     let settings = SyntheticSettings { width, height, heads, script: Motion::Idle, ..Default::default() };
     let mut camera = SyntheticCamera::new(settings);
     let draw = |index: u64| {
         let mut frame = Frame::empty();
         camera.render(index, index as i64 * 33_333_333, &mut frame);
-        if format == "nv12" { nv12(&frame) } else { frame }
+        match format {
+            "nv12" => nv12(&frame),
+            "jpeg" => jpeg(&frame),
+            _ => frame,
+        }
     };
     (0..32).map(draw).collect()
 }

@@ -15,14 +15,16 @@ pub(crate) struct FrameWork {
     pub layout: FrameLayout,
     pub staging: PinnedBuffer<u8>,
     pub letterbox: Letterbox,
-    frame: DeviceBuffer<u8>,
+    pub frame: DeviceBuffer<u8>,
     crop: Crop,
     /// Index 0: without faces; index `bucket + 1`: with those of the bucket.
     first: [Vec<Recorded>; 2],
     /// The frame is there already: the detector alone …
     again_detect: Recorded,
-    /// … or faces alone, by bucket.
+    /// … or faces alone, by bucket …
     again_faces: Vec<Recorded>,
+    /// … or both.
+    again_both: Vec<Recorded>,
     picture: Option<Picture>,
 }
 
@@ -93,11 +95,24 @@ impl FrameWork {
         };
         let first = [with_buckets(&mut made, false)?, with_buckets(&mut made, true)?];
         let again_detect = made.record(Parts { upload: false, detect: true, bucket: None })?;
-        let again_faces = (0..buckets)
-            .map(|bucket| made.record(Parts { upload: false, detect: false, bucket: Some(bucket) }))
-            .collect::<Result<_, _>>()?;
+        let with_faces = |made: &mut Recorder<'_>, detect| -> Result<Vec<Recorded>, GpuPipelineError> {
+            let parts = (0..buckets).map(|bucket| Parts { upload: false, detect, bucket: Some(bucket) });
+            parts.map(|parts| made.record(parts)).collect()
+        };
+        let [again_faces, again_both] = [with_faces(&mut made, false)?, with_faces(&mut made, true)?];
         let Recorder { staging, frame, letterbox, crop, .. } = made;
-        Ok(Self { layout, staging, letterbox, frame, crop, first, again_detect, again_faces, picture: None })
+        Ok(Self {
+            layout,
+            staging,
+            letterbox,
+            frame,
+            crop,
+            first,
+            again_detect,
+            again_faces,
+            again_both,
+            picture: None,
+        })
     }
 
     /// The graph that begins a frame.
@@ -113,6 +128,16 @@ impl FrameWork {
     /// The graph that reads faces of a frame that is there.
     pub(crate) fn again_faces(&self, bucket: usize) -> &Recorded {
         &self.again_faces[bucket]
+    }
+
+    /// The graph that does this with a frame that is there; `None` when nothing is to be done.
+    pub(crate) fn again(&self, detect: bool, bucket: Option<usize>) -> Option<&Recorded> {
+        match (detect, bucket) {
+            (false, None) => None,
+            (true, None) => Some(&self.again_detect),
+            (false, Some(bucket)) => Some(&self.again_faces[bucket]),
+            (true, Some(bucket)) => Some(&self.again_both[bucket]),
+        }
     }
 
     /// The picture of the frame that is there: width and height, and rows of red, green, blue.

@@ -1,8 +1,11 @@
 //! The pipeline's stages on the GPU.
 
-use mien_face::{Face, FrameView, MAX_FACES};
+use mien_face::{Face, FrameError, FrameView, MAX_FACES, Picture, PixelFormat};
 use mien_geometry::{Detection, Region};
-use mien_gpu::{ArenaUsage, CopiedBytes, Device, FrameLayout, MAX_DETECTIONS, ResultBlock};
+use mien_gpu::{
+    ArenaUsage, CopiedBytes, Device, Event, FrameLayout, GpuError, JpegDecoder, MAX_DETECTIONS, ResultBlock,
+    Wait,
+};
 use mien_pipeline::{PipelineError, PipelineSettings, Reading, Readings, Role, StageTimings, Stages};
 use mien_tracking::Appearance;
 
@@ -13,13 +16,38 @@ use crate::{GpuOptions, GpuPipelineError, ModelSource};
 
 /// The stages on one GPU; see the crate's description.
 ///
-/// Belongs to one thread at a time. Dropped in this order: graphs, bound networks, engines.
+/// Belongs to one thread at a time. Dropped in this order: decoder, graphs, bound networks, engines.
 pub struct GpuStages {
+    jpeg: Option<Jpeg>,
     frame: Option<FrameWork>,
     work: Work,
     networks: Networks,
     description: String,
     state: FrameState,
+}
+
+/// Decodes frames that come as JPEG files.
+struct Jpeg {
+    decoder: JpegDecoder,
+    /// Passed before a picture is decoded.
+    begun: Event,
+}
+
+impl Jpeg {
+    /// `None`, with a line in the log, where nvJPEG is not installed.
+    fn open(device: &Device) -> Result<Option<Self>, GpuError> {
+        match JpegDecoder::new(device) {
+            Ok(decoder) => {
+                tracing::info!("JPEG frames are decoded on the GPU by {}", decoder.library());
+                Ok(Some(Self { decoder, begun: Event::new(device, Wait::Sleep)? }))
+            }
+            Err(error @ GpuError::NvJpegMissing { .. }) => {
+                tracing::info!("JPEG frames are decoded on the CPU: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// What is known of the frame at hand.
@@ -36,6 +64,8 @@ struct FrameState {
 
 #[derive(Clone, Copy)]
 struct Pending {
+    /// Whether the frame was decoded before the launch, not brought up by it.
+    decoded: bool,
     detect: bool,
     regions: usize,
     bucket: Option<usize>,
@@ -84,8 +114,10 @@ impl GpuStages {
         let info = device.info();
         let description = format!("{library} ({precision}) on GPU {} {}", info.ordinal, info.name);
         let faces = options.max_faces.max(work.most_faces()).min(MAX_FACES);
+        let jpeg = Jpeg::open(&device)?;
         device.arena().seal();
         Ok(Self {
+            jpeg,
             frame: None,
             work,
             networks,
@@ -137,8 +169,13 @@ impl GpuStages {
         self.work.buckets.iter().map(|bucket| bucket.faces).collect()
     }
 
-    fn prepare(&mut self, frame: &FrameView<'_>) -> Result<(), GpuPipelineError> {
-        let layout = FrameLayout::new(frame.width(), frame.height(), frame.stride(), frame.format())?;
+    fn prepare(&mut self, frame: &Picture<'_>) -> Result<(), GpuPipelineError> {
+        let layout = match *frame {
+            Picture::Raw(view) => {
+                FrameLayout::new(view.width(), view.height(), view.stride(), view.format())?
+            }
+            Picture::Jpeg { width, height, .. } => FrameLayout::tight(width, height, PixelFormat::Rgb8)?,
+        };
         if self.frame.as_ref().is_some_and(|made| made.layout == layout) {
             return Ok(());
         }
@@ -164,19 +201,19 @@ impl GpuStages {
 
     fn begin(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         regions: &[Region],
         detect: bool,
         settings: &PipelineSettings,
     ) -> Result<(), GpuPipelineError> {
+        self.state.pending = None;
+        self.state.detected = false;
         self.prepare(frame)?;
+        let decoded = match frame {
+            Picture::Raw(view) => self.stage(view),
+            Picture::Jpeg { bytes, .. } => self.decode(bytes)?,
+        };
         let Self { frame: Some(made), work, state, .. } = self else { unreachable!("prepared above") };
-        state.pending = None;
-        state.detected = false;
-        let pixels = frame.pixels();
-        let bytes = pixels.len().min(made.staging.len());
-        made.staging[..bytes].copy_from_slice(&pixels[..bytes]);
-
         let count = regions.len().min(work.most_faces());
         state.regions.clear();
         state.regions.extend_from_slice(&regions[..count]);
@@ -185,16 +222,54 @@ impl GpuStages {
         control.set_regions(&regions[..count], crop_size);
         control.set_detector(&made.letterbox.frame_from_input(), settings.score_threshold, settings.nms_iou);
         let bucket = (count > 0).then(|| work.bucket_for(count));
-        made.first(detect, bucket).graph.launch()?;
-        state.pending = Some(Pending { detect, regions: count, bucket });
+        let recorded = if decoded { made.again(detect, bucket) } else { Some(made.first(detect, bucket)) };
+        let Some(recorded) = recorded else { return Ok(()) };
+        recorded.graph.launch()?;
+        state.pending = Some(Pending { decoded, detect, regions: count, bucket });
         Ok(())
+    }
+
+    /// Puts a frame where the first graph takes it from; returns that it was not decoded.
+    fn stage(&mut self, frame: &FrameView<'_>) -> bool {
+        let Some(made) = &mut self.frame else { unreachable!("prepared before") };
+        let pixels = frame.pixels();
+        let bytes = pixels.len().min(made.staging.len());
+        made.staging[..bytes].copy_from_slice(&pixels[..bytes]);
+        false
+    }
+
+    /// Decodes a frame to where the graphs look for it; returns that it was decoded.
+    fn decode(&mut self, jpeg: &[u8]) -> Result<bool, GpuPipelineError> {
+        let Self { jpeg: Some(Jpeg { decoder, begun }), frame: Some(made), work, .. } = self else {
+            return Err(PipelineError::from(FrameError::Compressed).into());
+        };
+        begun.record(work.device.stream())?;
+        let layout = decoder.decode(jpeg, &made.frame).map_err(|error| match error {
+            error if error.is_about_a_picture() => PipelineError::Picture(error.to_string()).into(),
+            error => GpuPipelineError::from(error),
+        })?;
+        if layout != made.layout {
+            let reason = format!("a JPEG of {}×{} in a frame of another size", layout.width, layout.height);
+            return Err(PipelineError::Picture(reason).into());
+        }
+        Ok(true)
     }
 
     /// Waits for the first launch and takes what it found, unless that was done.
     fn finish_first(&mut self, timings: &mut StageTimings) -> Result<(), GpuPipelineError> {
-        let Some(Pending { detect, regions, bucket }) = self.state.pending.take() else { return Ok(()) };
-        let Self { frame: Some(made), work, state, .. } = self else { unreachable!("a launch has a frame") };
-        settle(work, made.first(detect, bucket), timings)?;
+        let Some(Pending { decoded, detect, regions, bucket }) = self.state.pending.take() else {
+            return Ok(());
+        };
+        let Self { frame: Some(made), work, state, jpeg, .. } = self else {
+            unreachable!("a launch has a frame")
+        };
+        let recorded = if decoded { made.again(detect, bucket) } else { Some(made.first(detect, bucket)) };
+        let Some(recorded) = recorded else { return Ok(()) };
+        settle(work, recorded, timings)?;
+        if let Some(jpeg) = jpeg.as_ref().filter(|_| decoded) {
+            let millis = work.event(Mark::Start).millis_since(&jpeg.begun)?;
+            timings.transfer_nanos += (f64::from(millis) * 1e6) as u64;
+        }
         let results = work.results();
         for (place, reading) in state.readings.iter_mut().enumerate().take(regions) {
             take_reading(results, place, reading);
@@ -265,9 +340,13 @@ impl GpuStages {
 }
 
 impl Stages for GpuStages {
+    fn takes_jpeg(&self) -> bool {
+        self.jpeg.is_some()
+    }
+
     fn start(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         regions: &[Region],
         detect: bool,
         settings: &PipelineSettings,
@@ -277,7 +356,7 @@ impl Stages for GpuStages {
 
     fn detect(
         &mut self,
-        _frame: &FrameView<'_>,
+        _frame: &Picture<'_>,
         _settings: &PipelineSettings,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
@@ -294,7 +373,7 @@ impl Stages for GpuStages {
 
     fn read(
         &mut self,
-        _frame: &FrameView<'_>,
+        _frame: &Picture<'_>,
         regions: Readings<'_, '_>,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
@@ -306,7 +385,7 @@ impl Stages for GpuStages {
         Ok(())
     }
 
-    fn preview(&mut self, frame: &FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError> {
+    fn preview(&mut self, frame: &Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError> {
         self.prepare(frame).map_err(PipelineError::from)?;
         let Self { frame: Some(made), work, .. } = self else { unreachable!("prepared above") };
         Ok(made.picture(&work.device, most)?)

@@ -5,12 +5,12 @@
 use std::path::Path;
 
 use mien_engine::{EngineChoice, EngineOptions};
-use mien_face::{Frame, FrameFaces, LANDMARK_COUNT};
+use mien_face::{Frame, FrameFaces, LANDMARK_COUNT, Picture};
 use mien_gpu_pipeline::{
     BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource, TensorRtEngine, available,
 };
 use mien_models::{ModelSet, Role};
-use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings, Role as Part};
+use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings, Role as Part};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 
 const DETECTOR_SIZE: [usize; 2] = [256, 320];
@@ -213,4 +213,59 @@ fn frames_of_another_size_are_taken_and_nothing_grows() {
         allocations.push(before.unwrap().bytes);
     }
     assert_eq!(allocations[0], allocations[2], "memory comes back with the old size");
+}
+
+fn jpeg(frame: &Frame) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 92)
+        .encode(&frame.pixels, frame.width, frame.height, image::ExtendedColorType::Rgb8)
+        .unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn jpeg_frames_are_decoded_on_the_gpu_and_damaged_ones_are_said() {
+    if !is_here() {
+        return;
+    }
+    let settings = PipelineSettings::default();
+    let (mut gpu, mut cpu) = (gpu_pipeline(GpuPrecision::Fp32, &settings), cpu_pipeline(&settings));
+    if !gpu.takes_jpeg() {
+        return eprintln!("skipped: no nvJPEG");
+    }
+    assert!(!cpu.takes_jpeg());
+    let mut camera = SyntheticCamera::new(SyntheticSettings { script: Motion::Idle, ..Default::default() });
+    let (mut frame, mut difference) = (Frame::empty(), Difference::default());
+    for index in 0..30 {
+        camera.render(index, index as i64 * 33_333_333, &mut frame);
+        let (file, size) = (jpeg(&frame), [frame.width, frame.height]);
+        let picture = |bytes| Picture::Jpeg { bytes, width: size[0], height: size[1] };
+        assert!(cpu.process(picture(&file), index, frame.capture_nanos).is_err());
+        if index % 7 == 3 {
+            let error = gpu.process(picture(&file[..file.len() / 3]), index, frame.capture_nanos);
+            // nvJPEG reads some cut files to their end.
+            assert!(matches!(error, Ok(_) | Err(PipelineError::Picture(_))), "{:?}", error.err());
+            assert!(matches!(
+                gpu.process(picture(&file[..10]), index, frame.capture_nanos),
+                Err(PipelineError::Picture(_))
+            ));
+            let small = Picture::Jpeg { bytes: &file, width: size[0] - 2, height: size[1] };
+            assert!(matches!(gpu.process(small, index, frame.capture_nanos), Err(PipelineError::Picture(_))));
+        }
+        // The CPU sees what its own decoder makes of the file, now and then by another path.
+        let decoded = image::load_from_memory(&file).unwrap().to_rgb8();
+        frame.pixels.copy_from_slice(&decoded);
+        let view = frame.view().unwrap();
+        let ours = if index % 5 == 4 {
+            gpu.process(view, index, frame.capture_nanos).unwrap()
+        } else {
+            gpu.process(picture(&file), index, frame.capture_nanos).unwrap()
+        };
+        let theirs = cpu.process(view, index, frame.capture_nanos).unwrap();
+        assert_eq!((ours.face_count, theirs.face_count), (1, 1), "frame {index}");
+        difference.add(ours, theirs);
+        assert_eq!(gpu.preview(picture(&file), [160, 120]).unwrap().1.len(), 160 * 120 * 3);
+    }
+    eprintln!("JPEG: landmarks {:.4} px", difference.landmark_pixels());
+    assert!(difference.landmark_pixels() <= 0.5, "{difference:?}");
 }

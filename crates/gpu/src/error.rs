@@ -126,6 +126,8 @@ pub enum GpuError {
     NvJpeg {
         /// nvJPEG's function.
         call: &'static str,
+        /// Its status.
+        status: i32,
         /// What its status means.
         message: String,
     },
@@ -136,5 +138,16 @@ impl GpuError {
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
         matches!(self, Self::OutOfMemory { .. } | Self::Driver { code: 2, .. })
+    }
+
+    /// Whether only this picture cannot be decoded: damaged, of another size, or of a kind that nvJPEG does
+    /// not read.
+    #[must_use]
+    pub fn is_about_a_picture(&self) -> bool {
+        // NVJPEG_STATUS_BAD_JPEG, _JPEG_NOT_SUPPORTED, _IMPLEMENTATION_NOT_SUPPORTED, _INCOMPLETE_BITSTREAM.
+        matches!(
+            self,
+            Self::Frame { .. } | Self::WrongLength { .. } | Self::NvJpeg { status: 3 | 4 | 9 | 10, .. }
+        )
     }
 }

@@ -171,7 +171,7 @@ fn check(call: &'static str, status: i32) -> Result<(), GpuError> {
     if status == 0 {
         return Ok(());
     }
-    Err(GpuError::NvJpeg { call, message: status_text(status) })
+    Err(GpuError::NvJpeg { call, status, message: status_text(status) })
 }
 
 /// nvJPEG's `dev_malloc`: 0 for success.

@@ -1,6 +1,6 @@
 //! The stages on the CPU, over any engine that takes its tensors from the host's memory.
 
-use mien_face::{Face, FrameView};
+use mien_face::{Face, Picture};
 use mien_geometry::{Detection, PreviewScaler, Region};
 
 use crate::blendshapes::BlendshapeStage;
@@ -32,11 +32,11 @@ impl CpuStages {
 impl Stages for CpuStages {
     fn detect(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         settings: &PipelineSettings,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
-        self.detector.detect(frame, settings, timings)
+        self.detector.detect(frame.raw()?, settings, timings)
     }
 
     fn detections(&self) -> &[Detection] {
@@ -49,18 +49,18 @@ impl Stages for CpuStages {
 
     fn read(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         regions: Readings<'_, '_>,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
-        self.landmarks.read(frame, regions, timings)
+        self.landmarks.read(frame.raw()?, regions, timings)
     }
 
     fn blendshapes(&mut self, faces: &mut [Face], timings: &mut StageTimings) -> Result<(), PipelineError> {
         timed(&mut timings.blendshapes_nanos, || self.blendshapes.fill(faces))
     }
 
-    fn preview(&mut self, frame: &FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError> {
-        Ok(self.scaler.scale(frame, most))
+    fn preview(&mut self, frame: &Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError> {
+        Ok(self.scaler.scale(frame.raw()?, most))
     }
 }

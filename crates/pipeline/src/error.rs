@@ -42,10 +42,19 @@ pub enum PipelineError {
         /// What the engine says.
         source: EngineError,
     },
+    /// This picture cannot be read; others may be.
+    #[error("the picture cannot be read: {0}")]
+    Picture(String),
     /// The processor that the stages run on failed.
     #[error(transparent)]
     Processor(Box<dyn std::error::Error + Send + Sync>),
     /// The GPU's memory does not suffice: fewer faces at a time may do.
     #[error(transparent)]
     GpuMemory(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<mien_face::FrameError> for PipelineError {
+    fn from(error: mien_face::FrameError) -> Self {
+        Self::Picture(error.to_string())
+    }
 }

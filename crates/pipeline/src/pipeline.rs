@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytemuck::Zeroable;
 use mien_engine::Engine;
-use mien_face::{Face, FrameFaces, FrameView};
+use mien_face::{Face, FrameError, FrameFaces, Picture};
 use mien_geometry::{Region, head_pose};
 use mien_tracking::{Tracker, is_same_face};
 
@@ -88,15 +88,17 @@ impl Pipeline {
     /// the file. The result is overwritten by the next call.
     ///
     /// # Errors
-    /// When an engine fails; the next frame may be tried.
-    pub fn process(
+    /// When an engine fails, or the picture is damaged or compressed in a way that the stages do not take;
+    /// the next frame may be tried.
+    pub fn process<'p>(
         &mut self,
-        frame: FrameView<'_>,
+        frame: impl Into<Picture<'p>>,
         frame_index: u64,
         capture_nanos: i64,
     ) -> Result<&FrameFaces, PipelineError> {
         let start = Instant::now();
         self.timings = StageTimings::default();
+        let frame = self.admit(frame.into())?;
         let detector_ran = self.find_faces(&frame, capture_nanos)?;
         let mut pose_nanos = 0;
         timed(&mut pose_nanos, || {
@@ -131,12 +133,26 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the processor fails.
-    pub fn preview(
+    pub fn preview<'p>(
         &mut self,
-        frame: FrameView<'_>,
+        frame: impl Into<Picture<'p>>,
         most: [u32; 2],
     ) -> Result<([u32; 2], &[u8]), PipelineError> {
+        let frame = self.admit(frame.into())?;
         self.stages.preview(&frame, most)
+    }
+
+    /// Whether frames may come as JPEG files, to be decoded where the pixels are needed.
+    #[must_use]
+    pub fn takes_jpeg(&self) -> bool {
+        self.stages.takes_jpeg()
+    }
+
+    fn admit<'p>(&self, frame: Picture<'p>) -> Result<Picture<'p>, PipelineError> {
+        match frame {
+            Picture::Jpeg { .. } if !self.stages.takes_jpeg() => Err(FrameError::Compressed.into()),
+            taken => Ok(taken),
+        }
     }
 
     /// Where the time of the last frame went.
@@ -172,7 +188,7 @@ impl Pipeline {
 
     /// Detector and landmark model: leaves the frame's candidates in the plan. Returns whether the
     /// detector ran.
-    fn find_faces(&mut self, frame: &FrameView<'_>, nanos: i64) -> Result<bool, PipelineError> {
+    fn find_faces(&mut self, frame: &Picture<'_>, nanos: i64) -> Result<bool, PipelineError> {
         self.tracker.forget_absent(nanos);
         self.plan.start(self.tracker.in_view().map(|slot| (slot, self.slots[slot].region)));
         let mut detector_ran = self.detector_is_due();
@@ -203,7 +219,7 @@ impl Pipeline {
     }
 
     /// Reads faces once more, where they were read in the detector's region, in that of their landmarks.
-    fn refine(&mut self, frame: &FrameView<'_>) -> Result<(), PipelineError> {
+    fn refine(&mut self, frame: &Picture<'_>) -> Result<(), PipelineError> {
         if self.settings.region_source == RegionSource::Landmarks {
             self.plan.refine_detected();
             self.read(frame)?;
@@ -217,7 +233,7 @@ impl Pipeline {
             || self.tracker.in_view().next().is_none()
     }
 
-    fn detect(&mut self, frame: &FrameView<'_>, nanos: i64) -> Result<(), PipelineError> {
+    fn detect(&mut self, frame: &Picture<'_>, nanos: i64) -> Result<(), PipelineError> {
         let Self { stages, plan, tracker, settings, timings, .. } = self;
         stages.detect(frame, settings, timings)?;
         timed(&mut timings.decode_nanos, || {
@@ -227,7 +243,7 @@ impl Pipeline {
         Ok(())
     }
 
-    fn read(&mut self, frame: &FrameView<'_>) -> Result<(), PipelineError> {
+    fn read(&mut self, frame: &Picture<'_>) -> Result<(), PipelineError> {
         self.plan.read(&mut *self.stages, frame, &self.settings, &mut self.timings)
     }
 

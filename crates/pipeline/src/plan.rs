@@ -1,6 +1,6 @@
 //! The faces that one frame's landmark model is asked about.
 
-use mien_face::FrameView;
+use mien_face::Picture;
 use mien_geometry::{Detection, Region};
 use mien_tracking::{Tracker, is_same_face};
 
@@ -93,7 +93,7 @@ impl Plan {
         &mut self,
         detections: &[Detection],
         region_of: impl Fn(&Detection) -> Region,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
     ) {
         self.detections.clear();
         let regions = detections.iter().map(|detection| (*detection, region_of(detection)));
@@ -155,7 +155,7 @@ impl Plan {
     pub(crate) fn read(
         &mut self,
         stages: &mut dyn Stages,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         settings: &PipelineSettings,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {

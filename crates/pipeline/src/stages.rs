@@ -1,6 +1,6 @@
 //! What looks at pixels, on whatever processor.
 
-use mien_face::{BLENDSHAPE_COUNT, Face, FrameView, LANDMARK_COUNT};
+use mien_face::{BLENDSHAPE_COUNT, Face, LANDMARK_COUNT, Picture};
 use mien_geometry::{Detection, Region};
 use mien_tracking::Appearance;
 
@@ -49,15 +49,20 @@ pub type Readings<'i, 'a> = &'i mut dyn Iterator<Item = (&'a Region, &'a mut Rea
 /// most often the detector at most once and one reading of all regions. An implementation for which
 /// every call has its price (a GPU) does at the start what it is told will be asked for.
 pub trait Stages: Send {
+    /// Whether pictures may come as JPEG files. Stages that do not take them are never given any.
+    fn takes_jpeg(&self) -> bool {
+        false
+    }
+
     /// Begins a frame: every later call until the next start is about it. `regions` are those of the
     /// faces in view, which will most likely be read, in their order; `detect` tells that the detector
     /// will be asked.
     ///
     /// # Errors
-    /// When the processor fails; the next frame may be tried.
+    /// When the processor fails, or the picture is damaged; the next frame may be tried.
     fn start(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         regions: &[Region],
         detect: bool,
         settings: &PipelineSettings,
@@ -72,7 +77,7 @@ pub trait Stages: Send {
     /// When the detector network fails.
     fn detect(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         settings: &PipelineSettings,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError>;
@@ -89,7 +94,7 @@ pub trait Stages: Send {
     /// When the landmark network fails.
     fn read(
         &mut self,
-        frame: &FrameView<'_>,
+        frame: &Picture<'_>,
         regions: Readings<'_, '_>,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError>;
@@ -106,5 +111,5 @@ pub trait Stages: Send {
     ///
     /// # Errors
     /// When the processor fails.
-    fn preview(&mut self, frame: &FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError>;
+    fn preview(&mut self, frame: &Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), PipelineError>;
 }

@@ -30,6 +30,8 @@ pub(crate) struct Capture {
     pub handover: Arc<Handover>,
     pub reporter: Arc<Reporter>,
     pub stop: Arc<AtomicBool>,
+    /// Whether frames that come as JPEG files are wanted so.
+    pub keep_jpeg: Arc<AtomicBool>,
 }
 
 impl Capture {
@@ -70,6 +72,7 @@ impl Capture {
         let mut frame = Frame::empty();
         let (mut damaged, mut next_index) = (0, None);
         while !self.stopped() {
+            source.keep_jpeg(self.keep_jpeg.load(Ordering::Relaxed));
             match source.next_frame(&mut frame) {
                 Ok(Step::Frame) => {
                     // A camera that numbers its frames shows what it or its driver lost, too.
@@ -148,6 +151,7 @@ mod tests {
             open: Arc::new(|_: &Camera| unreachable!("it is open")),
             handover: Arc::new(Handover::default()),
             reporter: Arc::new(Reporter::new(Box::new(std::io::sink()))),
+            keep_jpeg: Arc::default(),
             stop: Arc::default(),
         };
         let reason = capture.read(&mut Numbered(frames.iter().copied().collect(), info));

@@ -13,6 +13,7 @@
 
 mod capture;
 mod handover;
+mod jpeg;
 mod lifecycle;
 mod report;
 mod session;

@@ -126,7 +126,7 @@ fn serve(
             return Ok(());
         }
         if let Some(TrackerError { cause, reason }) = session.as_mut().and_then(Session::broken) {
-            return Err(WorkerError::Broken { cause, reason });
+            return Err(WorkerError::Broken { cause: cause.unwrap_or(FatalCause::Other), reason });
         }
     }
 }

@@ -12,6 +12,7 @@ use mien_ring::{Heartbeat, RingError, create_faces, create_preview};
 
 use crate::capture::Capture;
 use crate::handover::Handover;
+use crate::jpeg::JpegFrames;
 use crate::report::Reporter;
 use crate::track::{Made, Track, TrackEnd, TrackerError};
 use crate::video::Video;
@@ -72,6 +73,7 @@ impl Session {
         });
 
         let stop = Arc::new(AtomicBool::new(false));
+        let keep_jpeg = Arc::new(AtomicBool::new(false));
         let handover = Arc::new(Handover::default());
         let changed = Arc::new(Mutex::new(None));
         let video = Arc::new(Video::default());
@@ -85,6 +87,7 @@ impl Session {
             handover: Arc::clone(&handover),
             reporter: Arc::clone(reporter),
             stop: Arc::clone(&stop),
+            keep_jpeg: Arc::clone(&keep_jpeg),
         };
         let track = Track {
             settings,
@@ -94,6 +97,7 @@ impl Session {
             handover,
             reporter: Arc::clone(reporter),
             stop: Arc::clone(&stop),
+            jpeg: JpegFrames::new(keep_jpeg),
             faces,
             preview,
         };
@@ -120,7 +124,7 @@ impl Session {
     pub fn broken(&mut self) -> Option<TrackerError> {
         let panicked = |thread| {
             let reason = format!("the {thread} thread panicked; its message is in the log");
-            Some(TrackerError { cause: FatalCause::Other, reason })
+            Some(TrackerError { cause: Some(FatalCause::Other), reason })
         };
         if let Some(track) = self.track.take_if(|thread| thread.is_finished()) {
             match track.join() {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use mien_config::{Detection, Smoothing};
 use mien_control::{CameraState, FatalCause, Report, WorkerSettings};
-use mien_face::{Frame, FrameFaces, FrameView};
+use mien_face::{Frame, FrameFaces, Picture};
 use mien_pipeline::{
     OneEuroParameters, Pipeline, PipelineError, PipelineSettings, RegionSource, StageTimings,
 };
 use mien_ring::{FacesWriter, MAX_STAGES, PreviewHeader, PreviewWriter, ResultTimings};
 
 use crate::handover::{Captured, Handover};
+use crate::jpeg::JpegFrames;
 use crate::report::Reporter;
 use crate::session::MakeTracker;
 use crate::video::Video;
@@ -22,16 +23,17 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What turns frames into faces.
 pub trait Tracker {
+    /// Whether frames may come as JPEG files.
+    fn takes_jpeg(&self) -> bool {
+        false
+    }
+
     /// Tracks the faces into the next frame.
     ///
     /// # Errors
-    /// When it cannot go on.
-    fn track(
-        &mut self,
-        frame: FrameView<'_>,
-        frame_index: u64,
-        capture_nanos: i64,
-    ) -> Result<(), TrackerError>;
+    /// When it cannot go on, or cannot read this frame.
+    fn track(&mut self, frame: Picture<'_>, frame_index: u64, capture_nanos: i64)
+    -> Result<(), TrackerError>;
 
     /// Result of the last frame.
     fn result(&self) -> &FrameFaces;
@@ -41,7 +43,7 @@ pub trait Tracker {
     ///
     /// # Errors
     /// When it cannot go on.
-    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError>;
+    fn preview(&mut self, frame: Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError>;
 
     /// Names of the stages.
     fn stages(&self) -> &'static [&'static str];
@@ -53,8 +55,8 @@ pub trait Tracker {
 /// Why a tracker cannot be made, or cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerError {
-    /// Which kind of fault it is.
-    pub cause: FatalCause,
+    /// Which kind of fault it is; `None` when only this frame cannot be read.
+    pub cause: Option<FatalCause>,
     /// What happened, for a person.
     pub reason: String,
 }
@@ -62,24 +64,29 @@ pub struct TrackerError {
 impl From<String> for TrackerError {
     /// A fault of no particular kind.
     fn from(reason: String) -> Self {
-        Self { cause: FatalCause::Other, reason }
+        Self { cause: Some(FatalCause::Other), reason }
     }
 }
 
 impl From<PipelineError> for TrackerError {
     fn from(error: PipelineError) -> Self {
         let cause = match error {
-            PipelineError::GpuMemory(_) => FatalCause::GpuMemory,
-            _ => FatalCause::Other,
+            PipelineError::Picture(_) => None,
+            PipelineError::GpuMemory(_) => Some(FatalCause::GpuMemory),
+            _ => Some(FatalCause::Other),
         };
         Self { cause, reason: error.to_string() }
     }
 }
 
 impl Tracker for Pipeline {
+    fn takes_jpeg(&self) -> bool {
+        Pipeline::takes_jpeg(self)
+    }
+
     fn track(
         &mut self,
-        frame: FrameView<'_>,
+        frame: Picture<'_>,
         frame_index: u64,
         capture_nanos: i64,
     ) -> Result<(), TrackerError> {
@@ -91,7 +98,7 @@ impl Tracker for Pipeline {
         self.last()
     }
 
-    fn preview(&mut self, frame: FrameView<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
+    fn preview(&mut self, frame: Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
         Ok(Pipeline::preview(self, frame, most)?)
     }
 
@@ -154,6 +161,7 @@ pub(crate) struct Track {
     pub handover: Arc<Handover>,
     pub reporter: Arc<Reporter>,
     pub stop: Arc<AtomicBool>,
+    pub jpeg: JpegFrames,
     pub faces: FacesWriter,
     pub preview: PreviewWriter,
 }
@@ -170,7 +178,7 @@ impl Track {
             if self.take_changes() {
                 tracker = None;
             }
-            let frame = match captured.frame.view() {
+            let frame = match captured.frame.picture() {
                 Ok(frame) => frame,
                 Err(error) => {
                     tracing::warn!("frame {} was skipped: {error}", captured.frame.frame_index);
@@ -185,8 +193,18 @@ impl Track {
                     Err(end) => return end,
                 },
             };
-            if let Err(error) = self.publish(&mut **tracker, &captured, frame) {
-                return TrackEnd::Broken(error);
+            self.jpeg.decide(tracker.takes_jpeg(), self.video.is_recording());
+            match self.publish(&mut **tracker, &captured, frame) {
+                Ok(()) if captured.frame.is_jpeg => self.jpeg.read(),
+                Ok(()) => {}
+                Err(TrackerError { cause: None, reason }) => {
+                    tracing::warn!("frame {} was skipped: {reason}", captured.frame.frame_index);
+                    self.handover.lost(1);
+                    self.jpeg.refused(&reason);
+                    used = Some(captured.frame);
+                    continue;
+                }
+                Err(error) => return TrackEnd::Broken(error),
             }
             if pace.lets_through(captured.frame.capture_nanos)
                 && let Err(error) = self.show(&mut **tracker, &mut header, frame)
@@ -217,7 +235,7 @@ impl Track {
                 Ok(tracker)
             }
             // With smaller batches there may be a tracker.
-            Err(error) if error.cause == FatalCause::GpuMemory => Err(TrackEnd::Broken(error)),
+            Err(error) if error.cause == Some(FatalCause::GpuMemory) => Err(TrackEnd::Broken(error)),
             Err(error) => {
                 self.reporter.state(CameraState::Failed, error.reason);
                 Err(TrackEnd::Failed)
@@ -229,7 +247,7 @@ impl Track {
         &mut self,
         tracker: &mut dyn Tracker,
         captured: &Captured,
-        frame: FrameView<'_>,
+        frame: Picture<'_>,
     ) -> Result<(), TrackerError> {
         let started_nanos = mien_clock::monotonic_nanos();
         let Frame { frame_index, capture_nanos, .. } = captured.frame;
@@ -245,7 +263,10 @@ impl Track {
         // A tracker with other settings goes on behind this one's numbers.
         let used = tracker.result().faces().iter().map(|face| face.track_id.saturating_add(1)).max();
         self.settings.first_track_id = self.settings.first_track_id.max(used.unwrap_or(0));
-        self.video.push(&captured.frame, tracker.result());
+        // The few that were under way as files when a recording began are not in its video.
+        if !captured.frame.is_jpeg {
+            self.video.push(&captured.frame, tracker.result());
+        }
         self.reporter.result();
         Ok(())
     }
@@ -254,7 +275,7 @@ impl Track {
         &mut self,
         tracker: &mut dyn Tracker,
         header: &mut PreviewHeader,
-        frame: FrameView<'_>,
+        frame: Picture<'_>,
     ) -> Result<(), TrackerError> {
         header.set_faces(tracker.result());
         let ([width, height], rgb) = tracker.preview(frame, self.preview.size())?;

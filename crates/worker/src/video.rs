@@ -50,6 +50,11 @@ impl Video {
         }
     }
 
+    /// Whether frames are wanted.
+    pub fn is_recording(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).recorder.is_some()
+    }
+
     /// Adds a tracked frame; nothing waits.
     pub fn push(&self, frame: &Frame, faces: &FrameFaces) {
         let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);

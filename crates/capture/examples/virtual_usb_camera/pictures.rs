@@ -10,8 +10,11 @@ use crate::descriptors::{Agreement, FORMATS, PictureFormat, SIZES};
 /// Pictures of each size, drawn beforehand and shown over and over, to and fro.
 const COUNT: u32 = 20;
 
+/// Width and height in pixels, and the number of the format.
+type Shape = ((u16, u16), u8);
+
 /// Coded pictures by size and format.
-pub struct Pictures(BTreeMap<((u16, u16), u8), Vec<Vec<u8>>>);
+pub struct Pictures(BTreeMap<Shape, Vec<Vec<u8>>>);
 
 impl Pictures {
     /// Draws and codes them.

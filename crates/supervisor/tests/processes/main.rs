@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use mien_capture::{LiveOptions, Source, SourceError, SourceInfo, SourceKind, Step, open_live};
 use mien_config::{Camera, Config, Preview};
 use mien_control::{FatalCause, WorkerSettings};
-use mien_face::{Frame, FrameFaces, FrameView, PixelFormat};
+use mien_face::{Frame, FrameFaces, Picture, PixelFormat};
 use mien_metrics::gpu::GpuReport;
 use mien_metrics::{ProcessUsage, open_descriptors};
 use mien_ring::{FacesEntry, MAX_STAGES, ProcessId, SHM_DIR};
@@ -40,7 +40,7 @@ struct Imagination {
 impl Tracker for Imagination {
     fn track(
         &mut self,
-        frame: FrameView<'_>,
+        frame: Picture<'_>,
         frame_index: u64,
         capture_nanos: i64,
     ) -> Result<(), TrackerError> {
@@ -61,7 +61,7 @@ impl Tracker for Imagination {
         &self.result
     }
 
-    fn preview(&mut self, _frame: FrameView<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
+    fn preview(&mut self, _frame: Picture<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
         Ok(([1, 1], &[0; 3]))
     }
 
@@ -149,7 +149,7 @@ fn imagine(settings: &WorkerSettings) -> Result<Made, TrackerError> {
     let WorkerSettings { camera, gpu, max_batch, first_track_id, .. } = settings;
     let memory = camera.source.strip_prefix("memory:").map_or(usize::MAX, |faces| faces.parse().unwrap());
     if *max_batch > memory {
-        return Err(TrackerError { cause: FatalCause::GpuMemory, reason: "out of memory".into() });
+        return Err(TrackerError { cause: Some(FatalCause::GpuMemory), reason: "out of memory".into() });
     }
     let tracker = Box::new(Imagination {
         result: FrameFaces::boxed(),
