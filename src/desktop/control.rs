@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// How often the load is measured.
 const LOAD_LOOK: Duration = Duration::from_secs(1);
 /// How long new cameras may take before the streams begin without knowing their picture sizes.
-const CAMERA_PATIENCE: Duration = Duration::from_secs(4);
+pub(super) const CAMERA_PATIENCE: Duration = Duration::from_secs(4);
 /// How long settings of tracking must have been still before the workers are told: they load networks.
 const SETTINGS_REST: Duration = Duration::from_millis(400);
 
@@ -198,12 +198,13 @@ impl Control {
         let settled =
             cameras.iter().all(|camera| matches!(camera.state, CameraState::Live | CameraState::Failed));
         if settled || since.elapsed() >= CAMERA_PATIENCE {
-            self.open_streams();
+            self.open_streams(Duration::ZERO);
         }
     }
 
-    /// Streams of exactly the cameras that there are; they may be open already.
-    pub(super) fn open_streams(&mut self) {
+    /// Streams of exactly the cameras that there are; they may be open already. Cameras that are not live yet
+    /// are waited for no longer than `patience`.
+    pub(super) fn open_streams(&mut self, patience: Duration) {
         let names: Vec<String> = self.supervisor.cameras().into_iter().map(|camera| camera.name).collect();
         if names == self.streamed && self.live.is_some() {
             return;
@@ -214,7 +215,7 @@ impl Control {
         if self.streamed.is_empty() {
             return;
         }
-        Live::wait_for_cameras(&self.supervisor, CAMERA_PATIENCE);
+        Live::wait_for_cameras(&self.supervisor, patience);
         match Live::start(&self.supervisor, &self.config, self.config.lsl.enabled) {
             Ok(live) => {
                 if let Some(problem) = live.stream_problem() {

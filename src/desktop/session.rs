@@ -9,14 +9,14 @@ use mien_gui::{LogLevel, RecordingStatus};
 use mien_record::{RecordState, RecordStatus, Severity};
 use mien_supervisor::CameraState;
 
-use super::control::Control;
+use super::control::{CAMERA_PATIENCE, Control};
 use crate::live::Live;
 
 impl Control {
     pub(super) fn start_recording(&mut self, recording: &Recording) -> Result<()> {
         self.clear_warnings();
         self.board.change(|shown| shown.recording.readiness = None);
-        self.open_streams();
+        self.open_streams(CAMERA_PATIENCE);
         let Some(live) = &self.live else { bail!("there is no camera to record") };
         let folder = live.start_recording(&self.supervisor, recording)?;
         self.log.add(LogLevel::Info, "app", format!("recording into {}", folder.display()));
@@ -82,7 +82,7 @@ impl Control {
     pub(super) fn check_recording(&mut self, recording: &Recording) -> Result<()> {
         self.clear_warnings();
         self.board.change(|shown| shown.recording.readiness = None);
-        self.open_streams();
+        self.open_streams(CAMERA_PATIENCE);
         let Some(live) = &self.live else { bail!("there is no camera to record") };
         let found = live.check(&self.supervisor, recording, None);
         for line in found.lines() {

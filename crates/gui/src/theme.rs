@@ -87,6 +87,12 @@ pub fn install(ctx: &egui::Context) {
     }
 }
 
+/// One of the colours above, as text: darker on light ground, where they would be too pale.
+#[must_use]
+pub fn legible(color: Color32, visuals: &egui::Visuals) -> Color32 {
+    if visuals.dark_mode { color } else { color.lerp_to_gamma(Color32::BLACK, 0.35) }
+}
+
 /// Black or white, whichever reads better on a colour.
 #[must_use]
 pub fn ink_on(fill: Color32) -> Color32 {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use mien_control::CameraState;
+
 use crate::backend::{CameraStatus, MachineLoad, StageTimes};
 
 /// How far back drops and delays are looked at, in seconds.
@@ -107,6 +109,11 @@ pub fn bottlenecks(
         }
     }
     for camera in cameras {
+        if camera.state != CameraState::Live {
+            let reason = if camera.reason.is_empty() { "" } else { ": " };
+            sentences.push(format!("{} is {}{reason}{}.", camera.name, camera.state.label(), camera.reason));
+            continue;
+        }
         let total = total_ms(&camera.stages, |stage| stage.p50_ms);
         let slowest = camera.stages.iter().max_by(|a, b| a.p50_ms.total_cmp(&b.p50_ms));
         let Some(slowest) = slowest.filter(|_| total > 0.0) else { continue };
@@ -138,7 +145,6 @@ pub fn bottlenecks(
 mod tests {
     use super::*;
     use crate::backend::ProcessLoad;
-    use mien_control::CameraState;
 
     fn camera(dropped_frames: u64) -> CameraStatus {
         let stage = |name: &str, p50_ms| StageTimes {

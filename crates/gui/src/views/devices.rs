@@ -100,7 +100,8 @@ fn state(ui: &mut egui::Ui, status: Option<&CameraStatus>) {
             ui.label(RichText::new("off").weak());
             return;
         };
-        ui.label(RichText::new(status.state.label()).color(theme::state_color(status.state)));
+        let color = theme::legible(theme::state_color(status.state), ui.visuals());
+        ui.label(RichText::new(status.state.label()).color(color));
         let size = status.size.map_or(String::new(), |[width, height]| format!("{width}×{height}, "));
         let text = if status.state == CameraState::Live {
             format!("{size}{:.1} fps", status.fps)

@@ -47,6 +47,7 @@ fn pairs<'a>(ui: &mut egui::Ui, id: &str, pairs: impl Iterator<Item = (&'a str, 
 /// A line: the verdict, what was looked at, and beside it, wrapped, what was found and what to do.
 fn show_check(ui: &mut egui::Ui, check: &Check) {
     let (word, color) = verdict(check.state, ui.visuals().weak_text_color());
+    let color = theme::legible(color, ui.visuals());
     ui.horizontal_top(|ui| {
         let column = |ui: &mut egui::Ui, width: f32, text: RichText| {
             ui.allocate_ui_with_layout(
@@ -64,7 +65,11 @@ fn show_check(ui: &mut egui::Ui, check: &Check) {
             ui.spacing_mut().item_spacing.y = 2.0;
             ui.label(&check.finding);
             if !check.remedy.is_empty() {
-                ui.label(RichText::new(&check.remedy).monospace().color(theme::ACCENT));
+                ui.label(
+                    RichText::new(&check.remedy)
+                        .monospace()
+                        .color(theme::legible(theme::ACCENT, ui.visuals())),
+                );
             }
         });
     });

@@ -132,7 +132,8 @@ fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
     let name = ui.label(RichText::new("Markers").strong());
     let mut send = false;
     ui.horizontal(|ui| {
-        let width = ui.available_width() - 64.0;
+        let set = Vec2::new(52.0, ui.spacing().interact_size.y);
+        let width = ui.available_width() - set.x - ui.spacing().item_spacing.x;
         let edit = TextEdit::singleline(&mut page.model.marker).hint_text("text").desired_width(width);
         let response = ui.add(edit).labelled_by(name.id);
         send = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
@@ -140,7 +141,7 @@ fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
             // Ready for the next one.
             response.request_focus();
         }
-        send |= ui.button("Set").clicked();
+        send |= ui.add_sized(set, egui::Button::new("Set")).clicked();
     });
     if send && let Some(command) = page.model.typed_marker() {
         page.backend.command(command);
@@ -199,7 +200,7 @@ fn check_button(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
 fn readiness(ui: &mut egui::Ui, is_ready: bool, findings: &str) {
     let (word, color) =
         if is_ready { ("Ready", theme::ACCENT) } else { ("Something is missing", theme::ALERT) };
-    ui.label(RichText::new(word).strong().color(color));
+    ui.label(RichText::new(word).strong().color(theme::legible(color, ui.visuals())));
     ui.label(RichText::new(findings).small());
     ui.add_space(theme::GAP);
 }

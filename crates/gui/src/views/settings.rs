@@ -49,6 +49,7 @@ fn kept(ui: &mut egui::Ui, page: &mut Page<'_>) {
             (_, SaveState::Pending) => ("saving …", theme::CAUTION),
             (_, SaveState::Failed(_)) => ("not saved", theme::ALERT),
         };
+        let color = theme::legible(color, ui.visuals());
         ui.label(RichText::new(text).color(color).strong());
     });
     if let SaveState::Failed(reason) = &file.state {

@@ -31,7 +31,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
                 let newest = stream.newest_ms.map_or("–".to_owned(), |age| format!("{age:5.0} ms ago"));
                 ui.label(RichText::new(newest).monospace());
                 let (text, color) = if stream.has_consumers {
-                    ("yes", theme::ACCENT)
+                    ("yes", theme::legible(theme::ACCENT, ui.visuals()))
                 } else {
                     ("none", ui.visuals().weak_text_color())
                 };
