@@ -16,6 +16,8 @@ use mien_supervisor::{
 };
 
 use crate::build_info::VERSION;
+#[cfg(feature = "gui")]
+use crate::desktop::Errand;
 use crate::live::Live;
 
 /// How often the headless mode says how the cameras are doing.
@@ -65,7 +67,7 @@ impl CameraArguments {
 #[cfg(feature = "gui")]
 pub(crate) fn open_app(cameras: &CameraArguments) -> Result<()> {
     let Some(file) = cameras.config.clone().or_else(mien_config::user_file) else {
-        return crate::desktop::open(cameras.config()?, cameras.place(None));
+        return crate::desktop::open(cameras.config()?, cameras.place(None), Errand::default());
     };
     let config = if file.exists() || cameras.config.is_some() {
         cameras.config_of(Some(&file))?
@@ -77,7 +79,7 @@ pub(crate) fn open_app(cameras: &CameraArguments) -> Result<()> {
         }
         config
     };
-    crate::desktop::open(config, cameras.place(Some(file)))
+    crate::desktop::open(config, cameras.place(Some(file)), Errand::default())
 }
 
 /// This build has no app.
@@ -131,7 +133,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
         #[cfg(feature = "gui")]
         if has_display() {
             let place = arguments.cameras.place(arguments.cameras.config.clone());
-            return crate::desktop::open(config, place);
+            let errand = Errand {
+                seconds: arguments.seconds,
+                stats: arguments.stats.clone(),
+                trace: arguments.trace.clone(),
+            };
+            return crate::desktop::open(config, place, errand);
         }
         tracing::warn!("no display, or a build without the app: running as with --headless");
     }
@@ -248,7 +255,7 @@ pub(crate) fn tell(status: &CameraStatus) {
     );
 }
 
-fn write_stats(path: &Path, stats: &mien_metrics::RunStats) -> Result<()> {
+pub(crate) fn write_stats(path: &Path, stats: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(stats)?;
     std::fs::write(path, text + "\n")
         .with_context(|| format!("{}: the statistics cannot be written", path.display()))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Sender, bounded};
@@ -13,11 +14,14 @@ use mien_gui::{
 };
 use mien_supervisor::{SupervisorError, SupervisorHandle};
 
+use super::Errand;
 use super::board::{Board, Shown};
 use super::control::Control;
 use super::feed::{CameraFeed, Wake};
 use super::log::Log;
 use super::settings::{Keeping, Place};
+use crate::build_info::VERSION;
+use crate::commands::run::write_stats;
 
 /// Commands that may wait; a person cannot give more.
 const COMMANDS: usize = 256;
@@ -26,6 +30,9 @@ const COMMANDS: usize = 256;
 pub(crate) struct DesktopBackend {
     supervisor: Option<Arc<SupervisorHandle>>,
     place: Place,
+    errand: Errand,
+    started: Instant,
+    repaints: u64,
     thread: Option<JoinHandle<()>>,
     commands: Option<Sender<Command>>,
     board: Option<Arc<Board>>,
@@ -44,12 +51,16 @@ impl DesktopBackend {
         supervisor: Arc<SupervisorHandle>,
         config: Config,
         place: Place,
+        errand: Errand,
         log: Arc<Log>,
     ) -> Self {
         let settings_file = Keeping::new(place.clone(), &config).shown();
         Self {
             supervisor: Some(supervisor),
             place,
+            errand,
+            started: Instant::now(),
+            repaints: 0,
             thread: None,
             commands: None,
             board: None,
@@ -69,7 +80,8 @@ impl DesktopBackend {
         self.board = Some(Arc::clone(&board));
         let config = self.shown.config.clone();
         let keeping = Keeping::new(self.place.clone(), &config);
-        let control = Control::new(supervisor, config, keeping, Arc::clone(&self.log), board);
+        let mut control = Control::new(supervisor, config, keeping, Arc::clone(&self.log), board);
+        control.deadline = self.deadline();
         let (sender, receiver) = bounded(COMMANDS);
         let thread =
             std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run(&receiver));
@@ -98,6 +110,29 @@ impl DesktopBackend {
 }
 
 impl DesktopBackend {
+    /// When the window is to close by itself.
+    fn deadline(&self) -> Option<Instant> {
+        let seconds = Duration::try_from_secs_f64(self.errand.seconds?).ok()?;
+        self.started.checked_add(seconds)
+    }
+
+    /// The run's statistics, with the window's.
+    fn write_stats(&self) {
+        let (Some(path), Some(supervisor)) = (&self.errand.stats, &self.supervisor) else { return };
+        let seconds = self.started.elapsed().as_secs_f64();
+        let written =
+            serde_json::to_value(supervisor.stats(VERSION)).map_err(Into::into).and_then(|mut stats| {
+                stats["window"] = serde_json::json!({
+                    "repaints": self.repaints,
+                    "repaints_per_second": self.repaints as f64 / seconds,
+                });
+                write_stats(path, &stats)
+            });
+        if let Err(error) = written {
+            tracing::error!("{error:#}");
+        }
+    }
+
     /// How old the newest sample of each stream is.
     fn date_streams(&mut self) {
         let now_nanos = mien_clock::monotonic_nanos();
@@ -122,6 +157,7 @@ impl Backend for DesktopBackend {
 
     fn poll(&mut self) -> bool {
         let Some(supervisor) = self.supervisor.clone() else { return false };
+        self.repaints += 1;
         if let Some(board) = &self.board {
             self.shown_version = board.take(&mut self.shown, self.shown_version);
         }
@@ -200,7 +236,7 @@ impl Backend for DesktopBackend {
     }
 
     fn wants_to_close(&self) -> bool {
-        crate::interrupt::is_requested()
+        crate::interrupt::is_requested() || self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     fn command(&mut self, command: Command) {
@@ -222,6 +258,7 @@ impl Backend for DesktopBackend {
         {
             tracing::error!("the control thread had panicked");
         }
+        self.write_stats();
         self.feeds.clear();
         self.supervisor = None;
     }

@@ -66,6 +66,11 @@ impl Board {
         (self.wake)();
     }
 
+    /// Wakes the window.
+    pub(crate) fn wake(&self) {
+        (self.wake)();
+    }
+
     fn lock(&self) -> MutexGuard<'_, (Shown, u64)> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }

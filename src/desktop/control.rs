@@ -48,6 +48,8 @@ pub(crate) struct Control {
     load: LoadMeter,
     next_load: Instant,
     trace: Option<PathBuf>,
+    /// When the window is to close by itself.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Control {
@@ -74,6 +76,7 @@ impl Control {
             load: LoadMeter::default(),
             next_load: Instant::now(),
             trace: None,
+            deadline: None,
         }
     }
 
@@ -99,6 +102,11 @@ impl Control {
             self.tell_workers();
             self.follow_cameras();
             self.show();
+            let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_over || crate::interrupt::is_requested() {
+                // It closes when it is painted.
+                self.board.wake();
+            }
         }
         self.stop_recording();
         self.keeping.look(&self.config);

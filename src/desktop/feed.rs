@@ -9,8 +9,8 @@ use mien_gui::PreviewImage;
 use mien_ring::{FacesEntry, PreviewHeader, PreviewPicture};
 use mien_supervisor::{FacesFollower, PreviewFollower, SupervisorError, SupervisorHandle};
 
-/// How long a waking thread sleeps at most before it looks whether to end.
-const LOOK: Duration = Duration::from_millis(200);
+/// How long a waking thread waits for a picture before it looks for results without one.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Wakes the window, from any thread.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -33,10 +33,11 @@ impl CameraFeed {
         wake: Wake,
     ) -> Result<Self, SupervisorError> {
         let gone = Arc::new(AtomicBool::new(false));
-        let (follower, ended) = (supervisor.faces(camera)?, Arc::clone(&gone));
+        let (pictures, results) = (supervisor.preview(camera)?, supervisor.faces(camera)?);
+        let ended = Arc::clone(&gone);
         let thread = std::thread::Builder::new().name(format!("wake {camera}"));
         thread
-            .spawn(move || wake_on_results(follower, &wake, &ended))
+            .spawn(move || wake_on_news(pictures, results, &wake, &ended))
             .map_err(|source| SupervisorError::Thread { name: camera.to_owned(), source })?;
         Ok(Self {
             name: camera.to_owned(),
@@ -84,12 +85,14 @@ impl Drop for CameraFeed {
     }
 }
 
-fn wake_on_results(mut follower: FacesFollower, wake: &Wake, gone: &AtomicBool) {
+/// Wakes the window for each picture, which comes a moment after its result: a window that was painted for the
+/// result would show the picture before it. Where pictures are slower than results it is woken for those.
+fn wake_on_news(mut pictures: PreviewFollower, mut results: FacesFollower, wake: &Wake, gone: &AtomicBool) {
     let mut entry = FacesEntry::boxed();
     while !gone.load(Ordering::Relaxed) {
-        follower.wait(LOOK);
-        let mut any = false;
-        while follower.next(&mut entry).is_some() {
+        pictures.wait(LOOK);
+        let mut any = pictures.skip();
+        while results.next(&mut entry).is_some() {
             any = true;
         }
         if any {

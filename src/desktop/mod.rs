@@ -15,6 +15,7 @@ mod log;
 mod session;
 mod settings;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -26,10 +27,21 @@ use crate::commands::run::options as supervisor_options;
 
 pub(crate) use settings::Place;
 
+/// What `mien run` asks of a run with a window, too.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Errand {
+    /// When the window closes by itself, in seconds.
+    pub seconds: Option<f64>,
+    /// Where the run's statistics go at its end.
+    pub stats: Option<PathBuf>,
+    /// Where a trace goes, from the start to the end.
+    pub trace: Option<PathBuf>,
+}
+
 /// Opens the window over the configuration's cameras; returns when it is closed.
-pub(crate) fn open(config: Config, place: Place) -> Result<()> {
+pub(crate) fn open(config: Config, place: Place, errand: Errand) -> Result<()> {
     let log = log::Log::new();
-    let mut options = supervisor_options(config.clone(), None)?;
+    let mut options = supervisor_options(config.clone(), errand.trace.clone())?;
     options.log = {
         let log = Arc::clone(&log);
         Arc::new(move |camera, line| log.worker_line(camera, line))
@@ -45,7 +57,7 @@ pub(crate) fn open(config: Config, place: Place) -> Result<()> {
         ("Engine asked for".to_owned(), config.engine.kind.name().to_owned()),
     ];
     let window = settings::remembered_window();
-    let backend = backend::DesktopBackend::new(supervisor, config, place, log);
+    let backend = backend::DesktopBackend::new(supervisor, config, place, errand, log);
     mien_gui::run(Box::new(backend), AppOptions { about, window, ..AppOptions::default() })
         .map_err(|error| anyhow!("no window can be opened: {error}; `mien run --headless` works without one"))
 }

@@ -218,6 +218,11 @@ impl PreviewReader {
         (header.width <= self.size[0] && header.height <= self.size[1]).then_some(entry)
     }
 
+    /// Counts all pictures that there are as read, without copying them; whether there was one.
+    pub fn skip(&mut self) -> bool {
+        self.ring.skip()
+    }
+
     /// Sleeps until there is a picture that was not read, or the time is over. Returns whether there is.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.ring.wait(timeout)

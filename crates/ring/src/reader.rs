@@ -101,6 +101,14 @@ impl RingReader {
         self.read(parts, |_, oldest| oldest)
     }
 
+    /// Counts all entries that there are as read, without copying them; whether there was one.
+    pub fn skip(&mut self) -> bool {
+        let announced = self.announced();
+        let any = announced > self.next;
+        self.next = self.next.max(announced);
+        any
+    }
+
     /// Sleeps until there is an entry that was not read, or the time is over. Returns whether there is.
     pub fn wait(&self, timeout: Duration) -> bool {
         let wake = self.segment.wake_word();

@@ -55,9 +55,15 @@ fn a_slow_reader_misses_the_oldest_and_knows_how_many() {
     let entry = newest_only.latest(&mut [&mut out]).unwrap();
     assert_eq!((entry.number, entry.missed, out), (99, 99, [99; 64]));
     assert_eq!(newest_only.latest(&mut [&mut out]), None);
+    // Nor has who skips: it did not want them.
+    let mut skipping = RingReader::open(writer.path(), 11).unwrap();
+    assert!(skipping.skip() && !skipping.skip());
+    writer.publish(&[&[100; 64]]);
+    assert_eq!(read_next(&mut skipping), Some((100, 0, [100; 64])));
+    assert_eq!(skipping.missed(), 0);
     // Who comes late has missed nothing.
     let mut late = RingReader::open(writer.path(), 11).unwrap();
-    assert_eq!(read_next(&mut late), Some((93, 0, [93; 64])));
+    assert_eq!(read_next(&mut late), Some((94, 0, [94; 64])));
 }
 
 #[test]

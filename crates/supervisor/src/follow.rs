@@ -114,6 +114,20 @@ impl PreviewFollower {
         Some(Followed { epoch, missed: entry.missed })
     }
 
+    /// Counts all pictures that there are as read, without copying them; whether there was one.
+    pub fn skip(&mut self) -> bool {
+        self.0.go_over(|paths| &paths.preview, open_preview, PreviewReader::missed);
+        self.0.reader.as_mut().is_some_and(PreviewReader::skip)
+    }
+
+    /// Sleeps until there may be a picture, or the time is over.
+    pub fn wait(&self, timeout: Duration) {
+        match &self.0.reader {
+            Some(reader) => drop(reader.wait(timeout)),
+            None => std::thread::sleep(timeout.min(LOOK)),
+        }
+    }
+
     /// Pictures that this follower did not get, in all lives.
     #[must_use]
     pub fn missed(&self) -> u64 {
