@@ -32,7 +32,8 @@ pub(crate) struct DesktopBackend {
     place: Place,
     errand: Errand,
     started: Instant,
-    repaints: u64,
+    /// Repaints in each second since the start; kept only where somebody asked for statistics.
+    repaints: Vec<u32>,
     thread: Option<JoinHandle<()>>,
     commands: Option<Sender<Command>>,
     board: Option<Arc<Board>>,
@@ -60,7 +61,7 @@ impl DesktopBackend {
             place,
             errand,
             started: Instant::now(),
-            repaints: 0,
+            repaints: Vec::new(),
             thread: None,
             commands: None,
             board: None,
@@ -116,16 +117,20 @@ impl DesktopBackend {
         self.started.checked_add(seconds)
     }
 
+    fn count_repaint(&mut self) {
+        if self.errand.stats.is_some() {
+            let second = self.started.elapsed().as_secs() as usize;
+            self.repaints.resize(self.repaints.len().max(second + 1), 0);
+            self.repaints[second] += 1;
+        }
+    }
+
     /// The run's statistics, with the window's.
     fn write_stats(&self) {
         let (Some(path), Some(supervisor)) = (&self.errand.stats, &self.supervisor) else { return };
-        let seconds = self.started.elapsed().as_secs_f64();
         let written =
             serde_json::to_value(supervisor.stats(VERSION)).map_err(Into::into).and_then(|mut stats| {
-                stats["window"] = serde_json::json!({
-                    "repaints": self.repaints,
-                    "repaints_per_second": self.repaints as f64 / seconds,
-                });
+                stats["window"] = serde_json::json!({ "repaints_by_second": self.repaints });
                 write_stats(path, &stats)
             });
         if let Err(error) = written {
@@ -157,7 +162,7 @@ impl Backend for DesktopBackend {
 
     fn poll(&mut self) -> bool {
         let Some(supervisor) = self.supervisor.clone() else { return false };
-        self.repaints += 1;
+        self.count_repaint();
         if let Some(board) = &self.board {
             self.shown_version = board.take(&mut self.shown, self.shown_version);
         }

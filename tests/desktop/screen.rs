@@ -91,7 +91,9 @@ impl Screen {
 
     /// The screen's picture: width, height, and red, green, blue for each pixel.
     pub fn picture(&self) -> (u32, u32, Vec<u8>) {
-        read_xwd(&self.frame_buffer()).expect("Xvfb keeps its screen in a file")
+        let read = read_screen(&self.frame_buffer(), [0, 0], None);
+        let (width, height, rgb) = read.expect("Xvfb keeps its screen in a file");
+        (width as u32, height as u32, rgb)
     }
 
     /// Writes the screen's picture into a PNG file.
@@ -127,18 +129,27 @@ pub fn skip(why: &str) {
     eprintln!("skipped: {why}; `./x test` installs what is needed");
 }
 
-/// Reads an `xwd` file of 32 bits a pixel (blue, green, red, unused): a header of big-endian numbers, of
-/// which the first is its own length, a palette of 12 bytes an entry, rows.
-fn read_xwd(path: &Path) -> std::io::Result<(u32, u32, Vec<u8>)> {
+/// A part of a screen: red, green, blue for each of `width` × `height` pixels from the corner `left`, `top`.
+/// `None` for the size takes all.
+///
+/// The file has the format of `xwd` with 32 bits a pixel (blue, green, red, unused): a header of big-endian
+/// numbers, of which the first is its own length, a palette of 12 bytes an entry, rows.
+pub fn read_screen(
+    path: &Path,
+    [left, top]: [usize; 2],
+    size: Option<[usize; 2]>,
+) -> std::io::Result<(usize, usize, Vec<u8>)> {
     let file = std::fs::File::open(path)?;
     let mut header = [0; 100];
     file.read_exact_at(&mut header, 0)?;
-    let number = |place: usize| u32::from_be_bytes(header[4 * place..4 * place + 4].try_into().unwrap());
-    let (width, height, bits, stride, colors) = (number(4), number(5), number(11), number(12), number(19));
+    let number =
+        |place: usize| u32::from_be_bytes(header[4 * place..4 * place + 4].try_into().unwrap()) as usize;
+    let (bits, stride, colors) = (number(11), number(12), number(19));
     assert_eq!(bits, 32, "{}: {bits} bits a pixel", path.display());
-    let mut pixels = vec![0; (stride * height) as usize];
-    file.read_exact_at(&mut pixels, u64::from(number(0) + 12 * colors))?;
-    let rows = pixels.chunks(stride as usize).map(|row| &row[..4 * width as usize]);
+    let [width, height] = size.unwrap_or([number(4), number(5)]);
+    let mut rows = vec![0; stride * height];
+    file.read_exact_at(&mut rows, (number(0) + 12 * colors + top * stride) as u64)?;
+    let rows = rows.chunks(stride).map(|row| &row[4 * left..4 * (left + width)]);
     let rgb =
         rows.flat_map(|row| row.as_chunks::<4>().0).flat_map(|[blue, green, red, _]| [*red, *green, *blue]);
     Ok((width, height, rgb.collect()))
