@@ -2,7 +2,7 @@
 
 use eframe::egui::{self, Color32, Mesh, Rect, RichText, Sense, Shape, Vec2, pos2};
 use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints};
-use mien_face::{BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
+use mien_face::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
 
 use crate::app::Page;
 use crate::history::{History, Sample};
@@ -152,30 +152,35 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
 fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
     let signals = &page.model.signals;
     let history = &signals.history;
-    let height = (ui.available_height() - theme::GAP * 2.0) / 2.0;
+    let height = (ui.available_height() - theme::GAP * 3.0) / 3.0;
     let now = history.samples().back().map_or(0.0, |sample| sample.seconds);
-    let series = |name: &str, color: Color32, value: &dyn Fn(&Sample) -> f32| {
+    let series = |name: &str, place: usize, value: &dyn Fn(&Sample) -> f32| {
         let points: PlotPoints<'_> =
             history.samples().iter().map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
-        Line::new(name.to_owned(), points).color(color).width(1.6)
+        Line::new(name.to_owned(), points).color(theme::SERIES[place % theme::SERIES.len()]).width(1.6)
     };
-    plot("blendshape plot", height, Some([0.0, 1.0])).show(ui, |plot| {
+    plot("blendshape plot", height, [0.0, 1.0]).show(ui, |plot| {
         for (place, &blendshape) in signals.plotted.iter().enumerate() {
-            let color = theme::SERIES[place % theme::SERIES.len()];
-            plot.line(series(BLENDSHAPE_NAMES[blendshape], color, &|sample| sample.blendshapes[blendshape]));
+            plot.line(series(BLENDSHAPE_NAMES[blendshape], place, &|sample| sample.blendshapes[blendshape]));
         }
     });
-    plot("pose plot", height, None).show(ui, |plot| {
+    plot("pose plot", height, [-30.0, 30.0]).show(ui, |plot| {
         for (axis, name) in ["pitch °", "yaw °", "roll °"].into_iter().enumerate() {
-            plot.line(series(name, theme::SERIES[axis], &|sample| sample.rotation_deg[axis]));
+            plot.line(series(name, axis, &|sample| sample.rotation_deg[axis]));
         }
+    });
+    plot("gaze plot", height, [-1.0, 1.0]).x_axis_label("seconds").show(ui, |plot| {
+        plot.line(series("gaze left", 0, &|sample| gaze(&sample.blendshapes)[0]));
+        plot.line(series("gaze up", 1, &|sample| gaze(&sample.blendshapes)[1]));
+        plot.line(series("blink", 2, &|sample| blinks(&sample.blendshapes).iter().sum::<f32>() * 0.5));
     });
 }
 
-fn plot(id: &str, height: f32, range: Option<[f64; 2]>) -> Plot<'_> {
-    let plot = Plot::new(id)
+/// A plot of the last seconds that reaches at least over this range.
+fn plot(id: &str, height: f32, [low, high]: [f64; 2]) -> Plot<'_> {
+    Plot::new(id)
         .height(height)
-        .legend(Legend::default().position(Corner::LeftTop))
+        .legend(Legend::default().position(Corner::LeftTop).text_style(egui::TextStyle::Small))
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)
@@ -186,11 +191,10 @@ fn plot(id: &str, height: f32, range: Option<[f64; 2]>) -> Plot<'_> {
         .grid_spacing(egui::Rangef::new(8.0, 1200.0))
         .include_x(-History::SECONDS)
         .include_x(0.0)
-        .x_axis_label("seconds");
-    match range {
-        Some([low, high]) => plot.include_y(low).include_y(high),
-        None => plot.include_y(-30.0).include_y(30.0),
-    }
+        .include_y(low)
+        .include_y(high)
+        // The same place for the axis, however wide its numbers are.
+        .y_axis_min_width(44.0)
 }
 
 /// What stands beside the pointer: the signal's name and value there, and when it was.
@@ -231,24 +235,34 @@ fn pose(ui: &mut egui::Ui, face: &Face) {
     });
 }
 
-fn value(face: &Face, name: &str) -> f32 {
-    mien_face::blendshape_index(name).map_or(0.0, |index| face.smoothed.blendshapes[index])
+fn value(blendshapes: &[f32; BLENDSHAPE_COUNT], name: &str) -> f32 {
+    mien_face::blendshape_index(name).map_or(0.0, |index| blendshapes[index])
 }
 
-/// Where the eyes look, from the means of both eyes' look coefficients (the person's own sides).
+/// Where the eyes look, to the person's left and up, −1 to 1: the means of both eyes' look coefficients.
+fn gaze(blendshapes: &[f32; BLENDSHAPE_COUNT]) -> [f32; 2] {
+    let of = |name| value(blendshapes, name);
+    let left = of("eyeLookOutLeft") + of("eyeLookInRight");
+    let right = of("eyeLookInLeft") + of("eyeLookOutRight");
+    let up = of("eyeLookUpLeft") + of("eyeLookUpRight");
+    let down = of("eyeLookDownLeft") + of("eyeLookDownRight");
+    [(left - right) * 0.5, (up - down) * 0.5]
+}
+
+/// How far the left and the right eye are closed.
+fn blinks(blendshapes: &[f32; BLENDSHAPE_COUNT]) -> [f32; 2] {
+    ["eyeBlinkLeft", "eyeBlinkRight"].map(|name| value(blendshapes, name))
+}
+
 fn gaze_text(face: &Face) -> String {
-    let left = value(face, "eyeLookOutLeft") + value(face, "eyeLookInRight");
-    let right = value(face, "eyeLookInLeft") + value(face, "eyeLookOutRight");
-    let up = value(face, "eyeLookUpLeft") + value(face, "eyeLookUpRight");
-    let down = value(face, "eyeLookDownLeft") + value(face, "eyeLookDownRight");
-    let (across, along) = ((left - right) * 0.5, (up - down) * 0.5);
-    let word = |amount: f32, positive: &str, negative: &str| {
+    let [across, along] = gaze(&face.smoothed.blendshapes);
+    let word = |amount: f32, positive: &'static str, negative: &'static str| {
         if amount > 0.2 {
-            positive.to_owned()
+            positive
         } else if amount < -0.2 {
-            negative.to_owned()
+            negative
         } else {
-            String::new()
+            ""
         }
     };
     let text = format!("{} {}", word(along, "up", "down"), word(across, "left", "right"));
@@ -257,7 +271,7 @@ fn gaze_text(face: &Face) -> String {
 }
 
 fn blink_text(face: &Face) -> String {
-    let (left, right) = (value(face, "eyeBlinkLeft"), value(face, "eyeBlinkRight"));
+    let [left, right] = blinks(&face.smoothed.blendshapes);
     match (left > 0.5, right > 0.5) {
         (true, true) => "closed",
         (true, false) => "left closed",
