@@ -216,6 +216,35 @@ fn settings_that_cannot_be_saved_are_told_on_every_page() {
 }
 
 #[test]
+fn warnings_are_on_every_page_until_they_are_dismissed() {
+    let (mut harness, commands) = open_with(1, |backend| {
+        backend.recording.warnings = vec!["No video of camera-1: its encoder gave up".into()]
+    });
+    for view in View::ALL {
+        page(&mut harness, view);
+        harness.get_by_label_contains("its encoder gave up");
+    }
+    harness.get_by_label("Dismiss").click();
+    harness.run_steps(2);
+    assert_eq!(asked(&commands), [Command::DismissWarnings]);
+}
+
+#[test]
+fn a_look_before_the_recording_asks_for_what_is_in_the_form() {
+    let (mut harness, commands) = open_with(1, |backend| {
+        backend.recording.readiness = Some((false, "the stream Gaze is not there".into()))
+    });
+    harness.get_by_label_contains("the stream Gaze is not there");
+    harness.state_mut().model.session.subject = "07".to_owned();
+    harness.run_steps(1);
+    harness.get_by_label("Check before recording").click();
+    harness.run_steps(2);
+    let told = asked(&commands);
+    let Some(Command::CheckRecording(wanted)) = told.last() else { panic!("{told:?}") };
+    assert_eq!(wanted.subject, "07");
+}
+
+#[test]
 fn the_load_and_the_bottleneck_are_told() {
     let (mut harness, commands) = open(2);
     page(&mut harness, View::Performance);

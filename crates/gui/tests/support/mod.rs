@@ -28,7 +28,8 @@ pub struct ScriptedBackend {
     cameras: Vec<SyntheticCamera>,
     frame: Frame,
     frames_shown: u64,
-    recording: RecordingStatus,
+    /// How the recording stands.
+    pub recording: RecordingStatus,
     streams: Vec<StreamStatus>,
     devices: Vec<DeviceInfo>,
     checks: Vec<Check>,
