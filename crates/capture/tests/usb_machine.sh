@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs programs as root in a small virtual machine whose kernel has the drivers of USB cameras:
-#   usb_machine.sh SCRIPT PROGRAM...
-# SCRIPT (a shell script) starts as /run/script with the PROGRAMs beside it in /run, once the modules vhci-hcd and
+#   usb_machine.sh SCRIPT PROGRAM|FOLDER...
+# SCRIPT (a shell script) starts as /run/script with the PROGRAMs and FOLDERs beside it in /run, once the modules vhci-hcd and
 # uvcvideo are loaded. Its exit code is this script's. The kernel is Debian's, kept in target/usb-machine; the machine
 # is emulated, and some twenty times slower than this one.
 set -eu
@@ -35,6 +35,10 @@ done >"$folder/modules.sh"
 cp "$1" "$root/run/script"
 shift
 for program; do
+    if [ -d "$program" ]; then
+        cp -r "$program" "$root/run/"
+        continue
+    fi
     cp "$program" "$root/run/" && strip "$root/run/$(basename "$program")" 2>/dev/null || true
     ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
         mkdir -p "$root$(dirname "$library")" && cp -L "$library" "$root$library"

@@ -13,6 +13,7 @@ use crate::child::{Worker, in_words};
 use crate::gpus::Gpus;
 use crate::loss::Loss;
 use crate::options::{RestartLog, SupervisorOptions};
+use crate::progress::progress_limit;
 use crate::spans::write_spans;
 use crate::status::{CameraEvent, RingPaths, Shared, lock};
 
@@ -22,11 +23,8 @@ const TICK: Duration = Duration::from_millis(40);
 const LOOK_NANOS: i64 = 1_000_000_000;
 /// A worker whose heartbeat is older than this is frozen.
 const HEARTBEAT_LIMIT: Duration = Duration::from_millis(1500);
-/// A live camera without a result for this long is shown as stalled …
+/// A live camera without a result for this long is shown as stalled; when it is restarted, `progress` says.
 const STALL: Duration = Duration::from_millis(1000);
-/// … and is restarted after this long, or after four frames of a slow source.
-const PROGRESS_LIMIT: Duration = Duration::from_secs(2);
-const PROGRESS_LIMIT_FRAMES: f64 = 4.0;
 /// A worker that has not made its rings after this long hangs.
 const START_LIMIT: Duration = Duration::from_secs(15);
 
@@ -103,6 +101,8 @@ struct Life {
     /// As the worker reports it.
     state: CameraState,
     rate_hz: Option<f64>,
+    /// How long the pipeline took for the last result.
+    work: Duration,
     last_progress: Instant,
     next_look_nanos: i64,
     fatal: Option<Loss>,
@@ -232,6 +232,7 @@ impl Keeper {
             result: FacesEntry::boxed(),
             state: CameraState::Starting,
             rate_hz: None,
+            work: Duration::ZERO,
             last_progress: Instant::now(),
             next_look_nanos: 0,
             fatal: None,
@@ -378,6 +379,9 @@ impl Keeper {
             let beyond = self.next_track_id.max(used.unwrap_or(0));
             self.next_track_id = beyond.saturating_add(u32::try_from(unseen).unwrap_or(u32::MAX));
             life.last_progress = Instant::now();
+            let timings = &life.result.timings;
+            let work_nanos = timings.finished_nanos.saturating_sub(timings.started_nanos);
+            life.work = Duration::from_nanos(work_nanos.max(0) as u64);
             self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
             self.trace(life.worker.pid(), &life.result, now_nanos);
         }
@@ -397,9 +401,7 @@ impl Keeper {
         if life.state != CameraState::Live {
             return None;
         }
-        let slow =
-            |rate_hz: f64| Duration::from_secs_f64((PROGRESS_LIMIT_FRAMES / rate_hz).clamp(0.0, 3600.0));
-        let limit = life.rate_hz.filter(|rate| *rate > 0.0).map_or(PROGRESS_LIMIT, slow).max(PROGRESS_LIMIT);
+        let limit = progress_limit(life.rate_hz, life.work);
         let age = life.last_progress.elapsed();
         if age > limit {
             return Some((format!("no result for {:.1} s", age.as_secs_f64()), Means::Steps));

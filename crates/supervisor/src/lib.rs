@@ -24,6 +24,7 @@ mod keeper;
 mod loss;
 mod measure;
 mod options;
+mod progress;
 mod spans;
 mod status;
 
