@@ -245,6 +245,36 @@ fn a_look_before_the_recording_asks_for_what_is_in_the_form() {
 }
 
 #[test]
+fn all_that_can_be_used_has_a_name_for_assistive_technology() {
+    const USED: [Role; 9] = [
+        Role::Button,
+        Role::CheckBox,
+        Role::RadioButton,
+        Role::TextInput,
+        Role::MultilineTextInput,
+        Role::ComboBox,
+        Role::SpinButton,
+        Role::Slider,
+        Role::Link,
+    ];
+    let (mut harness, _) = open(2);
+    for view in View::ALL {
+        page(&mut harness, view);
+        if view == View::Devices {
+            harness.get_by_label("Change camera-1").click();
+            harness.run_steps(2);
+        }
+        let is_named = |label: Option<String>| label.is_some_and(|label| !label.trim().is_empty());
+        let nameless: Vec<_> = harness
+            .query_all_by(|node| USED.contains(&node.role()) && !is_named(node.label()))
+            .map(|node| (node.rect(), format!("{node:?}")))
+            .collect();
+        assert!(nameless.is_empty(), "{view:?}: {nameless:#?}");
+        assert!(harness.query_all_by(|node| USED.contains(&node.role())).count() > 20, "{view:?}");
+    }
+}
+
+#[test]
 fn the_load_and_the_bottleneck_are_told() {
     let (mut harness, commands) = open(2);
     page(&mut harness, View::Performance);
