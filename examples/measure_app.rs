@@ -1,9 +1,9 @@
 //! Measures the app on a screen of its own (Xvfb, Mesa's software OpenGL): what the window's process takes of the
 //! processor, how often it can be painted, and how long a picture takes from capture to the screen.
 //!
-//! `cargo build --release && cargo run --release --example measure_app`; about two minutes. The last figure comes
-//! from outside: the synthetic camera draws its capture time into its pictures, and this program reads that off
-//! the screen's memory every millisecond.
+//! `cargo build --release && cargo run --example measure_app [PROGRAM]`; about three minutes. The last figure
+//! comes from outside: the synthetic camera draws its capture time into its pictures, and this program reads that
+//! off the screen's memory every millisecond.
 
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/desktop/screen.rs"]
@@ -118,11 +118,10 @@ impl Drop for App {
     }
 }
 
-/// The program beside this one.
+/// The program that is measured.
 fn program() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let program = here.ancestors().nth(2).context("no folder")?.join("mien");
-    ensure!(program.exists(), "{} is not built: cargo build --release", program.display());
+    let program = std::env::args().nth(1).map_or_else(|| PathBuf::from("target/release/mien"), PathBuf::from);
+    ensure!(program.exists(), "{} is not there: cargo build --release, or name another", program.display());
     Ok(program)
 }
 
