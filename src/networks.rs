@@ -13,6 +13,9 @@ use mien_tables::{EngineRecord, ModelRecord};
 
 use crate::build_info::VERSION;
 
+/// Takes the news of engines that are built; called from another thread.
+pub type Listener<'a> = dyn FnMut(BuildNews<'_>) + Send + 'a;
+
 /// Which networks to load, and into what.
 #[derive(Debug, Clone)]
 pub struct NetworkOptions {
@@ -77,24 +80,25 @@ enum Stages {
 
 impl Networks {
     /// Finds, checks and loads the models. An engine that was asked for by name is taken or an error;
-    /// `auto` takes TensorRT where there is one, else the CPU, and says why.
+    /// `auto` takes TensorRT where there is one, else the CPU, and says why. `news` tells of engines that are
+    /// built, from another thread.
     ///
     /// # Errors
     /// When a role lacks a model, a model is damaged, or the engine cannot run here.
-    pub fn load(options: &NetworkOptions) -> Result<Self> {
+    pub fn load(options: &NetworkOptions, news: &mut Listener<'_>) -> Result<Self> {
         let set = ModelSet::find(options.models.as_deref())?;
         match options.engine {
             EngineChoice::Cpu => Self::on_cpu(&set, options, "asked for by name".to_owned()),
-            EngineChoice::TensorRt => Self::on_gpu(&set, options, "asked for by name".to_owned()),
-            EngineChoice::Auto => Self::on_best(&set, options),
+            EngineChoice::TensorRt => Self::on_gpu(&set, options, "asked for by name".to_owned(), news),
+            EngineChoice::Auto => Self::on_best(&set, options, news),
         }
     }
 
-    fn on_best(set: &ModelSet, options: &NetworkOptions) -> Result<Self> {
+    fn on_best(set: &ModelSet, options: &NetworkOptions, news: &mut Listener<'_>) -> Result<Self> {
         let missing = match mien_gpu_pipeline::available(options.gpu.number, options.gpu.tensorrt.clone()) {
             Ok(found) => {
                 let reason = format!("{} and {} were found", found.tensorrt, found.gpu);
-                match Self::on_gpu(set, options, reason) {
+                match Self::on_gpu(set, options, reason, news) {
                     Ok(networks) => return Ok(networks),
                     // Smaller batches may do.
                     Err(error) if is_out_of_memory(&error) => return Err(error),
@@ -127,8 +131,13 @@ impl Networks {
         Ok(Self { stages: Stages::Cpu(engines), engine, models })
     }
 
-    fn on_gpu(set: &ModelSet, options: &NetworkOptions, reason: String) -> Result<Self> {
-        let stages = load_gpu(set, options, &mut |_| {})?;
+    fn on_gpu(
+        set: &ModelSet,
+        options: &NetworkOptions,
+        reason: String,
+        news: &mut Listener<'_>,
+    ) -> Result<Self> {
+        let stages = load_gpu(set, options, news)?;
         let used = stages.description().to_owned();
         let files = Role::ALL.into_iter().map(|role| set.get(role)).collect::<Result<Vec<_>, _>>()?;
         let models = files.iter().zip(stages.input_shapes());
@@ -167,7 +176,7 @@ impl Networks {
 pub(crate) fn load_gpu(
     set: &ModelSet,
     options: &NetworkOptions,
-    news: &mut (dyn FnMut(BuildNews<'_>) + Send),
+    news: &mut Listener<'_>,
 ) -> Result<GpuStages> {
     let files = Role::ALL.into_iter().map(|role| set.get(role)).collect::<Result<Vec<_>, _>>()?;
     let contents = files.iter().map(|file| file.read()).collect::<Result<Vec<_>, _>>()?;
@@ -273,9 +282,9 @@ mod tests {
             threads: Some(1),
             gpu: gpu.clone(),
         };
-        let error = Networks::load(&options(EngineChoice::TensorRt)).err().unwrap();
+        let error = Networks::load(&options(EngineChoice::TensorRt), &mut |_| {}).err().unwrap();
         assert!(format!("{error:#}").contains(&nowhere.path().display().to_string()), "{error:#}");
-        let auto = Networks::load(&options(EngineChoice::Auto)).unwrap();
+        let auto = Networks::load(&options(EngineChoice::Auto), &mut |_| {}).unwrap();
         assert!(auto.engine.used.contains("rten"), "{:?}", auto.engine);
         let reason = &auto.engine.reason;
         assert!(["TensorRT", "NVIDIA", "GPU"].iter().any(|word| reason.contains(word)), "{reason}");

@@ -1,7 +1,6 @@
 //! `mien engines`: TensorRT engines, built ahead, listed, cleaned away.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -89,8 +88,8 @@ fn build(arguments: &BuildArguments) -> Result<()> {
                 ..GpuChoice::default()
             },
         };
-        let bar = Mutex::new(None);
-        let stages = load_gpu(&set, &options, &mut |news| show(&bar, &news))?;
+        let mut bar = BuildBar::default();
+        let stages = load_gpu(&set, &options, &mut |news| bar.show(&news))?;
         let [rows, columns] = options.detector_size;
         println!(
             "{}: ready for frames of {width}×{height} (the detector reads {columns}×{rows})",
@@ -102,25 +101,48 @@ fn build(arguments: &BuildArguments) -> Result<()> {
 }
 
 /// A line that moves while TensorRT works: its own progress where it tells one, else the time.
-fn show(bar: &Mutex<Option<ProgressBar>>, news: &BuildNews<'_>) {
-    let mut bar = bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    match news {
-        BuildNews::Unusable { path, reason } => eprintln!("{}: {reason}; building it anew", path.display()),
-        BuildNews::Waiting { model } => eprintln!("{model}: another process builds this engine; waiting"),
-        BuildNews::Building { model, progress } => {
-            let bar = bar.get_or_insert_with(|| new_bar(model));
-            if let Some(fraction) = progress.fraction() {
-                bar.set_position((1000.0 * fraction) as u64);
+#[derive(Default)]
+pub(crate) struct BuildBar(Option<ProgressBar>);
+
+impl BuildBar {
+    /// Shows what is new.
+    pub(crate) fn show(&mut self, news: &BuildNews<'_>) {
+        let bar = &mut self.0;
+        match news {
+            BuildNews::Unusable { path, reason } => {
+                eprintln!("{}: {reason}; building it anew", path.display())
             }
-            let phase = progress.phases.last().map_or(progress.last_line.as_str(), |phase| &phase.name);
-            bar.set_message(phase.chars().take(60).collect::<String>());
-            bar.tick();
+            BuildNews::Waiting { model } => eprintln!("{model}: another process builds this engine; waiting"),
+            BuildNews::Building { model, progress } => {
+                let bar = bar.get_or_insert_with(|| new_bar(model));
+                if let Some(fraction) = progress.fraction() {
+                    bar.set_position((1000.0 * fraction) as u64);
+                }
+                let phase = progress.phases.last().map_or(progress.last_line.as_str(), |phase| &phase.name);
+                bar.set_message(phase.chars().take(60).collect::<String>());
+                bar.tick();
+            }
+            BuildNews::Built { model, path, seconds } => {
+                if let Some(bar) = bar.take() {
+                    bar.finish_and_clear();
+                }
+                println!("{model}: built in {seconds:.1} s: {}", path.display());
+            }
         }
-        BuildNews::Built { model, path, seconds } => {
-            if let Some(bar) = bar.take() {
-                bar.finish_and_clear();
-            }
-            println!("{model}: built in {seconds:.1} s: {}", path.display());
+    }
+}
+
+/// What is new, for a camera's state.
+pub(crate) fn in_words(news: &BuildNews<'_>) -> Option<String> {
+    match news {
+        BuildNews::Unusable { .. } | BuildNews::Built { .. } => None,
+        BuildNews::Waiting { model } => {
+            Some(format!("another camera builds the GPU's engine of {model}; waiting"))
+        }
+        BuildNews::Building { model, progress } => {
+            let part = progress.fraction().map_or(String::new(), |part| format!(", {:.0} %", 100.0 * part));
+            let seconds = progress.elapsed.as_secs();
+            Some(format!("building the GPU's engine of {model} (once; takes minutes): {seconds} s{part}"))
         }
     }
 }
@@ -191,5 +213,13 @@ mod tests {
         for wrong in ["1920", "0x5", "axb", "99999x10", "1x2x3"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_camera_says_what_it_waits_for() {
+        let words = in_words(&BuildNews::Waiting { model: "landmarks.onnx" }).unwrap();
+        assert!(words.contains("landmarks.onnx") && words.contains("waiting"), "{words}");
+        let path = std::path::Path::new("x.plan");
+        assert_eq!(in_words(&BuildNews::Built { model: "x", path, seconds: 1.0 }), None);
     }
 }

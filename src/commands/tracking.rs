@@ -14,6 +14,7 @@ use mien_tables::{InputClock, InputRecord, Provenance};
 use mien_worker::pipeline_settings;
 
 use crate::build_info::VERSION;
+use crate::commands::engines::BuildBar;
 use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size};
 
 /// What decides how faces are tracked.
@@ -101,7 +102,8 @@ impl TrackingArguments {
 
     /// Loads the networks for a source.
     pub(crate) fn networks(&self, info: &SourceInfo, recorded: Option<&Config>) -> Result<Networks> {
-        Networks::load(&NetworkOptions {
+        let mut bar = BuildBar::default();
+        let options = NetworkOptions {
             engine: self.engine,
             models: self.models.clone(),
             max_faces: self.settings(info.kind, recorded).max_faces,
@@ -113,7 +115,8 @@ impl TrackingArguments {
                 tensorrt: self.tensorrt.clone(),
                 ..GpuChoice::default()
             },
-        })
+        };
+        Networks::load(&options, &mut |news| bar.show(&news))
     }
 }
 

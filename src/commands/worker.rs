@@ -10,8 +10,9 @@ use mien_control::{FatalCause, WorkerSettings};
 use mien_engine::EngineChoice;
 use mien_gpu_pipeline::GpuPrecision;
 use mien_pipeline::PipelineSettings;
-use mien_worker::{Made, Parts, TrackerError, die_with_parent, pipeline_settings};
+use mien_worker::{Made, Parts, Tell, TrackerError, die_with_parent, pipeline_settings};
 
+use crate::commands::engines::in_words;
 use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, is_out_of_memory};
 
 /// Arguments of `mien worker`; all else comes over standard input.
@@ -27,8 +28,8 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
     if !die_with_parent(arguments.parent)? {
         bail!("the supervising process is gone already");
     }
-    let parts = Parts::new(open, |settings, size| {
-        make(settings, size).map_err(|error| TrackerError {
+    let parts = Parts::new(open, |settings, size, tell| {
+        make(settings, size, tell).map_err(|error| TrackerError {
             cause: Some(if is_out_of_memory(&error) { FatalCause::GpuMemory } else { FatalCause::Other }),
             reason: crate::cli::one_line(&error),
         })
@@ -53,8 +54,8 @@ fn open(camera: &Camera) -> Result<Box<dyn Source>, SourceError> {
     )
 }
 
-fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
-    let networks = Networks::load(&NetworkOptions {
+fn make(settings: &WorkerSettings, [width, height]: [u32; 2], tell: &mut Tell<'_>) -> Result<Made> {
+    let options = NetworkOptions {
         engine: match settings.engine.kind {
             EngineKind::Auto => EngineChoice::Auto,
             EngineKind::Cpu => EngineChoice::Cpu,
@@ -78,6 +79,11 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2]) -> Result<Made> {
             max_batch: settings.max_batch,
             ..GpuChoice::default()
         },
+    };
+    let networks = Networks::load(&options, &mut |news| {
+        if let Some(words) = in_words(&news) {
+            tell(&words);
+        }
     })?;
     networks.log_header();
     let pipeline_settings = PipelineSettings {

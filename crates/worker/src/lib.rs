@@ -22,5 +22,5 @@ mod video;
 
 pub use handover::Handover;
 pub use lifecycle::{WorkerError, die_with_parent, run};
-pub use session::Parts;
+pub use session::{Parts, Tell};
 pub use track::{Made, Tracker, TrackerError, pipeline_settings};

@@ -19,8 +19,11 @@ use crate::video::Video;
 
 /// Opens a camera's source.
 pub(crate) type OpenSource = dyn Fn(&Camera) -> Result<Box<dyn Source>, SourceError> + Send + Sync;
+/// Tells what takes long while a tracker is made; called from any thread.
+pub type Tell<'a> = dyn FnMut(&str) + Send + 'a;
 /// Makes a tracker for frames of a size (width, height).
-pub(crate) type MakeTracker = Box<dyn FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, TrackerError> + Send>;
+pub(crate) type MakeTracker =
+    Box<dyn FnMut(&WorkerSettings, [u32; 2], &mut Tell<'_>) -> Result<Made, TrackerError> + Send>;
 
 /// What a worker captures and tracks with.
 pub struct Parts {
@@ -29,11 +32,11 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// `open` opens a camera's source; `make` makes a tracker for frames of a size (width, height), or
-    /// says why there can be none.
+    /// `open` opens a camera's source; `make` makes a tracker for frames of a size (width, height), telling
+    /// what takes long, or says why there can be none.
     pub fn new(
         open: impl Fn(&Camera) -> Result<Box<dyn Source>, SourceError> + Send + Sync + 'static,
-        make: impl FnMut(&WorkerSettings, [u32; 2]) -> Result<Made, TrackerError> + Send + 'static,
+        make: impl FnMut(&WorkerSettings, [u32; 2], &mut Tell<'_>) -> Result<Made, TrackerError> + Send + 'static,
     ) -> Self {
         Self { open: Arc::new(open), make: Arc::new(Mutex::new(Box::new(make))) }
     }

@@ -227,7 +227,9 @@ impl Track {
     /// Loads the networks; the size of the first frame tells what the detector is to read.
     fn make_tracker(&self, frame_size: [u32; 2]) -> Result<Box<dyn Tracker>, TrackEnd> {
         self.reporter.busy("loading the networks");
-        let made = (self.make.lock().unwrap_or_else(PoisonError::into_inner))(&self.settings, frame_size);
+        let mut tell = |words: &str| self.reporter.busy(words);
+        let mut make = self.make.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = make(&self.settings, frame_size, &mut tell);
         match made {
             Ok(Made { tracker, engine, reason }) => {
                 let stages = tracker.stages().iter().map(|stage| (*stage).to_owned()).collect();

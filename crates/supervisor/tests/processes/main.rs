@@ -137,7 +137,7 @@ fn role_worker() {
             open_live(if imagined { QUIET } else { &camera.source }, &options)
         }
     };
-    let parts = Parts::new(open, |settings, _| imagine(settings));
+    let parts = Parts::new(open, |settings, _, _| imagine(settings));
     mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), || false).unwrap();
     // The harness would wait for threads that a silent source holds.
     std::process::exit(0);
