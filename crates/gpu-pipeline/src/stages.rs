@@ -90,6 +90,7 @@ impl GpuStages {
         );
         let library = crate::available::find(options.tensorrt.clone())?;
         let device = Device::open(options.gpu)?;
+        let free_before = device.free_bytes().unwrap_or(0);
         let workshop = Workshop::new(&device, &library, options)?;
         let networks = Networks {
             detector: workshop.network(&detector, news)?,
@@ -116,6 +117,14 @@ impl GpuStages {
         let faces = options.max_faces.max(work.most_faces()).min(MAX_FACES);
         let jpeg = Jpeg::open(&device)?;
         device.arena().seal();
+        let free = device.free_bytes().unwrap_or(0);
+        tracing::info!(
+            "the networks of this camera take {} MiB of GPU {}'s memory for {} faces at a time; {} MiB are free",
+            free_before.saturating_sub(free) >> 20,
+            options.gpu,
+            work.most_faces(),
+            free >> 20,
+        );
         Ok(Self {
             jpeg,
             frame: None,
