@@ -74,6 +74,8 @@ struct PacedSource {
     /// The recording's time of the last frame; nothing when there was none since its beginning.
     last_nanos: Option<i64>,
     next_index: u64,
+    /// Whether the pictures carry their index and time.
+    is_stamped: bool,
 }
 
 impl PacedSource {
@@ -82,8 +84,10 @@ impl PacedSource {
         let known = inner.info();
         let rate_hz = known.rate_hz.or(options.rate_hz).unwrap_or(ASSUMED_RATE_HZ);
         let info = SourceInfo { rate_hz: Some(rate_hz), frame_count: None, live: true, ..known.clone() };
+        let is_stamped = matches!(&spec, SourceSpec::Synthetic(synthetic) if synthetic.settings.stamp);
         Ok(Self {
             spec,
+            is_stamped,
             inner,
             info,
             interval_nanos: (1e9 / rate_hz) as i64,
@@ -139,6 +143,10 @@ impl Source for PacedSource {
         frame.capture_nanos = self.pace(recording_nanos);
         frame.frame_index = self.next_index;
         self.next_index += 1;
+        if self.is_stamped {
+            // With the time that is now known.
+            mien_synthetic::draw_stamp(frame);
+        }
         Ok(Step::Frame)
     }
 }
@@ -162,6 +170,18 @@ mod tests {
         }
         // Never faster than the clock; how much slower is the machine's business.
         assert!(last - before >= 19 * 5_000_000);
+    }
+
+    #[test]
+    fn stamps_carry_the_time_on_the_monotonic_clock() {
+        let options = LiveOptions { size: Some([320, 180]), rate_hz: Some(100.0), ..LiveOptions::default() };
+        let mut source = open_live("synthetic?heads=0&stamp=1", &options).unwrap();
+        let mut frame = Frame::empty();
+        for index in 0..3 {
+            assert_eq!(source.next_frame(&mut frame).unwrap(), Step::Frame);
+            let read = mien_synthetic::read_stamp(frame.view().unwrap());
+            assert_eq!(read, Some((index, frame.capture_nanos)));
+        }
     }
 
     #[test]
