@@ -18,9 +18,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use screen::until;
 use support::{have_ffmpeg, mien_without_models, succeed};
 
-/// Small cameras that a loaded machine can follow, and nothing on the network.
+/// Small cameras that a loaded machine can follow, and nothing on the network; for pictures to keep, streams.
 fn config(folder: &Path, cameras: usize, more: &str) -> PathBuf {
-    let mut text = format!("# Kept as it is.\nversion = 1\n\n[lsl]\nenabled = false # quiet\n{more}\n");
+    let lsl = keeps_pictures();
+    let mut text = format!("# Kept as it is.\nversion = 1\n\n[lsl]\nenabled = {lsl} # quiet\n{more}\n");
     for camera in 1..=cameras {
         let (heads, seed) = (1 + camera % 2, 10 + camera);
         text += &format!(
@@ -101,7 +102,16 @@ fn four_cameras_are_watched_recorded_and_checked() {
         }
         shots.take(&app, &page.to_lowercase());
     }
-    app.press("ctrl+2");
+    // The ninth thing that Tab reaches, after the pages, is the light theme; it is written to the file.
+    app.tab(9);
+    app.press("space");
+    until("the light theme in the file", PATIENCE, || {
+        std::fs::read_to_string(&file).unwrap().contains("theme = \"light\"").then_some(())
+    });
+    for (key, name) in [("ctrl+1", "live-light"), ("ctrl+2", "signals-light")] {
+        app.press(key);
+        shots.take(&app, name);
+    }
     app.titled("Signals");
 
     app.press("ctrl+q");
@@ -112,8 +122,13 @@ fn four_cameras_are_watched_recorded_and_checked() {
     assert!(said.contains("cam4") && !said.contains("repaired"), "{said}");
     let window = std::fs::read_to_string(folder.path().join("state/mien/window.toml")).unwrap();
     assert!(window.contains("page = \"signals\""), "{window}");
-    // Nothing was changed, so nothing was written.
-    assert!(std::fs::read_to_string(&file).unwrap().starts_with("# Kept as it is."));
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.starts_with("# Kept as it is.") && kept.contains("# quiet"), "{kept}");
+}
+
+/// Whether the pictures are for the README.
+fn keeps_pictures() -> bool {
+    std::env::var_os("MIEN_KEEP_SCREENSHOTS").is_some()
 }
 
 /// Pictures of the window.
@@ -134,9 +149,9 @@ impl Shots {
         let (_, _, rgb) = app.screen.picture();
         let distinct = rgb.as_chunks::<3>().0.iter().collect::<std::collections::HashSet<_>>().len();
         assert!(distinct > 30, "{name}: {distinct} colours are no picture of a page");
-        if std::env::var_os("MIEN_KEEP_SCREENSHOTS").is_some() {
+        if keeps_pictures() {
             let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screenshots");
-            std::fs::copy(&file, kept.join(format!("{name}.png"))).unwrap();
+            app.screen.shoot(&kept.join(format!("{name}.png")));
         }
     }
 }
