@@ -53,7 +53,10 @@ impl Screen {
             missing("a display", "Xvfb gives none".into());
             return None;
         }
-        Some(Self { server, display: format!(":{}", number.trim()), folder })
+        let screen = Self { server, display: format!(":{}", number.trim()), folder };
+        // Out of the way: nothing is to be hovered over.
+        screen.xdotool(&["mousemove", &(width - 1).to_string(), &(height - 1).to_string()]);
+        Some(screen)
     }
 
     /// The window whose title begins so, once it is on the screen.
@@ -96,11 +99,11 @@ impl Screen {
         (width as u32, height as u32, rgb)
     }
 
-    /// Writes the screen's picture into a PNG file, with 64 shades of each colour: half the size of 256.
+    /// Writes the screen's picture into a PNG file, with 128 shades of each colour: much smaller than 256.
     pub fn shoot(&self, file: &Path) {
         let (width, height, mut rgb) = self.picture();
         for value in &mut rgb {
-            *value = *value & 0xfc | *value >> 6;
+            *value = *value & 0xfe | *value >> 7;
         }
         let mut encoder = png::Encoder::new(std::fs::File::create(file).unwrap(), width, height);
         encoder.set_color(png::ColorType::Rgb);
