@@ -16,7 +16,7 @@ use mien_supervisor::{SupervisorError, SupervisorHandle};
 
 use super::Errand;
 use super::board::{Board, Shown};
-use super::control::Control;
+use super::control::{Control, is_stream_of};
 use super::feed::{CameraFeed, Wake};
 use super::log::Log;
 use super::settings::{Keeping, Place};
@@ -142,10 +142,7 @@ impl DesktopBackend {
     fn date_streams(&mut self) {
         let now_nanos = mien_clock::monotonic_nanos();
         for stream in &mut self.shown.streams {
-            let feed = self
-                .feeds
-                .iter()
-                .find(|feed| stream.name.strip_prefix(&feed.name).is_some_and(|rest| rest.starts_with('_')));
+            let feed = self.feeds.iter().find(|feed| is_stream_of(&stream.name, &feed.name));
             let newest_nanos = feed.map(CameraFeed::newest_nanos).filter(|nanos| *nanos > 0);
             stream.newest_ms = newest_nanos.map(|nanos| (now_nanos - nanos) as f32 * 1e-6);
         }

@@ -278,7 +278,7 @@ impl Control {
         let outlets = self.live.as_ref().map(Live::outlets).unwrap_or_default();
         let cameras = self.supervisor.cameras();
         let rate = |name: &str| {
-            let camera = cameras.iter().find(|camera| name.starts_with(&format!("{}_", camera.name)));
+            let camera = cameras.iter().find(|camera| is_stream_of(name, &camera.name));
             camera.map_or(0.0, |camera| camera.fps as f32)
         };
         let status = |(stream, has_consumers): (mien_stream::StreamDescription, bool)| StreamStatus {
@@ -340,6 +340,12 @@ impl Control {
     }
 }
 
+/// Whether a stream of this name belongs to a camera: `mien_CAMERA_…`.
+pub(super) fn is_stream_of(stream: &str, camera: &str) -> bool {
+    let rest = stream.strip_prefix("mien_").and_then(|rest| rest.strip_prefix(camera));
+    rest.is_some_and(|rest| rest.starts_with('_'))
+}
+
 fn check(check: doctor::Check) -> Check {
     Check {
         subject: check.name,
@@ -351,5 +357,22 @@ fn check(check: doctor::Check) -> Check {
         },
         finding: check.found,
         remedy: check.remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_belong_to_the_camera_that_they_are_named_for() {
+        let camera = mien_stream::CameraDescription {
+            name: "left".into(),
+            ..mien_stream::CameraDescription::default()
+        };
+        let settings = mien_stream::StreamSettings::default();
+        let encoder = mien_stream::CameraEncoder::new(camera, settings);
+        assert!(encoder.streams().iter().all(|stream| is_stream_of(&stream.name, "left")));
+        assert!(encoder.streams().iter().all(|stream| !is_stream_of(&stream.name, "lef")));
     }
 }
