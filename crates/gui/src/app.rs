@@ -238,6 +238,11 @@ impl eframe::App for App {
         self.draw(ui);
     }
 
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        // The panels lie on it without a ground of their own (see the shell).
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         self.backend.command(Command::KeepWindow(self.model.window));
         self.backend.shut_down();
@@ -260,7 +265,8 @@ pub fn run(mut backend: Box<dyn Backend>, options: AppOptions) -> Result<(), efr
     if let Some(position) = window.position {
         viewport = viewport.with_position(position);
     }
-    let native = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
+    // Without a graphics card each pixel's shading counts, and nothing here has gradients to dither.
+    let native = eframe::NativeOptions { viewport, dithering: false, ..eframe::NativeOptions::default() };
     let title = options.title.clone();
     eframe::run_native(
         &title,

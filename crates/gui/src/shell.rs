@@ -8,15 +8,19 @@ use crate::backend::Command;
 use crate::model::{Closing, View};
 use crate::{theme, views};
 
-/// Draws the whole window.
+/// Draws the whole window. No panel paints a ground: the window is cleared in its colour, and every layer that
+/// covers the window costs milliseconds where the processor paints.
 pub(crate) fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
-    egui::Panel::top("navigation").show(ui, |ui| navigation(ui, page));
+    let bare = egui::Frame::side_top_panel(ui.style()).fill(Color32::TRANSPARENT);
+    egui::Panel::top("navigation").frame(bare).show(ui, |ui| navigation(ui, page));
     let panel = egui::Panel::right("session")
+        .frame(bare)
         .default_size(page.model.window.session_width)
         .size_range(260.0..=480.0)
         .show(ui, |ui| views::session::show(ui, page));
     page.model.window.session_width = panel.response.rect.width();
-    egui::CentralPanel::default().show(ui, |ui| match page.model.view {
+    let bare = egui::Frame::central_panel(ui.style()).fill(Color32::TRANSPARENT);
+    egui::CentralPanel::default().frame(bare).show(ui, |ui| match page.model.view {
         View::Live => views::live::show(ui, page),
         View::Signals => views::signals::show(ui, page),
         View::Devices => views::devices::show(ui, page),

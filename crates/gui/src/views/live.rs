@@ -85,9 +85,13 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
         page.model.toggle_enlarged(&status.name);
     }
     let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, 6.0, ui.visuals().extreme_bg_color);
     let area = Rect::from_min_max(rect.min, pos2(rect.max.x, rect.max.y - CAPTION));
     let feed = &page.feeds[camera];
+    ground(
+        &painter,
+        rect,
+        feed.picture().map(|(_, preview)| overlay::fit(area, preview.width, preview.height)),
+    );
     let live = status.state == CameraState::Live;
     if let Some((texture, preview)) = feed.picture() {
         let picture = overlay::fit(area, preview.width, preview.height);
@@ -118,6 +122,25 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
     caption(ui, &painter, status, Rect::from_min_max(pos2(rect.min.x, area.max.y), rect.max));
     if response.hovered() || response.has_focus() {
         painter.rect_stroke(rect, 6.0, Stroke::new(1.5, theme::ACCENT), StrokeKind::Inside);
+    }
+}
+
+/// What of a camera's tile the picture does not cover.
+fn ground(painter: &egui::Painter, rect: Rect, picture: Option<Rect>) {
+    let fill = painter.ctx().global_style().visuals.extreme_bg_color;
+    let Some(picture) = picture else {
+        painter.rect_filled(rect, 6.0, fill);
+        return;
+    };
+    for part in [
+        Rect::from_min_max(rect.min, pos2(rect.max.x, picture.min.y)),
+        Rect::from_min_max(pos2(rect.min.x, picture.max.y), rect.max),
+        Rect::from_min_max(pos2(rect.min.x, picture.min.y), pos2(picture.min.x, picture.max.y)),
+        Rect::from_min_max(pos2(picture.max.x, picture.min.y), pos2(rect.max.x, picture.max.y)),
+    ] {
+        if part.is_positive() {
+            painter.rect_filled(part, 0.0, fill);
+        }
     }
 }
 
