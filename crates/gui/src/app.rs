@@ -275,7 +275,11 @@ pub fn run(mut backend: Box<dyn Backend>, options: AppOptions) -> Result<(), efr
             let ctx = context.egui_ctx.clone();
             let pace = Arc::new(Pace::new(backend.config().gui.repaints_hz));
             let shared = Arc::clone(&pace);
-            backend.on_change(Box::new(move || ctx.request_repaint_after(shared.pause(Instant::now()))));
+            backend.on_change(Box::new(move || {
+                if let Some(pause) = shared.pause(Instant::now()) {
+                    ctx.request_repaint_after(pause);
+                }
+            }));
             Ok(Box::new(App::paced(backend, options, pace)))
         }),
     )

@@ -12,12 +12,17 @@ pub(crate) struct Pace(Mutex<Times>);
 struct Times {
     interval: Duration,
     last: Option<Instant>,
+    /// When the repaint that was asked for last is due, until it comes.
+    due: Option<Instant>,
 }
+
+/// A repaint that is so late was forgotten, and is asked for again.
+const FORGOTTEN: Duration = Duration::from_millis(500);
 
 impl Pace {
     /// At most so many repaints a second.
     pub fn new(repaints_hz: f32) -> Self {
-        Self(Mutex::new(Times { interval: interval(repaints_hz), last: None }))
+        Self(Mutex::new(Times { interval: interval(repaints_hz), last: None, due: None }))
     }
 
     /// Another highest rate from now on.
@@ -27,14 +32,21 @@ impl Pace {
 
     /// Notes that the window is being painted.
     pub fn painted(&self, now: Instant) {
-        self.times().last = Some(now);
+        let mut times = self.times();
+        (times.last, times.due) = (Some(now), None);
     }
 
-    /// How long the next repaint has to wait. Never zero: egui paints twice for those.
-    pub fn pause(&self, now: Instant) -> Duration {
-        let times = self.times();
+    /// How long the next repaint has to wait; nothing when it was asked for already: eframe may take up a
+    /// second request after the repaint, and paint once more. Never zero: egui paints twice for those.
+    pub fn pause(&self, now: Instant) -> Option<Duration> {
+        let mut times = self.times();
+        if times.due.is_some_and(|due| now.saturating_duration_since(due) < FORGOTTEN) {
+            return None;
+        }
         let since = times.last.map_or(Duration::MAX, |last| now.saturating_duration_since(last));
-        times.interval.saturating_sub(since).max(Duration::from_nanos(1))
+        let pause = times.interval.saturating_sub(since).max(Duration::from_nanos(1));
+        times.due = Some(now + pause);
+        Some(pause)
     }
 
     fn times(&self) -> std::sync::MutexGuard<'_, Times> {
@@ -55,13 +67,17 @@ mod tests {
         let pace = Pace::new(20.0);
         let start = Instant::now();
         let soon = Duration::from_nanos(1);
-        assert_eq!(pace.pause(start), soon);
+        assert_eq!(pace.pause(start), Some(soon));
         pace.painted(start);
+        let after = |ms| start + Duration::from_millis(ms);
         // Rates are no whole numbers of nanoseconds.
-        let pause_ms = |after_ms| pace.pause(start + Duration::from_millis(after_ms)).as_secs_f64() * 1e3;
-        assert!((pause_ms(20) - 30.0).abs() < 0.01);
-        assert_eq!(pace.pause(start + Duration::from_millis(80)), soon);
+        let is_ms = |pause: Option<Duration>, ms: f64| (pause.unwrap().as_secs_f64() * 1e3 - ms).abs() < 0.01;
+        assert!(is_ms(pace.pause(after(20)), 30.0));
+        // Asked for already; one that never came is asked for again.
+        assert_eq!((pace.pause(after(30)), pace.pause(after(100))), (None, None));
+        assert_eq!(pace.pause(after(560)), Some(soon));
+        pace.painted(after(600));
         pace.set(10.0);
-        assert!((pause_ms(20) - 80.0).abs() < 0.01);
+        assert!(is_ms(pace.pause(after(620)), 80.0));
     }
 }
