@@ -6,6 +6,7 @@
 
 use std::io::Read;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,10 +31,20 @@ pub(crate) struct NetworkSource {
     info: SourceInfo,
     pipe: Pipe,
     ffmpeg: Child,
-    last_words: Arc<Mutex<String>>,
+    heard: Arc<Heard>,
+    /// Damaged pictures that the numbers of frames make room for.
+    damaged: u64,
     /// The picture that was read to learn the size.
     first: Option<Frame>,
     next_index: u64,
+}
+
+/// What ffmpeg says.
+#[derive(Default)]
+struct Heard {
+    last_words: Mutex<String>,
+    /// Pictures that could not be decoded.
+    damaged: AtomicU64,
 }
 
 impl NetworkSource {
@@ -51,8 +62,8 @@ impl NetworkSource {
                 _ => format!("ffmpeg cannot be started: {error}"),
             },
         })?;
-        let last_words = Arc::default();
-        listen(&mut ffmpeg, Arc::clone(&last_words), url.to_owned(), camera.clone());
+        let heard = Arc::default();
+        listen(&mut ffmpeg, Arc::clone(&heard), url.to_owned(), camera.clone());
         let stdout = ffmpeg.stdout.take().expect("standard output is a pipe");
         let info = SourceInfo {
             name: scheme,
@@ -65,7 +76,7 @@ impl NetworkSource {
             live: true,
         };
         let mut source =
-            Self { info, pipe: Pipe::new(stdout), ffmpeg, last_words, first: None, next_index: 0 };
+            Self { info, pipe: Pipe::new(stdout), ffmpeg, heard, damaged: 0, first: None, next_index: 0 };
         let mut frame = Frame::empty();
         source.read_picture(&mut frame, OPEN_LIMIT)?;
         source.info.size = (frame.width, frame.height);
@@ -97,7 +108,7 @@ impl NetworkSource {
             std::thread::sleep(Duration::from_millis(10));
         }
         std::thread::sleep(Duration::from_millis(20));
-        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let words = self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if words.is_empty() {
             "the stream has ended".into()
         } else {
@@ -116,8 +127,10 @@ impl Source for NetworkSource {
             Some(first) => *frame = first,
             None => self.read_picture(frame, FRAME_LIMIT)?,
         }
-        frame.frame_index = self.next_index;
-        self.next_index += 1;
+        // What was lost leaves a gap in the numbers, as with any camera.
+        let damaged = self.heard.damaged.load(Ordering::Relaxed);
+        frame.frame_index = self.next_index + (damaged - self.damaged);
+        (self.next_index, self.damaged) = (frame.frame_index + 1, damaged);
         Ok(Step::Frame)
     }
 }
@@ -140,25 +153,37 @@ fn command(url: &str, scheme: &str) -> Command {
     push(PROTOCOLS);
     match scheme {
         "rtsp" | "rtsps" => push("-rtsp_transport tcp -timeout 5000000"),
-        "http" | "https" => push("-rw_timeout 5000000"),
+        // Cameras that send JPEGs: one that was cut off is left out, not shown with grey below. Streams that
+        // lose packets are shown as well as can be.
+        "http" | "https" => push("-rw_timeout 5000000 -err_detect explode"),
         _ => {}
     }
     command.arg("-i").arg(url);
-    command.args("-map 0:V:0 -pix_fmt rgb24 -c:v ppm -f image2pipe -flush_packets 1 pipe:1".split(' '));
+    // Numbered through at the rate of the output: every picture once, none made up for the sender's pauses.
+    command.args(
+        "-map 0:V:0 -vf setpts=N/(25*TB) -r 25 -pix_fmt rgb24 -c:v ppm -f image2pipe -flush_packets 1 pipe:1"
+            .split(' '),
+    );
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// Keeps ffmpeg's last line, without the password that it may repeat.
-fn listen(ffmpeg: &mut Child, last_words: Arc<Mutex<String>>, url: String, shown: String) {
+/// ffmpeg's words for a picture that could not be decoded, in its releases before and since 7.
+const DAMAGED: [&str; 2] = ["Error while decoding", "Error submitting packet to decoder"];
+
+/// Counts damaged pictures, and keeps ffmpeg's last line, without the password that it may repeat.
+fn listen(ffmpeg: &mut Child, heard: Arc<Heard>, url: String, shown: String) {
     use std::io::BufRead;
     let Some(stderr) = ffmpeg.stderr.take() else { return };
     let read = move || {
         for line in std::io::BufReader::new(stderr).lines() {
             let Ok(line) = line else { return };
+            if DAMAGED.iter().any(|words| line.contains(words)) {
+                heard.damaged.fetch_add(1, Ordering::Relaxed);
+            }
             if !line.trim().is_empty() {
                 let words = line.replace(&url, &shown);
-                *last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+                *heard.last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
             }
         }
     };
@@ -274,6 +299,15 @@ mod tests {
         }
     }
 
+    /// Many small patches, so that half of the bytes are half of the picture.
+    fn detailed_jpeg(seed: u32) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let shade = |x: u32, y: u32| (x * 37 + y * 101 + seed * 13 + x * y) as u8;
+        let picture = image::RgbImage::from_fn(160, 120, |x, y| image::Rgb([shade(x, y); 3]));
+        picture.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+        bytes.into_inner()
+    }
+
     fn jpeg(shade: u8) -> Vec<u8> {
         let mut bytes = std::io::Cursor::new(Vec::new());
         let picture = image::RgbImage::from_pixel(32, 16, image::Rgb([shade; 3]));
@@ -281,16 +315,21 @@ mod tests {
         bytes.into_inner()
     }
 
-    /// An HTTP camera that sends so many JPEGs to one caller and hangs up.
-    fn camera(frames: u8) -> String {
+    /// An HTTP camera that sends these JPEGs to one caller and hangs up.
+    fn camera(jpegs: Vec<Vec<u8>>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
+            // Closed with bytes of the request unread, the socket would take back what it has sent.
+            let (mut request, mut bytes) = (Vec::new(), [0; 512]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let count = stream.read(&mut bytes).unwrap();
+                request.extend(&bytes[..count]);
+            }
             let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n";
             let _gone = stream.write_all(head.as_bytes());
-            for frame in 0..frames {
-                let jpeg = jpeg(frame * 10);
+            for jpeg in jpegs {
                 let head =
                     format!("--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
                 let _gone = stream.write_all(head.as_bytes());
@@ -314,7 +353,8 @@ mod tests {
         if ffmpeg_is_missing() {
             return;
         }
-        let mut source = NetworkSource::open(&camera(12)).unwrap();
+        let mut source =
+            NetworkSource::open(&camera((0..12).map(|number| jpeg(number * 10)).collect())).unwrap();
         assert_eq!(source.info().size, (32, 16));
         let (mut frame, mut last, mut count) = (Frame::empty(), 0, 0);
         let error = loop {
@@ -330,6 +370,28 @@ mod tests {
         };
         assert!(count >= 10, "{count} frames");
         assert!(matches!(error, SourceError::Camera { .. }), "{error}");
+    }
+
+    #[test]
+    fn pictures_that_were_cut_off_are_left_out_and_counted() {
+        if ffmpeg_is_missing() {
+            return;
+        }
+        let cut = |number: u32, jpeg: Vec<u8>| match number % 4 {
+            3 => jpeg[..jpeg.len() / 2].to_vec(),
+            _ => jpeg,
+        };
+        let sent = (0..20).map(|number| cut(number, detailed_jpeg(number))).collect();
+        let mut source = NetworkSource::open(&camera(sent)).unwrap();
+        let (mut frame, mut count, mut last) = (Frame::empty(), 0, 0);
+        while source.next_frame(&mut frame).is_ok() {
+            (count, last) = (count + 1, frame.frame_index);
+        }
+        // Of the 15 that are whole, ffmpeg keeps back the last when the camera hangs up.
+        assert!((14..=15).contains(&count), "{count}");
+        assert_eq!(source.heard.damaged.load(Ordering::Relaxed), 5);
+        // How many are known by the last picture is ffmpeg's business.
+        assert!((13..20).contains(&last), "{last}");
     }
 
     #[test]

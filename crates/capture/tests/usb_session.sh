@@ -20,6 +20,10 @@ version = 1
 [lsl]
 enabled = false
 # The machine is emulated: what is quick enough elsewhere takes seconds here.
+[engine]
+threads = 1
+[recording]
+min_free_gb = 0.1
 [detection]
 max_faces = 1
 detector_size = 96
@@ -58,7 +62,7 @@ wait $first || fail "the first ended with $?"
 echo "== the wall clock steps by an hour, forwards and back, while it records"
 ./mien record --seconds 40 --engine cpu --config mien.toml --video none --no-stream --anyway --out recordings 2>log3 >said3 &
 recording=$!
-until grep -q 'recording into' log3; do sleep 1; kill -0 $recording 2>/dev/null || break; done
+until grep -q "recording into" log3; do sleep 1; kill -0 $recording 2>/dev/null || break; done
 sleep 10; date -s "@$(($(date +%s) + 3600))"
 sleep 10; date -s "@$(($(date +%s) - 7200))"
 wait $recording || { cat log3 said3; fail "mien record has failed"; }
