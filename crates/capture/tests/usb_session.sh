@@ -11,8 +11,9 @@ exec 3>commands
 for second in $(seq 60); do [ -s said ] && ls /dev/video0 >/dev/null 2>&1 && break; sleep 1; done
 camera=$(cat said)
 echo "== mien cameras"
-./mien cameras
-./mien cameras | grep -q "$camera" || fail "$camera is not listed"
+./mien cameras >list
+cat list
+grep -q "$camera" list || fail "$camera is not listed"
 
 echo "== mien run: pulled out and put into another socket, twice"
 cat >mien.toml <<TEXT
@@ -67,7 +68,7 @@ sleep 10; date -s "@$(($(date +%s) + 3600))"
 sleep 10; date -s "@$(($(date +%s) - 7200))"
 wait $recording || { cat log3 said3; fail "mien record has failed"; }
 ./mien session check --dry-run recordings/* >said4 || { cat said4; fail "the session has problems"; }
-head -n 1 said4; grep gap said4
+head -n 1 said4
 ./mien export recordings/* --to csv --out csv >/dev/null
 awk -F, 'NR > 1 { if (NR > 2 && ($1 <= last || $1 - last > 10)) exit 1; last = $1 } END { if (NR < 20) exit 1; print NR - 1, "frames in order" }' \
     csv/mien_webcam_Frames.csv || fail "the times are out of order"
