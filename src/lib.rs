@@ -3,6 +3,11 @@
 //! [`run`] is the whole program. [`offline`] tracks a recorded or synthetic source from its first frame
 //! to its last; the commands dress it up for the command line.
 
+#![deny(clippy::print_stdout)]
+
+#[macro_use]
+mod output;
+
 mod build_info;
 mod cli;
 mod commands;

@@ -25,6 +25,20 @@ fn version_help_and_nonsense() {
 }
 
 #[test]
+fn a_reader_that_has_gone_away_is_no_fault() {
+    let mut child = mien_without_models()
+        .args(["config", "print"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", support::text(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", support::text(&output.stderr));
+}
+
+#[test]
 fn the_synthetic_camera_becomes_json_lines() {
     let Some(mut mien) = mien() else { return };
     let folder = tempfile::tempdir().unwrap();

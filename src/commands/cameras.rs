@@ -21,22 +21,22 @@ pub(crate) fn run(arguments: &CamerasArguments) -> Result<()> {
             let modes: Vec<_> = camera.modes.iter().map(mode).collect();
             serde_json::json!({"source": camera.spec, "label": camera.label, "node": camera.node, "modes": modes})
         };
-        println!("{}", serde_json::to_string_pretty(&cameras.iter().map(camera).collect::<Vec<_>>())?);
+        say!("{}", serde_json::to_string_pretty(&cameras.iter().map(camera).collect::<Vec<_>>())?);
         return Ok(());
     }
     if cameras.is_empty() {
-        println!("No camera is plugged in. `synthetic`, video files and network addresses work without one.");
+        say!("No camera is plugged in. `synthetic`, video files and network addresses work without one.");
     }
     for camera in cameras {
-        println!("{}   {} ({})", camera.spec, camera.label, camera.node.display());
+        say!("{}   {} ({})", camera.spec, camera.label, camera.node.display());
         if camera.modes.is_empty() {
-            println!("    its formats cannot be asked now: another program may be using it");
+            say!("    its formats cannot be asked now: another program may be using it");
         }
         for mode in camera.modes {
             let rates: Vec<String> = mode.rates_hz.iter().map(|rate| format!("{rate:.4}")).collect();
             let rates: Vec<&str> =
                 rates.iter().map(|rate| rate.trim_end_matches('0').trim_end_matches('.')).collect();
-            println!("    {} {}×{}   {} fps", mode.format, mode.size[0], mode.size[1], rates.join(", "));
+            say!("    {} {}×{}   {} fps", mode.format, mode.size[0], mode.size[1], rates.join(", "));
         }
     }
     Ok(())

@@ -39,15 +39,15 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
         ConfigCommand::Check(File { file }) => {
             let config = mien_config::load(file)?;
             let enabled = config.cameras.iter().filter(|camera| camera.enabled).count();
-            println!("{}: good; {} cameras, {enabled} of them enabled", file.display(), config.cameras.len());
+            say!("{}: good; {} cameras, {enabled} of them enabled", file.display(), config.cameras.len());
         }
         ConfigCommand::Print(OptionalFile { file }) => {
             let config = file.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
-            print!("{}", mien_config::print(&config));
+            say_part!("{}", mien_config::print(&config));
         }
         ConfigCommand::Init(File { file }) => {
             mien_config::init(file)?;
-            println!("{}: written; every key is explained in it", file.display());
+            say!("{}: written; every key is explained in it", file.display());
         }
     }
     Ok(())

@@ -131,9 +131,9 @@ impl Errors {
     fn print(&self) {
         let Self { appearances, found, identity_switches, .. } = self;
         let count = (*found).max(1) as f64;
-        println!("  against the truth of the synthetic camera:");
-        println!("    {found} of {appearances} appearances found, {identity_switches} identity switches");
-        println!(
+        say!("  against the truth of the synthetic camera:");
+        say!("    {found} of {appearances} appearances found, {identity_switches} identity switches");
+        say!(
             "    landmarks {:.1} % of the interocular distance, rotation {:.1} degrees (means)",
             100.0 * self.landmark_sum / count,
             self.rotation_deg_sum / count

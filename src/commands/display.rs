@@ -34,12 +34,12 @@ pub(crate) fn print_summary(info: &SourceInfo, report: &Report, files: &[impl As
     let Report { frames, frames_with_a_face, track_ids, elapsed, .. } = report;
     let seconds = elapsed.as_secs_f64();
     let share = 100.0 * *frames_with_a_face as f64 / (*frames).max(1) as f64;
-    println!("{}", info.spec);
-    println!("  {frames} frames in {seconds:.2} s: {:.1} frames/s", *frames as f64 / seconds.max(1e-9));
-    println!("  a face in {frames_with_a_face} frames ({share:.1} %), {} in total", faces(track_ids.len()));
-    print!("{}", report.statistics);
+    say!("{}", info.spec);
+    say!("  {frames} frames in {seconds:.2} s: {:.1} frames/s", *frames as f64 / seconds.max(1e-9));
+    say!("  a face in {frames_with_a_face} frames ({share:.1} %), {} in total", faces(track_ids.len()));
+    say_part!("{}", report.statistics);
     for file in files {
-        println!("  -> {}", file.as_ref().display());
+        say!("  -> {}", file.as_ref().display());
     }
 }
 

@@ -31,16 +31,16 @@ pub(crate) fn run(arguments: &DoctorArguments) -> Result<()> {
     let subject = Subject::of_file(arguments.config.clone().or_else(usual).as_deref());
     if let Some(name) = &arguments.probe {
         let checks = check_one(name, &subject).with_context(|| format!("there is no check `{name}`"))?;
-        println!("{}", serde_json::to_string(&checks)?);
+        say!("{}", serde_json::to_string(&checks)?);
         return Ok(());
     }
     let checks = check_all(&subject);
     if arguments.json {
         let report = serde_json::json!({"mien": VERSION, "checks": checks});
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        print!("mien {VERSION}\n\n{}", page(&checks, coloured));
+        say_part!("mien {VERSION}\n\n{}", page(&checks, coloured));
     }
     let failed: Vec<&str> =
         checks.iter().filter(|check| check.state == State::Failed).map(|check| check.name.as_str()).collect();

@@ -91,12 +91,12 @@ fn build(arguments: &BuildArguments) -> Result<()> {
         let mut bar = BuildBar::default();
         let stages = load_gpu(&set, &options, &mut |news| bar.show(&news))?;
         let [rows, columns] = options.detector_size;
-        println!(
+        say!(
             "{}: ready for frames of {width}×{height} (the detector reads {columns}×{rows})",
             stages.description()
         );
     }
-    println!("engines are kept in {}", EngineCache::of_user().folder().display());
+    say!("engines are kept in {}", EngineCache::of_user().folder().display());
     Ok(())
 }
 
@@ -126,7 +126,7 @@ impl BuildBar {
                 if let Some(bar) = bar.take() {
                     bar.finish_and_clear();
                 }
-                println!("{model}: built in {seconds:.1} s: {}", path.display());
+                say!("{model}: built in {seconds:.1} s: {}", path.display());
             }
         }
     }
@@ -159,12 +159,12 @@ fn list() -> Result<()> {
     let cache = EngineCache::of_user();
     let entries = cache.list()?;
     if entries.is_empty() {
-        println!("no engines in {}; `mien engines build` builds them", cache.folder().display());
+        say!("no engines in {}; `mien engines build` builds them", cache.folder().display());
     }
     for entry in &entries {
-        println!("{}  {:.1} MB", entry.path.display(), entry.bytes as f64 / 1e6);
+        say!("{}  {:.1} MB", entry.path.display(), entry.bytes as f64 / 1e6);
         match &entry.state {
-            EntryState::Sound(key) => println!(
+            EntryState::Sound(key) => say!(
                 "  {} {} for {} (compute capability {}) by {}, inputs {}, model {}…",
                 key.role,
                 key.precision,
@@ -174,7 +174,7 @@ fn list() -> Result<()> {
                 key.shapes,
                 key.model_sha256.get(..12).unwrap_or(&key.model_sha256),
             ),
-            EntryState::Unusable(reason) => println!("  not usable: {reason}"),
+            EntryState::Unusable(reason) => say!("  not usable: {reason}"),
         }
     }
     Ok(())
@@ -191,7 +191,7 @@ fn clean(arguments: &CleanArguments) -> Result<()> {
             Err(error) => failed.push(error.to_string()),
         }
     }
-    println!("removed {count} engines, {:.1} MB, from {}", bytes as f64 / 1e6, cache.folder().display());
+    say!("removed {count} engines, {:.1} MB, from {}", bytes as f64 / 1e6, cache.folder().display());
     if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join("; ")) }
 }
 

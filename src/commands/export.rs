@@ -38,6 +38,6 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<()> {
         bar.set_position(done);
     })?;
     bar.finish_and_clear();
-    println!("{}: {} files", exported.folder.display(), exported.files.len());
+    say!("{}: {} files", exported.folder.display(), exported.files.len());
     Ok(())
 }

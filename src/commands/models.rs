@@ -48,13 +48,13 @@ fn list(folders: &Folders) -> Result<()> {
     let set = ModelSet::find(folders.models.as_deref())?;
     for model in set.models() {
         let entry = &model.entry;
-        println!("{:<12} {}  ({})", entry.role.to_string(), model.path().display(), model.origin);
-        println!("{:<12} sha256 {}", "", entry.sha256);
+        say!("{:<12} {}  ({})", entry.role.to_string(), model.path().display(), model.origin);
+        say!("{:<12} sha256 {}", "", entry.sha256);
         for (label, value) in
             [("precision", &entry.precision), ("licence", &entry.licence), ("source", &entry.source)]
         {
             if !value.is_empty() {
-                println!("{:<12} {label} {value}", "");
+                say!("{:<12} {label} {value}", "");
             }
         }
     }
@@ -66,10 +66,10 @@ fn verify(folders: &Folders) -> Result<()> {
     let mut unsound = 0;
     for report in set.verify() {
         match &report.result {
-            Ok(()) => println!("{:<12} {}  sound", report.role.to_string(), report.path.display()),
+            Ok(()) => say!("{:<12} {}  sound", report.role.to_string(), report.path.display()),
             Err(error) => {
                 unsound += 1;
-                println!("{:<12} {}  NOT SOUND: {error}", report.role.to_string(), report.path.display());
+                say!("{:<12} {}  NOT SOUND: {error}", report.role.to_string(), report.path.display());
             }
         }
     }
@@ -94,7 +94,7 @@ fn take_in(arguments: &ImportArguments) -> Result<()> {
     let report = import(&arguments.file, arguments.role, &folder)?;
     for imported in &report.imported {
         let replaced = imported.replaced.as_ref().map(|file| format!(", in place of {file}"));
-        println!(
+        say!(
             "{:<12} {}{}",
             imported.entry.role.to_string(),
             imported.path.display(),
@@ -102,7 +102,7 @@ fn take_in(arguments: &ImportArguments) -> Result<()> {
         );
     }
     for unused in &report.unused {
-        println!("{:<12} {}: {}", "not used", unused.part, unused.reason);
+        say!("{:<12} {}: {}", "not used", unused.part, unused.reason);
     }
     Ok(())
 }

@@ -117,9 +117,12 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
         if let Some(problem) = &video.problem {
             eprintln!("video of {camera}: {problem}");
         }
-        println!(
+        say!(
             "video of {camera}: {} frames in {} files ({}), {} dropped",
-            video.frames, video.parts, video.encoder, video.dropped_frames
+            video.frames,
+            video.parts,
+            video.encoder,
+            video.dropped_frames
         );
     }
     drop(live);
@@ -200,7 +203,7 @@ fn typed_markers() -> Receiver<String> {
 
 fn print_summary(summary: &SessionSummary) {
     let samples: u64 = summary.streams.iter().map(|(_, totals)| totals.sample_count).sum();
-    println!(
+    say!(
         "{}: {:.1} s, {} streams, {} frames, {samples} samples, {} dropped",
         summary.folder.display(),
         summary.duration_seconds,

@@ -37,7 +37,7 @@ pub(crate) fn run(command: &SessionCommand) -> Result<()> {
 
 fn print(report: &SessionReport) {
     let session = &report.session;
-    println!(
+    say!(
         "subject {}, session {}, task {}: {:?}, begun {}{}",
         session.subject,
         session.session,
@@ -47,12 +47,12 @@ fn print(report: &SessionReport) {
         session.duration_seconds.map(|seconds| format!(", {seconds:.1} s")).unwrap_or_default()
     );
     if let Some(reason) = &session.ended_because {
-        println!("ended by itself: {reason}");
+        say!("ended by itself: {reason}");
     }
     for stream in &report.data.streams {
         let totals = &stream.totals;
         let span = totals.first_timestamp.zip(totals.last_timestamp);
-        println!(
+        say!(
             "  {:<44} {:>9} × {} samples{}",
             stream.info.name,
             totals.sample_count,
@@ -63,28 +63,28 @@ fn print(report: &SessionReport) {
     for video in &report.videos {
         let name = video.path.file_name().unwrap_or_default().to_string_lossy();
         let pictures = video.pictures.map_or("no readable".to_owned(), |pictures| pictures.to_string());
-        println!("  {name:<44} {pictures:>9} pictures, {} rows beside it", video.rows);
+        say!("  {name:<44} {pictures:>9} pictures, {} rows beside it", video.rows);
         for repair in &video.repairs {
-            println!("    repaired: {repair}");
+            say!("    repaired: {repair}");
         }
     }
     for gap in &session.gaps {
         let seconds = gap.to_lsl_seconds - gap.from_lsl_seconds;
         let kind = if gap.restarted { "was restarted" } else { "had no frames" };
-        println!("  camera {} {kind} for {seconds:.2} s", gap.camera);
+        say!("  camera {} {kind} for {seconds:.2} s", gap.camera);
     }
     let repair = &report.data_repair;
     if repair.removed_bytes > 0 || !repair.footers_written.is_empty() {
-        println!(
+        say!(
             "  data.xdf repaired: {} broken bytes taken out, {} footers written",
             repair.removed_bytes,
             repair.footers_written.len()
         );
     }
     if let Some(original) = &repair.original {
-        println!("  the damaged original is kept as {}", original.display());
+        say!("  the damaged original is kept as {}", original.display());
     }
     for problem in &report.problems {
-        println!("  PROBLEM {problem}");
+        say!("  PROBLEM {problem}");
     }
 }
