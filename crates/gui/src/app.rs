@@ -53,7 +53,7 @@ pub struct Page<'a> {
     /// The interface's own state.
     pub model: &'a mut AppModel,
     /// Pictures and results, one a camera.
-    pub feeds: &'a [CameraFeed],
+    pub feeds: &'a mut [CameraFeed],
     /// How the app was opened.
     pub options: &'a AppOptions,
 }
@@ -200,7 +200,7 @@ impl App {
         let mut page = Page {
             backend: self.backend.as_mut(),
             model: &mut self.model,
-            feeds: &self.feeds,
+            feeds: &mut self.feeds,
             options: &self.options,
         };
         shell::show(ui, &mut page);

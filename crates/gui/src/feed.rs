@@ -6,6 +6,7 @@ use eframe::egui::{self, Color32, ColorImage, TextureHandle, TextureOptions};
 use mien_face::FrameFaces;
 
 use crate::backend::PreviewImage;
+use crate::scale::Scaler;
 
 /// See the module.
 pub struct CameraFeed {
@@ -14,6 +15,9 @@ pub struct CameraFeed {
     preview: PreviewImage,
     image: Arc<ColorImage>,
     texture: Option<TextureHandle>,
+    /// Width and height in pixels of the screen in which the picture was last shown.
+    shown: Option<[usize; 2]>,
+    scaler: Scaler,
     /// The newest result.
     pub faces: Box<FrameFaces>,
 }
@@ -27,6 +31,8 @@ impl CameraFeed {
             preview: PreviewImage::default(),
             image: Arc::default(),
             texture: None,
+            shown: None,
+            scaler: Scaler::default(),
             faces: FrameFaces::boxed(),
         }
     }
@@ -43,6 +49,11 @@ impl CameraFeed {
         self.preview.faces.capture_nanos
     }
 
+    /// Tells how large the picture is shown, in pixels of the screen: more than that is not uploaded.
+    pub fn shown_at(&mut self, size: [usize; 2]) {
+        self.shown = (size[0] > 0 && size[1] > 0).then_some(size);
+    }
+
     /// Has `take` fill the picture, and uploads it, when it is new, into the texture that is there
     /// already. Whether it was new.
     pub fn take_picture(
@@ -57,24 +68,20 @@ impl CameraFeed {
         if size[0] == 0 || size[1] == 0 || self.preview.rgb.len() != size[0] * size[1] * 3 {
             return false;
         }
-        let mut image = self.buffer(size);
-        let pixels = image.pixels.iter_mut().zip(self.rgb());
-        for (pixel, [red, green, blue]) in pixels {
-            *pixel = Color32::from_rgb(*red, *green, *blue);
-        }
+        let shown = self.shown.filter(|shown| shown[0] < size[0] && shown[1] < size[1]);
+        let mut image = self.buffer(shown.unwrap_or(size));
+        self.scaler.scale(&self.preview.rgb, size, image.size, &mut image.pixels);
         self.image = Arc::new(image);
+        // A picture in the size in which it is shown is copied pixel by pixel.
+        let options = if shown.is_some() { TextureOptions::NEAREST } else { TextureOptions::LINEAR };
         match &mut self.texture {
-            Some(texture) => texture.set(Arc::clone(&self.image), TextureOptions::LINEAR),
+            Some(texture) => texture.set(Arc::clone(&self.image), options),
             none => {
                 let name = format!("preview {}", self.name);
-                *none = Some(ctx.load_texture(name, Arc::clone(&self.image), TextureOptions::LINEAR));
+                *none = Some(ctx.load_texture(name, Arc::clone(&self.image), options));
             }
         }
         true
-    }
-
-    fn rgb(&self) -> &[[u8; 3]] {
-        self.preview.rgb.as_chunks::<3>().0
     }
 
     /// The last picture's memory, unless it is still on its way to the graphics card.
@@ -109,6 +116,12 @@ mod tests {
             assert!(feed.take_picture(&ctx, picture(width, height, width * height * 3)));
             assert_eq!(feed.picture().unwrap().0.size(), [width, height]);
             assert_eq!(feed.image.pixels[1], Color32::from_rgb(3, 4, 5));
+        }
+        // Never more than is shown, and never more than there is.
+        for (shown, size) in [([4, 4], [4, 4]), ([20, 20], [10, 10]), ([0, 4], [10, 10]), ([9, 9], [9, 9])] {
+            feed.shown_at(shown);
+            assert!(feed.take_picture(&ctx, picture(10, 10, 300)));
+            assert_eq!(feed.picture().unwrap().0.size(), size);
         }
     }
 }

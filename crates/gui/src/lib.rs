@@ -11,6 +11,7 @@ mod keys;
 mod model;
 mod overlay;
 mod pace;
+mod scale;
 mod shell;
 mod theme;
 mod views;

@@ -1,5 +1,6 @@
 //! The cameras: a grid of previews with what was tracked, or one of them large.
 
+use eframe::egui::emath::GuiRounding as _;
 use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Stroke, StrokeKind, Vec2, pos2};
 
 use crate::app::Page;
@@ -87,14 +88,14 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
     let painter = ui.painter_at(rect);
     let area = Rect::from_min_max(rect.min, pos2(rect.max.x, rect.max.y - CAPTION));
     let feed = &page.feeds[camera];
-    ground(
-        &painter,
-        rect,
-        feed.picture().map(|(_, preview)| overlay::fit(area, preview.width, preview.height)),
-    );
+    // Whole pixels of the screen, so that the picture can be copied to them.
+    let pixels_per_point = ui.pixels_per_point();
+    let place = feed.picture().map(|(_, preview)| {
+        overlay::fit(area, preview.width, preview.height).round_to_pixels(pixels_per_point)
+    });
+    ground(&painter, rect, place);
     let live = status.state == CameraState::Live;
-    if let Some((texture, preview)) = feed.picture() {
-        let picture = overlay::fit(area, preview.width, preview.height);
+    if let Some(((texture, preview), picture)) = feed.picture().zip(place) {
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         // A camera that has stopped keeps its last picture, dimmed.
         let tint = if live { Color32::WHITE } else { Color32::from_gray(90) };
@@ -118,6 +119,10 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
         let back = Rect::from_center_size(area.center(), galley.size() + Vec2::splat(20.0));
         painter.rect_filled(back, 6.0, Color32::from_black_alpha(190));
         painter.galley(back.min + Vec2::splat(10.0), galley, Color32::WHITE);
+    }
+    if let Some(place) = place {
+        let pixels = place.size() * pixels_per_point;
+        page.feeds[camera].shown_at([pixels.x.round() as usize, pixels.y.round() as usize]);
     }
     caption(ui, &painter, status, Rect::from_min_max(pos2(rect.min.x, area.max.y), rect.max));
     if response.hovered() || response.has_focus() {
