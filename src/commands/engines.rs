@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use mien_engine::EngineChoice;
-use mien_gpu_pipeline::{BuildNews, CacheEntry, EngineCache, EntryState, GpuPrecision};
+use mien_gpu_pipeline::{BuildNews, CacheEntry, EngineCache, EntryState};
 use mien_models::ModelSet;
 
-use crate::networks::{GpuChoice, NetworkOptions, detector_size, load_gpu};
+use crate::commands::tracking::GpuArguments;
+use crate::networks::{GpuChoice, NetworkOptions, detector_size, load_gpu, usual_detector_side};
 
 /// `mien engines …`.
 #[derive(Subcommand)]
@@ -32,21 +33,14 @@ pub(crate) struct BuildArguments {
     /// Longest side of the picture that the detector reads [default: half the frame's, 320 to 640]
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
     detector_size: Option<u32>,
-    /// fp16 or fp32
-    #[arg(long, default_value = "fp16")]
-    precision: GpuPrecision,
     /// How long TensorRT searches for fast code, 0 to 5 [default: TensorRT's own, 3]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(0..=5))]
     level: Option<i32>,
     /// Build also the engines that are there already
     #[arg(long)]
     anew: bool,
-    /// Number of the GPU
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    gpu: usize,
-    /// Folder of TensorRT, or its library [default: MIEN_TENSORRT, or where the system has it]
-    #[arg(long, value_name = "DIR")]
-    tensorrt: Option<PathBuf>,
+    #[command(flatten)]
+    gpu: GpuArguments,
     /// Folder of models that comes before the usual ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
@@ -72,7 +66,7 @@ pub(crate) fn run(command: &EnginesCommand) -> Result<()> {
 fn build(arguments: &BuildArguments) -> Result<()> {
     let set = ModelSet::find(arguments.models.as_deref())?;
     for &(width, height) in &arguments.frames {
-        let longest = arguments.detector_size.unwrap_or((width.max(height) / 2).clamp(320, 640));
+        let longest = arguments.detector_size.unwrap_or_else(|| usual_detector_side((width, height)));
         let options = NetworkOptions {
             engine: EngineChoice::TensorRt,
             models: arguments.models.clone(),
@@ -80,12 +74,9 @@ fn build(arguments: &BuildArguments) -> Result<()> {
             detector_size: detector_size((width, height), longest),
             threads: None,
             gpu: GpuChoice {
-                number: arguments.gpu,
-                precision: arguments.precision,
-                tensorrt: arguments.tensorrt.clone(),
                 optimization_level: arguments.level,
                 rebuild: arguments.anew,
-                ..GpuChoice::default()
+                ..arguments.gpu.choice()
             },
         };
         let mut bar = BuildBar::default();

@@ -15,14 +15,11 @@ use mien_worker::pipeline_settings;
 
 use crate::build_info::VERSION;
 use crate::commands::engines::BuildBar;
-use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size};
+use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, usual_detector_side};
 
-/// What decides how faces are tracked.
+/// Which GPU, if one is used, and how.
 #[derive(Args)]
-pub(crate) struct TrackingArguments {
-    /// auto (says what it took), cpu or tensorrt
-    #[arg(long, default_value = "auto", value_name = "ENGINE")]
-    engine: EngineChoice,
+pub(crate) struct GpuArguments {
     /// Precision on the GPU: fp16 or fp32
     #[arg(long, default_value = "fp16")]
     precision: GpuPrecision,
@@ -32,6 +29,28 @@ pub(crate) struct TrackingArguments {
     /// Folder of TensorRT, or its library [default: MIEN_TENSORRT, or where the system has it]
     #[arg(long, value_name = "DIR")]
     tensorrt: Option<PathBuf>,
+}
+
+impl GpuArguments {
+    /// The choice that they stand for.
+    pub(crate) fn choice(&self) -> GpuChoice {
+        GpuChoice {
+            number: self.gpu,
+            precision: self.precision,
+            tensorrt: self.tensorrt.clone(),
+            ..GpuChoice::default()
+        }
+    }
+}
+
+/// What decides how faces are tracked.
+#[derive(Args)]
+pub(crate) struct TrackingArguments {
+    /// auto (says what it took), cpu or tensorrt
+    #[arg(long, default_value = "auto", value_name = "ENGINE")]
+    engine: EngineChoice,
+    #[command(flatten)]
+    gpu: GpuArguments,
     /// Folder of models; the built-in ones without it
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
@@ -88,13 +107,11 @@ impl TrackingArguments {
         }
     }
 
-    /// Height and width of what the detector reads. Faces of 30 pixels and more in a 640×480 video are
-    /// found at half its size, for a quarter of the time; images are looked at once, so thoroughly.
+    /// Height and width of what the detector reads. Images are looked at once, so thoroughly.
     fn detector_size(&self, info: &SourceInfo, recorded: Option<&Config>) -> [usize; 2] {
-        let longest = info.size.0.max(info.size.1);
         let usual = match info.kind {
-            SourceKind::Images => longest.clamp(320, 1280),
-            _ => (longest / 2).clamp(320, 640),
+            SourceKind::Images => info.size.0.max(info.size.1).clamp(320, 1280),
+            _ => usual_detector_side(info.size),
         };
         let asked = self.detector_size.or_else(|| recorded?.detection.detector_size);
         detector_size(info.size, asked.unwrap_or(usual))
@@ -109,12 +126,7 @@ impl TrackingArguments {
             max_faces: self.settings(info.kind, recorded).max_faces,
             detector_size: self.detector_size(info, recorded),
             threads: None,
-            gpu: GpuChoice {
-                number: self.gpu,
-                precision: self.precision,
-                tensorrt: self.tensorrt.clone(),
-                ..GpuChoice::default()
-            },
+            gpu: self.gpu.choice(),
         };
         Networks::load(&options, &mut |news| bar.show(&news))
     }

@@ -13,7 +13,9 @@ use mien_pipeline::PipelineSettings;
 use mien_worker::{Made, Parts, Tell, TrackerError, die_with_parent, pipeline_settings};
 
 use crate::commands::engines::in_words;
-use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, is_out_of_memory};
+use crate::networks::{
+    GpuChoice, NetworkOptions, Networks, detector_size, is_out_of_memory, usual_detector_side,
+};
 
 /// Arguments of `mien worker`; all else comes over standard input.
 #[derive(Args)]
@@ -65,8 +67,7 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2], tell: &mut Tell<'_
         max_faces: settings.detection.max_faces,
         detector_size: detector_size(
             (width, height),
-            // As `mien track` has it for videos.
-            settings.detection.detector_size.unwrap_or((width.max(height) / 2).clamp(320, 640)),
+            settings.detection.detector_size.unwrap_or_else(|| usual_detector_side((width, height))),
         ),
         threads: (settings.engine.threads > 0).then_some(settings.engine.threads),
         gpu: GpuChoice {

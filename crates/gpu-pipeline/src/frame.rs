@@ -17,14 +17,9 @@ pub(crate) struct FrameWork {
     pub letterbox: Letterbox,
     pub frame: DeviceBuffer<u8>,
     crop: Crop,
-    /// Index 0: without faces; index `bucket + 1`: with those of the bucket.
-    first: [Vec<Recorded>; 2],
-    /// The frame is there already: the detector alone …
-    again_detect: Recorded,
-    /// … or faces alone, by bucket …
-    again_faces: Vec<Recorded>,
-    /// … or both.
-    again_both: Vec<Recorded>,
+    /// By whether the frame is there already, by whether the detector is asked; then index 0: without faces,
+    /// index `bucket + 1`: with those of the bucket.
+    graphs: [[Vec<Recorded>; 2]; 2],
     picture: Option<Picture>,
 }
 
@@ -89,55 +84,22 @@ impl FrameWork {
         };
         let buckets = made.work.buckets.len();
         made.warm_up(buckets)?;
-        let with_buckets = |made: &mut Recorder<'_>, detect| -> Result<Vec<Recorded>, GpuPipelineError> {
+        let mut with_buckets = |upload, detect| -> Result<Vec<Recorded>, GpuPipelineError> {
             let all = std::iter::once(None).chain((0..buckets).map(Some));
-            all.map(|bucket| made.record(Parts { upload: true, detect, bucket })).collect()
+            all.map(|bucket| made.record(Parts { upload, detect, bucket })).collect()
         };
-        let first = [with_buckets(&mut made, false)?, with_buckets(&mut made, true)?];
-        let again_detect = made.record(Parts { upload: false, detect: true, bucket: None })?;
-        let with_faces = |made: &mut Recorder<'_>, detect| -> Result<Vec<Recorded>, GpuPipelineError> {
-            let parts = (0..buckets).map(|bucket| Parts { upload: false, detect, bucket: Some(bucket) });
-            parts.map(|parts| made.record(parts)).collect()
-        };
-        let [again_faces, again_both] = [with_faces(&mut made, false)?, with_faces(&mut made, true)?];
+        let graphs = [
+            [with_buckets(true, false)?, with_buckets(true, true)?],
+            [with_buckets(false, false)?, with_buckets(false, true)?],
+        ];
         let Recorder { staging, frame, letterbox, crop, .. } = made;
-        Ok(Self {
-            layout,
-            staging,
-            letterbox,
-            frame,
-            crop,
-            first,
-            again_detect,
-            again_faces,
-            again_both,
-            picture: None,
-        })
+        Ok(Self { layout, staging, letterbox, frame, crop, graphs, picture: None })
     }
 
-    /// The graph that begins a frame.
-    pub(crate) fn first(&self, detect: bool, bucket: Option<usize>) -> &Recorded {
-        &self.first[usize::from(detect)][bucket.map_or(0, |bucket| bucket + 1)]
-    }
-
-    /// The graph that asks the detector about a frame that is there.
-    pub(crate) fn again_detect(&self) -> &Recorded {
-        &self.again_detect
-    }
-
-    /// The graph that reads faces of a frame that is there.
-    pub(crate) fn again_faces(&self, bucket: usize) -> &Recorded {
-        &self.again_faces[bucket]
-    }
-
-    /// The graph that does this with a frame that is there; `None` when nothing is to be done.
-    pub(crate) fn again(&self, detect: bool, bucket: Option<usize>) -> Option<&Recorded> {
-        match (detect, bucket) {
-            (false, None) => None,
-            (true, None) => Some(&self.again_detect),
-            (false, Some(bucket)) => Some(&self.again_faces[bucket]),
-            (true, Some(bucket)) => Some(&self.again_both[bucket]),
-        }
+    /// The graph that asks the detector, reads the faces of a bucket, both or neither, and before that brings
+    /// the frame up unless it is there.
+    pub(crate) fn graph(&self, is_there: bool, detect: bool, bucket: Option<usize>) -> &Recorded {
+        &self.graphs[usize::from(is_there)][usize::from(detect)][bucket.map_or(0, |bucket| bucket + 1)]
     }
 
     /// The picture of the frame that is there: width and height, and rows of red, green, blue.

@@ -218,10 +218,11 @@ impl GpuStages {
         self.state.pending = None;
         self.state.detected = false;
         self.prepare(frame)?;
-        let decoded = match frame {
+        let decoded = matches!(frame, Picture::Jpeg { .. });
+        match frame {
             Picture::Raw(view) => self.stage(view),
             Picture::Jpeg { bytes, .. } => self.decode(bytes)?,
-        };
+        }
         let Self { frame: Some(made), work, state, .. } = self else { unreachable!("prepared above") };
         let count = regions.len().min(work.most_faces());
         state.regions.clear();
@@ -231,24 +232,21 @@ impl GpuStages {
         control.set_regions(&regions[..count], crop_size);
         control.set_detector(&made.letterbox.frame_from_input(), settings.score_threshold, settings.nms_iou);
         let bucket = (count > 0).then(|| work.bucket_for(count));
-        let recorded = if decoded { made.again(detect, bucket) } else { Some(made.first(detect, bucket)) };
-        let Some(recorded) = recorded else { return Ok(()) };
-        recorded.graph.launch()?;
+        made.graph(decoded, detect, bucket).graph.launch()?;
         state.pending = Some(Pending { decoded, detect, regions: count, bucket });
         Ok(())
     }
 
-    /// Puts a frame where the first graph takes it from; returns that it was not decoded.
-    fn stage(&mut self, frame: &FrameView<'_>) -> bool {
+    /// Puts a frame where the graphs that bring it up take it from.
+    fn stage(&mut self, frame: &FrameView<'_>) {
         let Some(made) = &mut self.frame else { unreachable!("prepared before") };
         let pixels = frame.pixels();
         let bytes = pixels.len().min(made.staging.len());
         made.staging[..bytes].copy_from_slice(&pixels[..bytes]);
-        false
     }
 
-    /// Decodes a frame to where the graphs look for it; returns that it was decoded.
-    fn decode(&mut self, jpeg: &[u8]) -> Result<bool, GpuPipelineError> {
+    /// Decodes a frame to where the graphs look for it.
+    fn decode(&mut self, jpeg: &[u8]) -> Result<(), GpuPipelineError> {
         let Self { jpeg: Some(Jpeg { decoder, begun }), frame: Some(made), work, .. } = self else {
             return Err(PipelineError::from(FrameError::Compressed).into());
         };
@@ -261,7 +259,7 @@ impl GpuStages {
             let reason = format!("a JPEG of {}×{} in a frame of another size", layout.width, layout.height);
             return Err(PipelineError::Picture(reason).into());
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Waits for the first launch and takes what it found, unless that was done.
@@ -272,9 +270,7 @@ impl GpuStages {
         let Self { frame: Some(made), work, state, jpeg, .. } = self else {
             unreachable!("a launch has a frame")
         };
-        let recorded = if decoded { made.again(detect, bucket) } else { Some(made.first(detect, bucket)) };
-        let Some(recorded) = recorded else { return Ok(()) };
-        settle(work, recorded, timings)?;
+        settle(work, made.graph(decoded, detect, bucket), timings)?;
         if let Some(jpeg) = jpeg.as_ref().filter(|_| decoded) {
             let millis = work.event(Mark::Start).millis_since(&jpeg.begun)?;
             timings.transfer_nanos += (f64::from(millis) * 1e6) as u64;
@@ -297,8 +293,9 @@ impl GpuStages {
         }
         let Self { frame: Some(made), work, state, .. } = self else { return Ok(()) };
         work.control_mut().region_count = 0;
-        made.again_detect().graph.launch()?;
-        settle(work, made.again_detect(), timings)?;
+        let recorded = made.graph(true, true, None);
+        recorded.graph.launch()?;
+        settle(work, recorded, timings)?;
         take_detections(work.results(), &mut state.detections);
         Ok(())
     }
@@ -338,7 +335,7 @@ impl GpuStages {
         let crop_size = work.crop_size;
         let regions = batch.iter().flatten().map(|(region, _)| *region);
         work.control_mut().set_regions(regions, crop_size);
-        let recorded = made.again_faces(work.bucket_for(batch.len()));
+        let recorded = made.graph(true, false, Some(work.bucket_for(batch.len())));
         recorded.graph.launch()?;
         settle(work, recorded, timings)?;
         for (place, (_, reading)) in batch.iter_mut().flatten().enumerate() {
