@@ -12,6 +12,8 @@ import torch.nn.functional as F
 
 # shapes drawn over each other, with the range of their half sizes in pixels
 LEAVES = ((26, 60, 400), (50, 20, 110), (60, 4, 36))
+# the same, and whether ovals
+OVALS = ((12, 60, 400, False), (6, 40, 110, True), (14, 14, 50, True), (20, 5, 18, True))
 
 
 def uniform(rng, low, high, *shape):
@@ -29,8 +31,8 @@ def palettes(rng, source, count, colours):
     return torch.where(uniform(rng, 0, 1, count, 1, 1) < 0.3, free, natural)
 
 
-def leaf(out, rng, palette, low, high):
-    """Draws one random shape on each picture."""
+def leaf(out, rng, palette, low, high, oval=False):
+    """Draws one random shape on each picture; with `oval` a mostly upright one with a rim."""
     count, _, height, width = out.shape
     draw = lambda a, b: uniform(rng, a, b, count, 1, 1)  # noqa: E731
     y = torch.arange(height, device=out.device)[None, :, None] + 0.5
@@ -38,10 +40,15 @@ def leaf(out, rng, palette, low, high):
     radius = torch.exp(draw(math.log(low), math.log(high)))
     aspect = torch.exp(torch.randn((count, 1, 1), generator=rng, device=out.device) * 0.7)
     angle = draw(0, 2 * math.pi)
+    if oval:
+        aspect = aspect ** 0.3 * 0.86
+        angle = torch.where(draw(0, 1) < 0.7, (angle - math.pi) * 0.1, angle)
     dx, dy = x - draw(0, 1) * width, y - draw(0, 1) * height
     across = (dx * torch.cos(angle) + dy * torch.sin(angle)) / (radius * aspect)
     down = (dy * torch.cos(angle) - dx * torch.sin(angle)) / (radius / aspect)
     power = torch.where(draw(0, 1) < 0.5, 2.0, torch.where(draw(0, 1) < 0.5, 1.0, 8.0))
+    if oval:
+        power = torch.where(draw(0, 1) < 0.8, 2.0, 2.5)
     r = ((across.abs() + 1e-6) ** power + (down.abs() + 1e-6) ** power) ** (1 / power)
     alpha = ((1 - r) * radius * torch.minimum(aspect, 1 / aspect) / draw(1, 3) + 0.5).clamp(0, 1)
     pick = torch.randint(palette.shape[1], (count, 2), generator=rng, device=out.device)
@@ -51,6 +58,9 @@ def leaf(out, rng, palette, low, high):
     light = torch.where(draw(0, 1) < 0.3, torch.sqrt((1 - r * r).clamp(min=0.05)), 1.0) * draw(0.5, 1.2)
     stripes = torch.sin(across * draw(2, 40) + torch.sin(down * draw(0, 20)) * draw(0, 3))
     light = light * (1 + stripes * draw(0, 0.35) * (draw(0, 1) < 0.35))
+    if oval:
+        rim = ((r - draw(0.5, 0.95)) / 0.2).clamp(0, 1) * draw(-0.7, 0.5) * (draw(0, 1) < 0.6)
+        light = (light + rim) * (1 + draw(-0.5, 0.5) * across.clamp(-1, 1) + draw(-0.5, 0.5) * down.clamp(-1, 1))
     return torch.lerp(out, (colour * light[:, None]).clamp(0, 255), alpha[:, None])
 
 
@@ -73,6 +83,17 @@ def dead_leaves(rng, source, count, height, width):
     for number, low, high in LEAVES:
         for _ in range(number):
             out = leaf(out, rng, palette, low, high)
+    return (out + rough(rng, count, height, width, 25)).clamp(0, 255).to(torch.uint8)
+
+
+@torch.no_grad()
+def ovals(rng, source, count, height, width):
+    """[count,3,height,width] uint8: upright ovals of all colours and sizes on a few large shapes."""
+    palette = palettes(rng, source, count, 12)
+    out = palette[:, 0, :, None, None].expand(-1, -1, height, width).clone()
+    for number, low, high, oval in OVALS:
+        for _ in range(number):
+            out = leaf(out, rng, palette, low, high, oval)
     return (out + rough(rng, count, height, width, 25)).clamp(0, 255).to(torch.uint8)
 
 

@@ -25,9 +25,25 @@ LARGEST_FACE, SMALLEST_FACE = 400.0, 12.0
 BACKDROP_SHARES = (0.35, 0.3, 0.1)
 # the same with photographs and pages as fourth kind; the share of each among occluders
 PHOTO_BACKDROP_SHARES = (0.25, 0.22, 0.13, 0.25)
+# and with lettering and ovals as fifth and sixth
+ALL_BACKDROP_SHARES = (0.23, 0.2, 0.1, 0.17, 0.11, 0.11)
+ALL_OCCLUDER_SHARES = (0.5, 0.2, 0.05, 0.15, 0.1, 0.0)
 OCCLUDER_SHARES, PHOTO_OCCLUDER_SHARES = (0.6, 0.3, 0.1), (0.5, 0.2, 0.1, 0.2)
 COMPILED = ("paste_rect", "paste_face", "paste_shape", "own_ovals", "procedural", "letterbox",
             "blur_axis", "expose")  # fmt: skip
+
+
+@dataclass
+class Recipe:
+    """How pictures are made. The defaults are the evaluation's pictures: they stay as they are."""
+
+    empty: float = 0.12  # share of pictures without pasted faces
+    occluders: float = 0.3  # chance of each of two
+    clutter: int = 400  # dead-leaves pictures in store
+    turned: float = 0.12  # share of faces turned by any angle
+    size_power: float = 1.0  # above 1: more small faces
+    variety: bool = False  # faces bent, tinted and lit from one side, each in its own way
+    ovals: int = 0  # pictures of upright ovals in store
 
 
 @dataclass
@@ -88,18 +104,17 @@ class Textures:
 
 class Composer:
     def __init__(self, data, split, device, seed=0, compiled=False, all_clips=False,
-                 empty=0.12, occluders=0.3, clutter=400, photos=None):  # fmt: skip
+                 recipe=None, photos=None, lettering=None, host_seed=None):  # fmt: skip
         """`data`: what `detector_prepare.load` returns.
 
-        `all_clips` adds the other split's clips and renderings (never its pasted faces); `empty`
-        is the share of pictures without pasted faces, `occluders` the chance of each of two,
-        `clutter` the number of dead-leaves pictures in store; `photos` (uint8 [n,3,480,640])
-        are more pictures without faces.
+        `all_clips` adds the other split's clips and renderings (never its pasted faces); `photos`
+        and `lettering` (uint8 [n,3,480,640]) are more pictures without faces. `host_seed` draws
+        what the time a batch takes depends on: the same for processes that wait for each other.
         """
-        self.empty, self.occluders = empty, occluders
+        self.recipe = recipe or Recipe()
         self.device = torch.device(device)
         self.rng = torch.Generator(self.device).manual_seed(seed)
-        self.host_rng = torch.Generator().manual_seed(seed)
+        self.host_rng = torch.Generator().manual_seed(seed if host_seed is None else host_seed)
         functions = {n: getattr(detector_layers, n) for n in (*COMPILED, "jpeg")}
         if compiled:
             torch._dynamo.config.recompile_limit = 64  # each picture size is compiled apart
@@ -112,15 +127,17 @@ class Composer:
         self.faces = Textures(data, (kind == KIND_FACE) & in_split, FACE_TEXTURE, self.device)
         self.frames = Textures(data, frames & clips, FRAME_TEXTURE, self.device)
         self.backdrops = Textures(data, (kind == KIND_HEADLESS) & clips, FRAME_TEXTURE, self.device)
-        self.backdrop_ranges = self.add_clutter(clutter, photos)
+        self.backdrop_ranges = self.add_clutter(self.recipe.clutter, photos, lettering)
         with_photos = photos is not None
         self.backdrop_shares = PHOTO_BACKDROP_SHARES if with_photos else BACKDROP_SHARES
         self.occluder_shares = PHOTO_OCCLUDER_SHARES if with_photos else OCCLUDER_SHARES
+        if len(self.backdrop_ranges) == len(ALL_BACKDROP_SHARES):
+            self.backdrop_shares, self.occluder_shares = ALL_BACKDROP_SHARES, ALL_OCCLUDER_SHARES
 
-    def add_clutter(self, count, photos):
-        """Adds dead leaves, face puzzles and photographs to the backdrops.
+    def add_clutter(self, count, photos, lettering):
+        """Adds dead leaves, face puzzles, photographs, lettering and ovals to the backdrops.
 
-        Returns [3 or 4,2]: first and one past last of frames without heads, leaves, puzzles, photographs.
+        Returns [3 to 6,2]: first and one past last of frames without heads and of each of these.
         """
         ends = [len(self.backdrops)]
         for source in (self.frames.canvas, self.faces.canvas):
@@ -134,8 +151,16 @@ class Composer:
         )
         self.backdrops.append_faceless(puzzles)
         ends.append(len(self.backdrops))
-        if photos is not None:
-            self.backdrops.append_faceless(photos.to(self.device))
+        for pictures in (photos, lettering):
+            if pictures is not None:
+                self.backdrops.append_faceless(pictures.to(self.device))
+                ends.append(len(self.backdrops))
+        if self.recipe.ovals:
+            for start in range(0, self.recipe.ovals, 40):
+                number = min(40, self.recipe.ovals - start)
+                source = self.faces if start % 80 == 0 else self.frames
+                ovals = detector_clutter.ovals(self.rng, source.canvas, number, *FRAME_TEXTURE)
+                self.backdrops.append_faceless(ovals)
             ends.append(len(self.backdrops))
         return torch.tensor(list(zip([0, *ends], ends)), device=self.device)
 
@@ -275,6 +300,17 @@ class Composer:
             out, textures.canvas, index, inverse, origin, level, rect, present
         )[0]
 
+    def face_variety(self, batch):
+        """How each face is bent and lit: see `detector_layers.paste_face`."""
+        if not self.recipe.variety:
+            return ()
+        straight = torch.zeros((), device=self.device)
+        bend = self.sometimes(0.6, self.uniform(-0.05, 0.05, batch, 2), straight)
+        tint = torch.exp(self.sometimes(0.5, self.normal(batch, 3) * 0.13, straight))
+        light = self.sometimes(0.5, self.uniform(-0.45, 0.45, batch, 2), straight)
+        gamma = torch.exp(self.sometimes(0.5, self.uniform(-0.5, 0.5, batch), straight))
+        return bend, self.uniform(0.8, 3.0, batch, 2), self.uniform(0, 2 * math.pi, batch, 2), tint, light, gamma
+
     def face_slot(self, out, owner, slot, present, size):
         """Pastes one face a picture; `size` [B] is the box height in pixels."""
         batch, _, height, width = out.shape
@@ -282,7 +318,7 @@ class Composer:
         box = self.faces.box[index, 0]
         scale = size / (box[:, 3] - box[:, 1])
         angle = self.normal(batch) * 0.22
-        angle = torch.where(self.chance(0.12, batch), self.uniform(-math.pi, math.pi, batch), angle)
+        angle = torch.where(self.chance(self.recipe.turned, batch), self.uniform(-math.pi, math.pi, batch), angle)
         matrix = self.affine(scale, angle, self.chance(0.5, batch), self.uniform(0.72, 1.12, batch))
         inverse = self.inverted(matrix)
         margin = 0.25 * size[:, None]
@@ -297,7 +333,7 @@ class Composer:
             out, owner, detector_layers.constant(slot, self.device), self.faces.canvas, index, inverse,
             origin, level, self.faces.rect[index], box, reach,
             torch.where(self.chance(0.5, batch), 2.0, 6.0), self.uniform(0.04, 0.35, batch),
-            present, self.uniform(0.6, 1.25, batch),
+            present, self.uniform(0.6, 1.25, batch), *self.face_variety(batch),
         )  # fmt: skip
         box, points = self.transform(box[:, None], self.faces.points[index, :1], matrix, origin)
         return out, owner, box, points, angle.abs() < 0.7
@@ -346,13 +382,13 @@ class Composer:
         owner = self.pixels.own_ovals(owner, box, valid, shown)
         slots = box.shape[1]
         boxes, point_sets, valids, uprights = [box], [points], [valid], [torch.ones_like(valid)]
-        wanted = torch.where(self.chance(self.empty, batch), 0, 1 + self.integers(max(faces, 1), batch))
+        wanted = torch.where(self.chance(self.recipe.empty, batch), 0, 1 + self.integers(max(faces, 1), batch))
         wanted = torch.where(show_frame, wanted * self.chance(0.25, batch), wanted)
         largest = min(LARGEST_FACE, 0.92 * min(height, width))
         for k in range(faces):
             present = wanted > k
             top = (largest * (1.5 / (wanted + 0.5)).clamp(max=1)).clamp(min=24)
-            size = SMALLEST_FACE * (top / SMALLEST_FACE) ** self.uniform(0, 1, batch)
+            size = SMALLEST_FACE * (top / SMALLEST_FACE) ** self.uniform(0, 1, batch) ** self.recipe.size_power
             out, owner, box, points, upright = self.face_slot(out, owner, slots + k, present, size)
             boxes.append(box)
             point_sets.append(points)
@@ -360,7 +396,7 @@ class Composer:
             uprights.append(upright[:, None])
         box, valid = torch.cat(boxes, 1), torch.cat(valids, 1)
         for _ in range(2):
-            out, owner = self.occluder(out, owner, self.chance(self.occluders, batch), box, valid)
+            out, owner = self.occluder(out, owner, self.chance(self.recipe.occluders, batch), box, valid)
         area = (box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) * (math.pi / 4)
         owned = torch.stack([(owner == i).sum((1, 2)) for i in range(box.shape[1])], 1)
         visible = (owned / area.clamp(min=1)).clamp(max=1) * valid

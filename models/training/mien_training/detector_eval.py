@@ -176,9 +176,7 @@ def evaluate_faceless(args):
 def load_student(path):
     if path.endswith(".onnx"):
         return load_onnx(path)
-    net = model.Student()
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return net
+    return model.Student.of_depths(torch.load(path, map_location="cpu", weights_only=True))
 
 
 class TorchDetector:
@@ -210,11 +208,11 @@ def known_faces(found, box, visible):
 
 
 def evaluate_composites(args):
-    from .detector_compose import Composer
+    from .detector_compose import Composer, Recipe
 
     net = load_student(args.model)
     data = load(f"{args.data}/detector_data.npz")
-    composer = Composer(data, SPLIT_TEST, args.device, seed=77, clutter=args.clutter)
+    composer = Composer(data, SPLIT_TEST, args.device, seed=77, recipe=Recipe(clutter=args.clutter))
     student = TorchDetector(net, args.device)
     teacher = TorchDetector(model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx"), args.device)
     for height, width in ((480, 640), (256, 320)):

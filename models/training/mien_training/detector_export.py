@@ -120,9 +120,7 @@ def main():
     parser.add_argument("--raise-logit", type=float, default=0.0,
                         help="added to every face logit, to put the wanted operating point at score 0.5")  # fmt: skip
     args = parser.parse_args()
-    net = Student()
-    net.load_state_dict(torch.load(args.checkpoint, map_location="cpu", weights_only=True))
-    net.eval()
+    net = Student.of_depths(torch.load(args.checkpoint, map_location="cpu", weights_only=True)).eval()
     for head in net.head:
         head.bias.data[4::15] += args.raise_logit
     onnx.save(build(net), args.onnx)

@@ -46,7 +46,8 @@ def load_onnx(path):
     from onnx import numpy_helper
 
     tensors = {t.name: numpy_helper.to_array(t).copy() for t in onnx.load(path).graph.initializer}
-    net = Student()
+    blocks = [sum(n.startswith(f"stage{i}.") and n.endswith(".weight") for n in tensors) for i in range(3)]
+    net = Student(depths=[n - 1 for n in blocks])
     with torch.no_grad():
         for name, block in named_blocks(net):
             scale = INPUT_SCALE if name == "stem" else 1.0

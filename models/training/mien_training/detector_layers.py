@@ -82,10 +82,14 @@ def paste_rect(out, canvas, index, inverse, origin, level, rect, present):
 
 
 def paste_face(out, owner, slot, canvas, index, inverse, origin, level, rect, box, reach, power,
-               soft, present, gain):  # fmt: skip
+               soft, present, gain, bend=None, waves=None, phase=None, tint=None, light=None,
+               gamma=None):  # fmt: skip
     """Pastes faces with a soft super-elliptic outline; updates `owner`, the face of each pixel.
 
-    Pixels of the face's oval become `slot`'s, the rest of the paste nobody's (-1).
+    Pixels of the face's oval become `slot`'s, the rest of the paste nobody's (-1). With `bend`
+    [B,2] (share of the face's size) rows and columns are shifted along sines of `waves` periods a
+    face; `tint` [B,3], `light` [B,2] (gain from side to side, from top to bottom) and `gamma` [B]
+    change the colours.
     """
     u, v = texture_coordinates(inverse, origin, *out.shape[2:])
     left, top, right, bottom = per_pixel(box)
@@ -97,7 +101,17 @@ def paste_face(out, owner, slot, canvas, index, inverse, origin, level, rect, bo
     r = (a**power + b**power) ** (1 / power)
     alpha = ((1 - r) / per_pixel(soft) + 0.5).clamp(0, 1)
     alpha = alpha * (inside_rect(u, v, rect) & per_pixel(present))
-    colour = (sample(canvas, index, u, v, level) * gain[:, None, None, None]).clamp(0, 255)
+    if bend is not None:
+        (bend_x, bend_y), (wave_x, wave_y), (phase_x, phase_y) = map(per_pixel, (bend, waves, phase))
+        u = u + bend_x * (right - left) * torch.sin(math.pi * wave_x * down + phase_x)
+        v = v + bend_y * (bottom - top) * torch.sin(math.pi * wave_y * across + phase_y)
+    colour = sample(canvas, index, u, v, level) * gain[:, None, None, None]
+    if bend is not None:
+        light_x, light_y = per_pixel(light)
+        shade = (1 + light_x * across.clamp(-1.5, 1.5) + light_y * down.clamp(-1.5, 1.5)).clamp(min=0.15)
+        colour = 255 * (colour / 255).clamp(1e-4, 1) ** gamma[:, None, None, None]
+        colour = colour * tint[:, :, None, None] * shade[:, None]
+    colour = colour.clamp(0, 255)
     oval = across.square() + down.square() < 1
     mine = torch.where(oval, slot, -1).to(owner.dtype)
     return torch.lerp(out, colour, alpha[:, None]), torch.where(alpha > 0.5, mine, owner)

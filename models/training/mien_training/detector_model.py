@@ -162,6 +162,26 @@ class Student(nn.Module):
         out = torch.cat(levels[::-1], 1)
         return out[..., :4], out[..., 4], out[..., 5:]
 
+    @classmethod
+    def of_depths(cls, state):
+        """A student with as many blocks a stage as the weights `state` are for, and these weights."""
+        depths = []
+        while f"stages.{len(depths)}.0.conv.weight" in state:
+            stage = f"stages.{len(depths)}."
+            depths.append(sum(k.startswith(stage) and k.endswith("conv.weight") for k in state) - 1)
+        net = cls(depths=depths)
+        net.load_state_dict(state)
+        return net
+
+    def grown(self, depths):
+        """The same network with more blocks a stage; the new ones pass their input on at first."""
+        net = Student(depths=depths)
+        kept = self.state_dict()
+        new = {k: v for k, v in net.state_dict().items() if k not in kept}
+        zero = {k: torch.zeros_like(v) for k, v in new.items() if k.endswith("bn.weight")}
+        net.load_state_dict(kept | new | zero)
+        return net
+
 
 class Teacher(nn.Module):
     """Runs a RetinaFace ONNX file in torch at any input size (multiples of 32).

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import detector_model as model
-from .detector_compose import Composer
+from .detector_compose import Composer, Recipe
 from .detector_eval import TorchDetector, known_faces, load_student, match
 from .detector_prepare import SPLIT_TEST, SPLIT_TRAIN, load
 
@@ -43,7 +43,8 @@ def face_scores(reference, found, made, i):
 
 def evaluate(args):
     split = SPLIT_TRAIN if args.train_people else SPLIT_TEST
-    composer = Composer(load(f"{args.data}/detector_data.npz"), split, args.device, seed=args.seed)
+    data = load(f"{args.data}/detector_data.npz")
+    composer = Composer(data, split, args.device, seed=args.seed, recipe=Recipe(clutter=args.clutter))
     student = TorchDetector(load_student(args.model), args.device, LOWEST_SCORE)
     teacher = TorchDetector(model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx"), args.device)
     for height, width in ((480, 640), (256, 320)):
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--batches", type=int, default=12)
     parser.add_argument("--train-people", action="store_true", help="of the training split, to choose by")
     parser.add_argument("--seed", type=int, default=78)
+    parser.add_argument("--clutter", type=int, default=400, help="dead-leaves pictures in store")
     parser.add_argument("--save", help="write the scores of all faces to SAVE-WIDTH.npz")
     evaluate(parser.parse_args())
 

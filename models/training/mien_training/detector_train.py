@@ -1,14 +1,17 @@
 """Distils the RetinaFace teacher into the student on composites made on the same device.
 
     python -m mien_training.detector_train --data .traindet --out out --minutes 9
+    torchrun --nproc-per-node 3 -m mien_training.detector_train --data .traindet --out out --minutes 9
 
-Stops by the clock, with the learning rate's cosine laid over the given minutes, and writes
-`detector.pt`: the averaged weights, ready for `detector_export`.
+Under torchrun every process has its own device and pictures; batches are each process's. Stops by
+the first one's clock, with the learning rate's cosine laid over the given minutes, and writes
+`detector.pt`, from time to time and at the end: the averaged weights, ready for `detector_export`.
 """
 
 import argparse
 import copy
 import math
+import os
 import time
 
 import torch
@@ -16,16 +19,16 @@ import torch.nn.functional as F
 
 from . import detector_model as model
 from . import detector_photos
-from .detector_compose import Composer
-from .detector_layers import constant
+from .detector_compose import Composer, Recipe
 from .detector_import import calibrate, load_onnx
+from .detector_labels import targets
+from .detector_layers import constant
 from .detector_prepare import SPLIT_TRAIN, load
+from .detector_processes import Processes, commit
 
 # height, width, pictures, share of the steps
-SHAPES = ((480, 640, 64, 0.35), (640, 640, 48, 0.25), (256, 320, 192, 0.4))
-VISIBLE_ENOUGH = 0.6
-SMALLEST_FACE = 13.0
-EVEN_MASS = 4.0
+SHAPES = ((480, 640, 64, 0.55), (256, 320, 192, 0.45))
+AGREE_EVERY = 8  # steps between looks at the clock
 HARD_SCORE = 0.15  # a face-free picture in which the student sees this much is kept
 HARD_PER_STEP = 6
 
@@ -35,68 +38,12 @@ def network_input(bgr):
     return (bgr - mean).contiguous(memory_format=torch.channels_last)
 
 
-def even_shares(iou, near, which, target):
-    """[B,A]: more for faces whose anchors have little certainty in all, less for those with much."""
-    mine = torch.zeros_like(iou).scatter_(2, which[..., None], target[..., None])
-    mass = (mine * (near > 0.35)[..., None]).sum(1)
-    return (EVEN_MASS / mass.clamp(min=1e-3)).sqrt().clamp(0.5, 2.5).gather(1, which)
-
-
-@torch.no_grad()
-def targets(teacher_out, composites, priors, args):
-    """Per anchor: face probability, its weight, box and landmark values, their weight.
-
-    The teacher's outputs on the clean picture are the target, corrected by what the composer
-    knows: no face away from every true face; a face where the teacher misses a visible one;
-    at true faces the teacher's logit × `args.sharpen` + `args.lift`. With `args.even_faces` a face
-    with few anchors weighs more, one with many less.
-    """
-    loc, prob, landms = (t.float() for t in teacher_out)
-    box, visible = composites.box, composites.visible
-    corners = torch.cat((priors[:, :2] - priors[:, 2:] / 2, priors[:, :2] + priors[:, 2:] / 2), 1)
-    iou = model.box_iou(corners[None], box)  # [B,A,K]
-    iou = iou * (visible > 0.02)[:, None]
-    near, which = iou.max(2)
-    size = (box[..., 2:] - box[..., :2]).mean(-1)
-    findable = (
-        (visible > VISIBLE_ENOUGH) & composites.upright & composites.sharp & (size > SMALLEST_FACE)
-    )
-    # best teacher score over each face's own anchors
-    close = torch.where(iou > 0.35, prob[..., None], 0.0)
-    missed = findable & (close.amax(1) < 0.5)
-    best_anchor = iou.amax(1, keepdim=True).clamp(min=0.3)
-    matched = (iou >= 0.5) | (iou >= best_anchor - 1e-4)
-    lifted = (matched & missed[:, None]).any(2)
-    around_missed = ((iou > 0.2) & missed[:, None]).any(2) & ~lifted
-    raised = torch.sigmoid(torch.logit(prob, 1e-6) * args.sharpen + args.lift)
-    target = torch.where(
-        near < 0.15, prob.clamp(max=args.background), torch.where(near > 0.35, raised, prob)
-    )
-    target = torch.where(lifted, target.clamp(min=0.85), target)
-    weight = torch.where(around_missed, 0.0, torch.where(near < 0.15, args.negative_weight, 1.0))
-    if args.even_faces:
-        weight = torch.where(near > 0.35, weight * even_shares(iou, near, which, target), weight)
-
-    def of_face(values):
-        shape = which.shape + values.shape[2:]
-        index = which.reshape(*which.shape, *[1] * (values.dim() - 2)).expand(shape)
-        return values.gather(1, index)
-
-    true_loc = model.encode_boxes(of_face(box), priors)
-    true_landms = model.encode_points(of_face(composites.points), priors)
-    teach = (prob > 0.3) & (near >= 0.15)
-    shape_weight = torch.where(teach, prob, torch.where(lifted, 0.5, 0.0))
-    loc = torch.where(teach[..., None], loc, true_loc)
-    landms = torch.where(teach[..., None], landms, true_landms)
-    return target, weight, loc, landms, shape_weight
-
-
 def losses(out, wanted):
     loc, logit, landms = (t.float() for t in out)
     target, weight, want_loc, want_landms, shape_weight = wanted
     bce = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
     gap = (torch.sigmoid(logit) - target).abs()
-    count = target.sum().clamp(min=1)
+    count = (target * (weight > 0)).sum().clamp(min=1)
     face = (weight * gap**1.5 * bce).sum() / count
     shape_count = shape_weight.sum().clamp(min=1)
     box = F.smooth_l1_loss(loc, want_loc, reduction="none", beta=0.2).sum(-1)
@@ -157,7 +104,7 @@ class HardPictures:
 class Average:
     """Exponential average of weights and statistics, quicker at the start."""
 
-    def __init__(self, net, decay=0.998):
+    def __init__(self, net, decay):
         self.net, self.decay, self.steps = copy.deepcopy(net).eval(), decay, 0
 
     @torch.no_grad()
@@ -169,56 +116,84 @@ class Average:
         torch._foreach_lerp_(old, new, 1 - decay)
 
     def save(self, path):
-        torch.save({k: v.float().cpu() for k, v in self.net.state_dict().items()}, path)
+        """Replaces the file at once: whoever reads it meanwhile has the last one whole."""
+        torch.save({k: v.float().cpu() for k, v in self.net.state_dict().items()}, f"{path}.part")
+        os.replace(f"{path}.part", path)
+
+
+def make_composer(args, processes):
+    stores = [detector_photos.load(path) if path else None for path in (args.photos, args.lettering)]
+    recipe = Recipe(
+        args.empty, args.occluders, args.clutter, args.turned, args.size_power, args.variety, args.ovals
+    )
+    return Composer(
+        load(f"{args.data}/detector_data.npz"), SPLIT_TRAIN, processes.device,
+        args.seed + 1000 * processes.rank, args.compile, args.all_clips, recipe, *stores, args.seed,
+    )  # fmt: skip
+
+
+def start_student(args, composer):
+    net = model.Student()
+    if args.resume:
+        net = model.Student.of_depths(torch.load(args.resume, map_location="cpu", weights_only=True))
+    if args.resume_onnx:
+        net = load_onnx(args.resume_onnx).to(composer.device)
+        sizes = [(h, w, max(1, batch // args.shrink)) for h, w, batch, _ in SHAPES for _ in range(4)]
+        calibrate(net, (network_input(composer.make(b, h, w).degraded) for h, w, b in sizes))
+    if args.grow:
+        net = net.grown(args.grow)
+    return net.to(composer.device, memory_format=torch.channels_last).train()
+
+
+def optimizer_of(net, rate):
+    decayed = [p for p in net.parameters() if p.dim() > 1]
+    others = [p for p in net.parameters() if p.dim() <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate)
+
+
+def compile_composer(args, composer, processes, start):
+    for height, width, batch, _ in SHAPES:
+        composer.make(max(1, batch // args.shrink), height, width, faces=1)
+        processes.say(f"compiled for {width}×{height} after {time.time() - start:.1f} s")
 
 
 def train(args):
+    processes = Processes(args.device)
     torch.manual_seed(args.seed)
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    device = torch.device(args.device)
+    device = processes.device
     half = torch.bfloat16 if device.type == "cuda" else torch.float32
     start = time.time()
-    print("settings:", " ".join(f"{name}={value}" for name, value in vars(args).items()), flush=True)
-    composer = Composer(
-        load(f"{args.data}/detector_data.npz"), SPLIT_TRAIN, device, args.seed, args.compile,
-        args.all_clips, args.empty, args.occluders, args.clutter,
-        detector_photos.load(args.photos) if args.photos else None,
-    )  # fmt: skip
+    settings = " ".join(f"{name}={value}" for name, value in vars(args).items())
+    processes.say(f"commit {commit()}, {processes.count} processes, torch {torch.__version__}; settings: {settings}")
+    composer = make_composer(args, processes)
     teacher_type = torch.float16 if device.type == "cuda" else torch.float32
     teacher = model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx").eval()
     teacher = teacher.to(device, teacher_type, memory_format=torch.channels_last)
-    net = model.Student().to(device, memory_format=torch.channels_last)
-    if args.resume:
-        net.load_state_dict(torch.load(args.resume, map_location=device, weights_only=True))
-    if args.resume_onnx:
-        net.load_state_dict(load_onnx(args.resume_onnx).state_dict())
-        sizes = [SHAPES[0]] * 4 + [SHAPES[2]] * 4
-        calibrate(net, (
-            network_input(composer.make(max(1, 48 // args.shrink), h, w).degraded) for h, w, _, _ in sizes
-        ))  # fmt: skip
-    net.train()
+    net = start_student(args, composer)
     hard = HardPictures(args.hard, args.hard_capacity, composer)
-    average = Average(net)
-    decayed = [p for p in net.parameters() if p.dim() > 1]
-    others = [p for p in net.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}], lr=args.rate
-    )
+    average = Average(net, args.average)
+    optimizer = optimizer_of(net, args.rate)
     priors = {s[:2]: model.anchors(s[0], s[1], device) for s in SHAPES}
     shape_rng = torch.Generator().manual_seed(args.seed)
     shares = torch.tensor([s[3] for s in SHAPES])
-    print(f"ready after {time.time() - start:.1f} s: {len(composer.faces)} faces, "
-          f"{len(composer.frames)} frames, {len(composer.backdrops)} backdrops")  # fmt: skip
+    processes.say(f"ready after {time.time() - start:.1f} s: {len(composer.faces)} faces, "
+                  f"{len(composer.frames)} frames, {len(composer.backdrops)} backdrops")  # fmt: skip
     if args.compile:
-        for height, width, batch, _ in SHAPES:
-            composer.make(max(1, batch // args.shrink), height, width, faces=1)
-            print(f"compiled for {width}×{height} after {time.time() - start:.1f} s")
-    # the schedule is a function of the clock
-    end, start = start + 60 * args.minutes, time.time()
-    step, pictures, logged = 0, 0, torch.zeros(3, device=device)
+        compile_composer(args, composer, processes, start)
+    student = processes.together(net)
+    # the schedule is a function of the first process's clock, looked at every few steps
+    end, start = start + 60 * args.minutes, processes.agree(time.time())
+    saved, step, pictures, logged = start, 0, 0, torch.zeros(3, device=device)
     while True:
-        done = (time.time() - start) / (end - start)
+        if step % AGREE_EVERY == 0:
+            now = processes.agree(time.time())
+            done = processes.agree((now - start) / (end - start))
+            if processes.rank == 0 and now - saved > args.save_seconds:
+                average.save(f"{args.out}/detector.pt")
+                saved = now
         if done >= 1 or step == args.steps:
             break
         warm = min(1.0, (step + 1) / 200)
@@ -231,7 +206,7 @@ def train(args):
             taught = teacher(network_input(composites.clean).to(teacher_type))
         wanted = targets(taught, composites, priors[height, width], args)
         with torch.autocast(device.type, half, enabled=half != torch.float32):
-            out = net(network_input(composites.degraded))
+            out = student(network_input(composites.degraded))
         parts = losses(out, wanted)
         loss = sum(w * p for w, p in zip(args.weights, parts))
         optimizer.zero_grad(set_to_none=True)
@@ -241,18 +216,21 @@ def train(args):
         average.update(net)
         if args.hard:
             hard.keep(composites, out[1].detach())
-        step, pictures = step + 1, pictures + batch
+        step, pictures = step + 1, pictures + batch * processes.count
         logged += torch.stack([p.detach() for p in parts])
-        if step % args.log == 0:
+        if step == 1:
+            processes.say(f"first step after {time.time() - start:.1f} s: loss {float(loss.detach()):.4f}")
+        if step % args.log_every == 0:
             seconds = time.time() - start
-            face, box, points = (logged / args.log).tolist()
+            face, box, points = (logged / args.log_every).tolist()
             logged.zero_()
-            average.save(f"{args.out}/detector.pt")
-            print(f"{seconds:6.1f} s step {step:6} {pictures / seconds:7.0f} pictures/s  "
-                  f"face {face:.4f}  box {box:.4f}  points {points:.4f}  hard {[int(n) for n in hard.seen.values()]}",
-                  flush=True)  # fmt: skip
-    average.save(f"{args.out}/detector.pt")
-    print(f"{step} steps, {pictures} pictures in {time.time() - start:.0f} s")
+            processes.say(f"{seconds:6.1f} s step {step:6} {pictures / seconds:7.0f} pictures/s  "
+                          f"face {face:.4f}  box {box:.4f}  points {points:.4f}  "
+                          f"hard {[int(n) for n in hard.seen.values()]}")  # fmt: skip
+    if processes.rank == 0:
+        average.save(f"{args.out}/detector.pt")
+    processes.say(f"{step} steps, {pictures} pictures in {time.time() - start:.0f} s")
+    processes.close()
 
 
 def main():
@@ -264,10 +242,21 @@ def main():
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--resume", help="start from these weights")
     parser.add_argument("--resume-onnx", help="start from the weights of this file of detector_export")
+    parser.add_argument("--grow", type=int, nargs=3, help="blocks a stage of the network, from the weights resumed")
     parser.add_argument("--photos", help="detector_photos.npz: more pictures without faces")
+    parser.add_argument("--lettering", help="detector_lettering.npz: likewise")
     parser.add_argument("--clutter", type=int, default=400, help="dead-leaves pictures in store")
+    parser.add_argument("--ovals", type=int, default=0, help="pictures of ovals in store")
+    parser.add_argument("--turned", type=float, default=0.12, help="share of faces turned by any angle")
+    parser.add_argument("--size-power", type=float, default=1.0, help="above 1: more small faces")
+    parser.add_argument("--variety", action="store_true", help="faces bent, tinted and lit from one side")
     parser.add_argument("--hard", type=float, default=0.0, help="share of pictures from those the student got wrong")
     parser.add_argument("--hard-capacity", type=int, default=1500)
+    parser.add_argument("--decide", type=float, default=0.0, help="teacher's probability from which a face is one")
+    parser.add_argument("--found-weight", type=float, default=0.5, help="with --decide, of faces only the composer knows")
+    parser.add_argument("--shape-from", type=float, default=0.3, help="teacher's probability from which it teaches boxes")
+    parser.add_argument("--average", type=float, default=0.998, help="decay of the weights' average")
+    parser.add_argument("--save-seconds", type=float, default=60.0, help="time between checkpoints")
     parser.add_argument("--sharpen", type=float, default=1.0, help="factor on the teacher's logits at true faces")
     parser.add_argument("--background", type=float, default=0.02, help="most face probability away from faces")
     parser.add_argument("--even-faces", action="store_true", help="weigh faces alike, whatever their size")
@@ -280,7 +269,7 @@ def main():
     parser.add_argument("--compile", action="store_true", help="fuse the composer's pixel work")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--shrink", type=int, default=1, help="divide the batches by this (for a CPU try)")
-    parser.add_argument("--log", type=int, default=100)
+    parser.add_argument("--log-every", type=int, default=100, help="steps")
     parser.add_argument("--seed", type=int, default=20)
     train(parser.parse_args())
 
