@@ -13,6 +13,7 @@ VISIBLE_ENOUGH = 0.6
 SMALLEST_FACE = 13.0
 EVEN_MASS = 4.0
 HIDDEN = 0.15  # a face of which less shows counts as background where the teacher sees none
+UNSURE = 0.95  # the student's misses are mostly faces to which the teacher gives less
 SURE_LOGIT = math.log(0.97 / 0.03)
 
 
@@ -45,6 +46,7 @@ def decided_faces(prob, near, which, iou, findable, visible, args):
     A face to which the teacher gives `args.decide` at one of its anchors at least is a face: its
     anchors' logits are raised alike until the best is sure. One that the teacher does not see but
     that shows well is one, too, at `args.found_weight`. Other partly hidden ones teach nothing.
+    Those of which the teacher is not sure weigh `args.unsure_weight`.
     """
     own = near > 0.15
     best = torch.zeros_like(visible).scatter_reduce_(1, which, prob * own, "amax")
@@ -58,7 +60,8 @@ def decided_faces(prob, near, which, iou, findable, visible, args):
     lifted = (matched & missed[:, None]).any(2)
     target = torch.where(own, raised, prob.clamp(max=args.background))
     target = torch.where(lifted, 0.95, target)
-    of_face = torch.where(sure, 1.0, torch.where(visible < HIDDEN, 0.3, 0.0)).gather(1, which)
+    of_face = torch.where(sure, torch.where(best < UNSURE, args.unsure_weight, 1.0), 0.0)
+    of_face = torch.where(~sure & (visible < HIDDEN), 0.3, of_face).gather(1, which)
     weight = torch.where(near > 0.35, of_face, 0.5 * of_face)
     weight = torch.where(own, weight, args.negative_weight)
     return target, torch.where(lifted, args.found_weight, weight), lifted
@@ -97,7 +100,8 @@ def targets(teacher_out, composites, priors, args):
     true_loc = model.encode_boxes(of_face(box), priors)
     true_landms = model.encode_points(of_face(composites.points), priors)
     teach = (prob > args.shape_from) & (near >= 0.15)
-    shape_weight = torch.where(teach, prob, torch.where(lifted, 0.5, 0.0))
+    certain = torch.maximum(prob, target * (weight > 0)) if args.decide else prob
+    shape_weight = torch.where(teach, certain, torch.where(lifted, 0.5, 0.0))
     loc = torch.where(teach[..., None], loc, true_loc)
     landms = torch.where(teach[..., None], landms, true_landms)
     return target, weight, loc, landms, shape_weight

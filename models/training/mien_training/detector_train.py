@@ -27,7 +27,7 @@ from .detector_prepare import SPLIT_TRAIN, load
 from .detector_processes import Processes, commit
 
 # height, width, pictures, share of the steps
-SHAPES = ((480, 640, 64, 0.55), (256, 320, 192, 0.45))
+SHAPES = ((480, 640, 48, 0.55), (256, 320, 144, 0.45))
 AGREE_EVERY = 8  # steps between looks at the clock
 HARD_SCORE = 0.15  # a face-free picture in which the student sees this much is kept
 HARD_PER_STEP = 6
@@ -252,9 +252,10 @@ def main():
     parser.add_argument("--variety", action="store_true", help="faces bent, tinted and lit from one side")
     parser.add_argument("--hard", type=float, default=0.0, help="share of pictures from those the student got wrong")
     parser.add_argument("--hard-capacity", type=int, default=1500)
-    parser.add_argument("--decide", type=float, default=0.0, help="teacher's probability from which a face is one")
-    parser.add_argument("--found-weight", type=float, default=0.5, help="with --decide, of faces only the composer knows")
-    parser.add_argument("--shape-from", type=float, default=0.3, help="teacher's probability from which it teaches boxes")
+    parser.add_argument("--decide", type=float, default=0.0, help="teacher's least probability of a face")
+    parser.add_argument("--found-weight", type=float, default=0.5, help="of faces that only the composer knows")
+    parser.add_argument("--unsure-weight", type=float, default=1.0, help="of faces of which the teacher is not sure")
+    parser.add_argument("--shape-from", type=float, default=0.3, help="least probability at which it teaches boxes")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the weights' average")
     parser.add_argument("--save-seconds", type=float, default=60.0, help="time between checkpoints")
     parser.add_argument("--sharpen", type=float, default=1.0, help="factor on the teacher's logits at true faces")
