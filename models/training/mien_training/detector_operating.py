@@ -5,12 +5,14 @@
 
 The pictures are of the kinds of `detector_eval composites`, the reference is the teacher's faces.
 Choose a threshold on the training people (`--train-people`, another seed than training's), report
-it on the others. With `--save` the score, size and visibility of every face are kept.
+it on the others. With `--save` the score, size and visibility of every face are kept, and a
+sheet of what was falsely found.
 """
 
 import argparse
 from collections import defaultdict
 
+import cv2
 import numpy as np
 import torch
 
@@ -21,6 +23,7 @@ from .detector_prepare import SPLIT_TEST, SPLIT_TRAIN, load
 
 THRESHOLDS = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9)
 LOWEST_SCORE = 0.05
+SHEET_SCORE, TILE = 0.45, 120
 FACE_COLUMNS = ("size", "visible", "inside", "sharp", "upright", "teacher")
 
 
@@ -41,6 +44,28 @@ def face_scores(reference, found, made, i):
     return np.column_stack((best, np.array(columns).reshape(len(best), len(FACE_COLUMNS))))
 
 
+def tile(picture, box, label):
+    """A square cut around a box of a picture [3,H,W], with a label, to look at."""
+    x1, y1, x2, y2 = box
+    half, edge = 1.2 * max(x2 - x1, y2 - y1) + 4, 400
+    pixels = picture.permute(1, 2, 0).clamp(0, 255).byte().cpu().numpy()
+    pixels = np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)))
+    left, top = int((x1 + x2) / 2 - half) + edge, int((y1 + y2) / 2 - half) + edge
+    cut = pixels[max(0, top) : top + int(2 * half), max(0, left) : left + int(2 * half)]
+    if not cut.size:
+        return np.zeros((TILE, TILE, 3), np.uint8)
+    cut = cv2.resize(cut, (TILE, TILE), interpolation=cv2.INTER_AREA)
+    cv2.putText(cut, label, (2, 11), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 255, 0))
+    return cut
+
+
+def write_sheet(path, tiles, columns=12):
+    tiles = tiles[:240]
+    tiles += [np.zeros((TILE, TILE, 3), np.uint8)] * (-len(tiles) % columns or (columns if not tiles else 0))
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    cv2.imwrite(path, np.vstack(rows))
+
+
 def evaluate(args):
     split = SPLIT_TRAIN if args.train_people else SPLIT_TEST
     data = load(f"{args.data}/detector_data.npz")
@@ -48,7 +73,7 @@ def evaluate(args):
     student = TorchDetector(load_student(args.model), args.device, LOWEST_SCORE)
     teacher = TorchDetector(model.Teacher(f"{args.data}/retinaface_mnet025_640x640.onnx"), args.device)
     for height, width in ((480, 640), (256, 320)):
-        faces, false = defaultdict(list), defaultdict(list)
+        faces, false, tiles = defaultdict(list), defaultdict(list), []
         for _ in range(args.batches):
             made = composer.make(args.batch, height, width, faces=4)
             wanted = teacher(made.clean)
@@ -60,7 +85,11 @@ def evaluate(args):
                     faces[how].append(face_scores(reference, real, made, i))
             made = composer.make(args.batch, height, width, faces=0, frames=0.0)
             for how, pictures in (("clean", made.clean), ("degraded", made.degraded)):
-                false[how] += [score for found in student(pictures) for score in found["score"]]
+                for picture, found in zip(pictures, student(pictures)):
+                    false[how] += list(found["score"])
+                    for box, score in zip(found["box"], found["score"]):
+                        if args.save and score >= SHEET_SCORE:
+                            tiles.append(tile(picture, box, f"{score:.2f} {box[3] - box[1]:.0f}px {how}"))
         faces = {how: np.concatenate(rows) for how, rows in faces.items()}
         n = args.batch * args.batches
         print(f"\n{width}×{height}, {n} composites with and {n} without faces; score: recall / false faces a 200")
@@ -71,6 +100,7 @@ def evaluate(args):
             ]
             print(f"  {how:8} ({len(rows)} faces)  " + "  ".join(cells))
         if args.save:
+            write_sheet(f"{args.save}-{width}-false.jpg", tiles)
             np.savez(f"{args.save}-{width}.npz", columns=np.array(("score", *FACE_COLUMNS)),
                      **faces, **{f"false_{how}": scores for how, scores in false.items()})  # fmt: skip
 
