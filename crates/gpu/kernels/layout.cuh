@@ -75,6 +75,8 @@ struct LetterboxParams {
     u32 channels[3];
     float mean[3];
     float scale;
+    u32 warp_floats;
+    u32 reserved;
 };
 
 struct CropParams {

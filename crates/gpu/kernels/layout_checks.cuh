@@ -38,7 +38,7 @@
     static_assert(offsetof(FrameParams, height) == 12, "FrameParams.height"); \
     static_assert(offsetof(FrameParams, stride) == 16, "FrameParams.stride"); \
     static_assert(offsetof(FrameParams, aligned) == 20, "FrameParams.aligned"); \
-    static_assert(sizeof(LetterboxParams) == 120, "LetterboxParams"); \
+    static_assert(sizeof(LetterboxParams) == 128, "LetterboxParams"); \
     static_assert(offsetof(LetterboxParams, frame) == 0, "LetterboxParams.frame"); \
     static_assert(offsetof(LetterboxParams, row_starts) == 24, "LetterboxParams.row_starts"); \
     static_assert(offsetof(LetterboxParams, row_weights) == 32, "LetterboxParams.row_weights"); \
@@ -55,6 +55,7 @@
     static_assert(offsetof(LetterboxParams, channels) == 92, "LetterboxParams.channels"); \
     static_assert(offsetof(LetterboxParams, mean) == 104, "LetterboxParams.mean"); \
     static_assert(offsetof(LetterboxParams, scale) == 116, "LetterboxParams.scale"); \
+    static_assert(offsetof(LetterboxParams, warp_floats) == 120, "LetterboxParams.warp_floats"); \
     static_assert(sizeof(CropParams) == 96, "CropParams"); \
     static_assert(offsetof(CropParams, frame) == 0, "CropParams.frame"); \
     static_assert(offsetof(CropParams, control) == 24, "CropParams.control"); \

@@ -1,107 +1,219 @@
 // Frame -> network input: colour, size, range and planes in one pass.
-#include "frame.cuh"
+//
+// A warp makes a tile of at most 32 columns of some output rows. Each thread mixes the source rows of one strip, the
+// warp keeps these sums in shared memory, and each thread makes one column of them.
 #include "numbers.cuh"
+#include "strips.cuh"
 
-// Rows that a thread has under way at a time.
-#define ROWS 6
+// Blocks of 128 threads that a multiprocessor is to hold: with registers for one more nothing would be spilled, but
+// RGB, which waits for memory, would be slower.
+#define BLOCKS(FORMAT) (FORMAT == RGB ? 6 : 7)
 
-// The weighted sum of the source rows of output row y, for the source pixels [from, to), into `mixed`:
-// three floats a pixel, from the first lane of the first group on. Returns that lane's pixel × 3.
-template <Format FORMAT>
-__device__ inline u32 mix_rows(const LetterboxParams &p, u32 y, u32 from, u32 to, float *mixed) {
-    const u32 first = Group<FORMAT>::first(from), past = Group<FORMAT>::past(to);
-    const u32 start = p.row_starts[y];
-    const float *weights = p.row_weights + y * p.row_taps;
-    for (u32 group = first + threadIdx.x; group < past; group += blockDim.x) {
-        float sums[Group<FORMAT>::LANES];
-#pragma unroll
-        for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) sums[lane] = 0.0f;
-        for (u32 tap = 0; tap < p.row_taps; tap += ROWS) {
-            Group<FORMAT> rows[ROWS];
-            float weight[ROWS];
-#pragma unroll
-            for (int row = 0; row < ROWS; ++row) {
-                if (tap + row >= p.row_taps) break;
-                rows[row].load(p.frame, start + tap + row, group);
-                weight[row] = weights[tap + row];
-            }
-#pragma unroll
-            for (int row = 0; row < ROWS; ++row) {
-                if (tap + row >= p.row_taps) break;
-                rows[row].convert();
-#pragma unroll
-                for (int lane = 0; lane < Group<FORMAT>::LANES; ++lane) {
-                    sums[lane] += weight[row] * rows[row].number(lane);
-                }
-            }
-        }
-        float4 *target = (float4 *)(mixed + (group - first) * Group<FORMAT>::LANES);
-#pragma unroll
-        for (int quad = 0; quad < Group<FORMAT>::LANES / 4; ++quad) {
-            target[quad] =
-                make_float4(sums[4 * quad], sums[4 * quad + 1], sums[4 * quad + 2], sums[4 * quad + 3]);
-        }
-    }
-    return first * Group<FORMAT>::LANES;
-}
-
-// Zeros below the picture, shared out among all blocks, and right of it in row y.
-template <typename T> __device__ inline void pad(const LetterboxParams &p, u32 y) {
+// Zeros below the picture, shared out among all blocks, and right of it.
+template <typename T> __device__ inline void pad(const LetterboxParams &p) {
     T *output = (T *)p.output;
     const u32 plane = p.width * p.height;
     const u32 covered = p.scaled_height * p.width, below = plane - covered;
-    const u32 first = (y * gridDim.x + blockIdx.x) * blockDim.x + threadIdx.x;
+    const u32 first = (blockIdx.y * gridDim.x + blockIdx.x) * blockDim.x + threadIdx.x;
     for (u32 at = first; at < below; at += gridDim.x * gridDim.y * blockDim.x) {
         for (u32 c = 0; c < 3; ++c) output[c * plane + covered + at] = stored<T>(0.0f);
     }
-    if (blockIdx.x + 1 < gridDim.x) return;
-    for (u32 x = p.scaled_width + threadIdx.x; x < p.width; x += blockDim.x) {
-        for (u32 c = 0; c < 3; ++c) output[c * plane + y * p.width + x] = stored<T>(0.0f);
+    if (p.scaled_width == p.width || blockIdx.x + 1 < gridDim.x) return;
+    for (u32 y = blockIdx.y; y < p.scaled_height; y += gridDim.y) {
+        for (u32 x = p.scaled_width + threadIdx.x; x < p.width; x += blockDim.x) {
+            for (u32 c = 0; c < 3; ++c) output[c * plane + y * p.width + x] = stored<T>(0.0f);
+        }
     }
 }
 
-__device__ inline void prefetch(const void *at) { asm volatile("prefetch.global.L1 [%0];" ::"l"(at)); }
+// What a warp works on: output columns, the strips under them, and its part of shared memory.
+struct Tile {
+    u32 from, to;
+    u32 first_strip, past_strip;
+    float *mixed;
+    bool aligned;
+};
 
-// One block an output row and tile of columns.
+// A thread's output column, the same in every row.
+template <typename T> struct Column {
+    u32 first_lane;
+    T *output;
+    // Of red, green and blue: their plane, and its mean.
+    u32 offset[3];
+    float mean[3];
+
+    __device__ Column(const LetterboxParams &p, u32 x, u32 tile_lane) {
+        first_lane = 3 * __ldg(p.column_starts + x) - tile_lane;
+        output = (T *)p.output + x;
+#pragma unroll
+        for (u32 c = 0; c < 3; ++c) {
+            const bool first = p.channels[0] == c, second = p.channels[1] == c;
+            offset[c] = first ? 0 : second ? p.width * p.height : 2 * p.width * p.height;
+            mean[c] = first ? p.mean[0] : second ? p.mean[1] : p.mean[2];
+        }
+    }
+    __device__ void write(const LetterboxParams &p, u32 y, const float sums[3]) const {
+        T *row = output + y * p.width;
+#pragma unroll
+        for (int c = 0; c < 3; ++c) row[offset[c]] = stored<T>((sums[c] - mean[c]) * p.scale);
+    }
+};
+
+// `count` numbers of a table that holds as many for each output pixel.
+template <int COUNT> __device__ inline void load_weights(const float *table, u32 pixel, float weights[COUNT]) {
+    if (COUNT % 2 == 0) {
+#pragma unroll
+        for (int i = 0; i < COUNT; i += 2) {
+            const float2 two = __ldg((const float2 *)(table + pixel * COUNT + i));
+            weights[i] = two.x, weights[i + 1] = two.y;
+        }
+    } else {
+#pragma unroll
+        for (int i = 0; i < COUNT; ++i) weights[i] = __ldg(table + pixel * COUNT + i);
+    }
+}
+
+template <int LANES> __device__ inline void keep(float *target, const float sums[LANES]) {
+#pragma unroll
+    for (int i = 0; i < LANES; i += 4) {
+        *(float4 *)(target + i) = make_float4(sums[i], sums[i + 1], sums[i + 2], sums[i + 3]);
+    }
+}
+
+// The weighted sum of a strip's TAPS rows, the first of which is the strip's row SKIP.
+template <int TAPS, int SKIP, typename S>
+__device__ inline void mix_rows(S &strip, const float weights[TAPS], float sums[S::LANES]) {
+#pragma unroll
+    for (int row = 0; row < SKIP + TAPS; ++row) {
+        strip.chroma(row);
+        if (row < SKIP) continue;
+        const RowWeight weight(weights[row - SKIP]);
+        if (row == SKIP) {
+            strip.template mix<true>(row, weight, sums);
+        } else {
+            strip.template mix<false>(row, weight, sums);
+        }
+    }
+}
+
+// A tile of a frame that shrinks to a TAPS-th, a strip and a column a thread: the next output row's pixels are on
+// their way while this one's are mixed.
+template <Format FORMAT, int TAPS, typename T>
+__device__ inline void whole_tile(const LetterboxParams &p, const Tile &tile) {
+    const bool PAIRS_SPLIT = FORMAT == NV12 && TAPS % 2;
+    typedef Strip<FORMAT, TAPS + PAIRS_SPLIT> S;
+    const u32 lane = threadIdx.x % 32;
+    const u32 source = min(tile.first_strip + lane, tile.past_strip - 1);
+    const u32 x = tile.from + lane;
+    u32 y = blockIdx.y;
+    S strip;
+    float row_weights[TAPS], column_weights[TAPS];
+    strip.load(p.frame, true, source, y * TAPS, TAPS);
+    load_weights<TAPS>(p.row_weights, y, row_weights);
+    const Column<T> column(p, min(x, tile.to - 1), tile.first_strip * S::LANES);
+    load_weights<TAPS>(p.column_weights, min(x, tile.to - 1), column_weights);
+    while (true) {
+        float sums[S::LANES];
+        if (PAIRS_SPLIT && y % 2) {
+            mix_rows<TAPS, PAIRS_SPLIT>(strip, row_weights, sums);
+        } else {
+            mix_rows<TAPS, 0>(strip, row_weights, sums);
+        }
+        keep<S::LANES>(tile.mixed + lane * S::LANES, sums);
+        const u32 now = y;
+        y += gridDim.y;
+        if (y < p.scaled_height) {
+            strip.load(p.frame, true, source, y * TAPS, TAPS);
+            load_weights<TAPS>(p.row_weights, y, row_weights);
+        }
+        __syncwarp();
+        if (x < tile.to) {
+            const float *mixed = tile.mixed + column.first_lane;
+            float values[3];
+#pragma unroll
+            for (int tap = 0; tap < TAPS; ++tap) {
+#pragma unroll
+                for (int c = 0; c < 3; ++c) {
+                    const float value = column_weights[tap] * mixed[3 * tap + c];
+                    values[c] = tap ? values[c] + value : value;
+                }
+            }
+            column.write(p, now, values);
+        }
+        if (y >= p.scaled_height) break;
+        __syncwarp();
+    }
+}
+
+// A tile of any frame.
+template <Format FORMAT, typename T> __device__ inline void any_tile(const LetterboxParams &p, const Tile &tile) {
+    typedef Strip<FORMAT, 2> S;
+    for (u32 y = blockIdx.y; y < p.scaled_height; y += gridDim.y) {
+        const u32 start = __ldg(p.row_starts + y), end = start + p.row_taps;
+        const float *weights = p.row_weights + y * p.row_taps;
+        for (u32 source = tile.first_strip + threadIdx.x % 32; source < tile.past_strip; source += 32) {
+            float sums[S::LANES];
+#pragma unroll
+            for (int i = 0; i < S::LANES; ++i) sums[i] = 0.0f;
+#pragma unroll 1
+            for (u32 top = S::begin(start); top < end; top += 2) {
+                S strip;
+                const u32 first = max(top, start);
+                strip.load(p.frame, tile.aligned, source, first, min(top + 2, end) - first);
+#pragma unroll
+                for (int row = 0; row < 2; ++row) {
+                    strip.chroma(row);
+                    if (top + row < start || top + row >= end) continue;
+                    strip.template mix<false>(row, RowWeight(__ldg(weights + (top + row - start))), sums);
+                }
+            }
+            keep<S::LANES>(tile.mixed + (source - tile.first_strip) * S::LANES, sums);
+        }
+        __syncwarp();
+        for (u32 x = tile.from + threadIdx.x % 32; x < tile.to; x += 32) {
+            const Column<T> column(p, x, tile.first_strip * S::LANES);
+            const float *mixed = tile.mixed + column.first_lane;
+            const float *column_weights = p.column_weights + x * p.column_taps;
+            float values[3] = {0.0f, 0.0f, 0.0f};
+            for (u32 tap = 0; tap < p.column_taps; ++tap, mixed += 3) {
+                const float weight = __ldg(column_weights + tap);
+#pragma unroll
+                for (int c = 0; c < 3; ++c) values[c] += weight * mixed[c];
+            }
+            column.write(p, y, values);
+        }
+        __syncwarp();
+    }
+}
+
 template <Format FORMAT, typename T> __device__ inline void letterbox(const LetterboxParams &p) {
     extern __shared__ float4 shared[];
-    float *mixed = (float *)shared;
-    const u32 y = blockIdx.y;
-    const u32 from = blockIdx.x * p.tile_columns;
-    const u32 to = min(from + p.tile_columns, p.scaled_width);
-    const u32 source_from = p.column_starts[from];
-    const u32 source_to = p.column_starts[to - 1] + p.column_taps;
-    // The tables of the second step are fetched during the first.
-    if (from + threadIdx.x < to) {
-        prefetch(p.column_starts + from + threadIdx.x);
-        prefetch(p.column_weights + (from + threadIdx.x) * p.column_taps);
-    }
-    const u32 base = mix_rows<FORMAT>(p, y, source_from, source_to, mixed);
-    pad<T>(p, y);
-    __syncthreads();
-
-    T *output = (T *)p.output;
-    const u32 plane = p.width * p.height;
-    for (u32 x = from + threadIdx.x; x < to; x += blockDim.x) {
-        const u32 first = 3 * p.column_starts[x] - base;
-        const float *weights = p.column_weights + x * p.column_taps;
-        float sum[3] = {0.0f, 0.0f, 0.0f};
-        for (u32 tap = 0; tap < p.column_taps; ++tap) {
-            const float weight = weights[tap];
-#pragma unroll
-            for (int c = 0; c < 3; ++c) sum[c] += weight * mixed[first + 3 * tap + c];
-        }
-#pragma unroll
-        for (int c = 0; c < 3; ++c) {
-            const u32 channel = p.channels[c];
-            const float value = channel == 0 ? sum[0] : channel == 1 ? sum[1] : sum[2];
-            output[c * plane + y * p.width + x] = stored<T>((value - p.mean[c]) * p.scale);
-        }
+    typedef Strip<FORMAT, 2> S;
+    pad<T>(p);
+    const u32 warp = threadIdx.x / 32;
+    Tile tile;
+    tile.from = (blockIdx.x * (blockDim.x / 32) + warp) * p.tile_columns;
+    if (tile.from >= p.scaled_width) return;
+    tile.to = min(tile.from + p.tile_columns, p.scaled_width);
+    tile.first_strip = S::first(__ldg(p.column_starts + tile.from));
+    tile.past_strip = S::past(__ldg(p.column_starts + tile.to - 1) + p.column_taps);
+    tile.mixed = (float *)shared + warp * p.warp_floats;
+    tile.aligned = p.frame.aligned >= S::ALIGN;
+    const bool whole = p.row_taps == p.column_taps && p.scaled_height * p.row_taps == p.frame.height &&
+                       tile.aligned && tile.past_strip - tile.first_strip <= 32;
+    switch (whole ? p.row_taps : 0) {
+    case 2: return whole_tile<FORMAT, 2, T>(p, tile);
+    case 3: return whole_tile<FORMAT, 3, T>(p, tile);
+    case 4: return whole_tile<FORMAT, 4, T>(p, tile);
+    case 6: return whole_tile<FORMAT, 6, T>(p, tile);
+    default: return any_tile<FORMAT, T>(p, tile);
     }
 }
 
 #define LETTERBOX(name, FORMAT, T) \
-    extern "C" __global__ void __launch_bounds__(256, 5) name(const LetterboxParams p) { letterbox<FORMAT, T>(p); }
+    extern "C" __global__ void __launch_bounds__(128, BLOCKS(FORMAT)) name(const LetterboxParams p) { \
+        letterbox<FORMAT, T>(p); \
+    }
 
 LETTERBOX(letterbox_rgb_f32, RGB, float)
 LETTERBOX(letterbox_rgb_f16, RGB, __half)

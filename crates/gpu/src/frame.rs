@@ -12,7 +12,7 @@ pub struct FrameLayout {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Bytes from one row to the next. Multiples of 8 are read fastest.
+    /// Bytes from one row to the next. Multiples of 16 are read fastest.
     pub stride: usize,
     /// Pixel format.
     pub format: PixelFormat,
@@ -65,7 +65,7 @@ impl FrameLayout {
             width: self.width,
             height: self.height,
             stride: self.stride as u32,
-            aligned: u32::from(self.stride.is_multiple_of(8)),
+            aligned: [16, 8].into_iter().find(|&bytes| self.stride.is_multiple_of(bytes)).unwrap_or(0) as u32,
         })
     }
 
@@ -82,6 +82,14 @@ impl FrameLayout {
     pub(crate) fn group_lanes(&self) -> usize {
         match self.format {
             PixelFormat::Rgb8 | PixelFormat::Bgr8 => 8,
+            PixelFormat::Yuyv | PixelFormat::Nv12 => 12,
+        }
+    }
+
+    /// Channel values that a thread of the letterbox reads at a time.
+    pub(crate) fn strip_lanes(&self) -> usize {
+        match self.format {
+            PixelFormat::Rgb8 | PixelFormat::Bgr8 => 16,
             PixelFormat::Yuyv | PixelFormat::Nv12 => 12,
         }
     }

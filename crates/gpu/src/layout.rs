@@ -165,7 +165,7 @@ pub(crate) struct FrameParams {
     pub width: u32,
     pub height: u32,
     pub stride: u32,
-    /// 1 where rows begin at multiples of 8 bytes.
+    /// 16 or 8 where rows begin at multiples of as many bytes, else 0.
     pub aligned: u32,
 }
 
@@ -184,11 +184,14 @@ pub(crate) struct LetterboxParams {
     pub scaled_height: u32,
     pub row_taps: u32,
     pub column_taps: u32,
-    /// Output columns of one block.
+    /// Output columns of one warp, at most 32.
     pub tile_columns: u32,
     pub channels: [u32; 3],
     pub mean: [f32; 3],
     pub scale: f32,
+    /// Numbers in the shared memory of one warp.
+    pub warp_floats: u32,
+    pub reserved: u32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -309,7 +312,7 @@ pub(crate) fn checks() -> String {
         ResultBlock { detection_count, candidate_count, region_count, presence, appearance, detections, blendshapes, landmarks }
         FrameParams { pixels, width, height, stride, aligned }
         LetterboxParams { frame, row_starts, row_weights, column_starts, column_weights, output, width, height,
-            scaled_width, scaled_height, row_taps, column_taps, tile_columns, channels, mean, scale }
+            scaled_width, scaled_height, row_taps, column_taps, tile_columns, channels, mean, scale, warp_floats }
         CropParams { frame, control, output, result, places, size, black, channels, offset, scale }
         DecodeParams { control, boxes, confidences, keypoints, priors, keys, result, prior_count }
         LandmarksParams { control, landmarks, logits, result, blendshape_inputs, blendshape_indices }
