@@ -1,11 +1,13 @@
 //! The three networks on the engine that was asked for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use mien_engine::{Engine, EngineChoice, EngineOptions};
 use mien_gpu_pipeline::{
-    BUCKETS, BuildNews, EngineCache, GpuOptions, GpuPipelineError, GpuPrecision, GpuStages, ModelSource,
+    BUCKETS, BuildNews, CalibrationInputs, EngineCache, GpuOptions, GpuPipelineError, GpuPrecision,
+    GpuStages, ModelSource,
 };
 use mien_models::{ModelFile, ModelSet, Role};
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
@@ -46,6 +48,8 @@ pub struct GpuChoice {
     pub max_batch: usize,
     /// How long TensorRT searches for fast code, 0 to 5, when it builds.
     pub optimization_level: Option<i32>,
+    /// Typical inputs, which building in 8 bits takes.
+    pub calibration: Option<Arc<CalibrationInputs>>,
     /// Build every engine, also those that are in the cache.
     pub rebuild: bool,
 }
@@ -59,6 +63,7 @@ impl Default for GpuChoice {
             tensorrt: None,
             max_batch,
             optimization_level: None,
+            calibration: None,
             rebuild: false,
         }
     }
@@ -95,17 +100,13 @@ impl Networks {
     }
 
     fn on_best(set: &ModelSet, options: &NetworkOptions, news: &mut Listener<'_>) -> Result<Self> {
-        let missing = match mien_gpu_pipeline::available(options.gpu.number, options.gpu.tensorrt.clone()) {
-            Ok(found) => {
-                let reason = format!("{} and {} were found", found.tensorrt, found.gpu);
-                match Self::on_gpu(set, options, reason, news) {
-                    Ok(networks) => return Ok(networks),
-                    // Smaller batches may do.
-                    Err(error) if is_out_of_memory(&error) => return Err(error),
-                    Err(error) => format!("the GPU cannot be used: {error:#}"),
-                }
-            }
-            Err(error) => error.to_string(),
+        let reason = "it and a GPU were found".to_owned();
+        let missing = match Self::on_gpu(set, options, reason, news) {
+            Ok(networks) => return Ok(networks),
+            // Smaller batches may do.
+            Err(error) if is_out_of_memory(&error) => return Err(error),
+            Err(error) if is_missing(&error) => error.to_string(),
+            Err(error) => format!("the GPU cannot be used: {error:#}"),
         };
         Self::on_cpu(set, options, headline(&missing))
     }
@@ -188,7 +189,7 @@ pub(crate) fn load_gpu(
     };
     use mien_pipeline::Role as Part;
     let sources = [source(0, Part::Detector), source(1, Part::Landmarks), source(2, Part::Blendshapes)];
-    let GpuChoice { number, precision, tensorrt, max_batch, optimization_level, rebuild } =
+    let GpuChoice { number, precision, tensorrt, max_batch, optimization_level, calibration, rebuild } =
         options.gpu.clone();
     let gpu_options = GpuOptions {
         gpu: number,
@@ -198,6 +199,7 @@ pub(crate) fn load_gpu(
         max_batch,
         detector_size: options.detector_size,
         optimization_level,
+        calibration,
         rebuild,
         cache: EngineCache::of_user(),
     };
@@ -210,6 +212,12 @@ pub(crate) fn is_out_of_memory(error: &anyhow::Error) -> bool {
         cause.downcast_ref::<GpuPipelineError>().is_some_and(GpuPipelineError::is_out_of_memory)
             || matches!(cause.downcast_ref::<PipelineError>(), Some(PipelineError::GpuMemory(_)))
     })
+}
+
+/// Whether there is no GPU, no driver or no TensorRT for them, rather than one that fails.
+fn is_missing(error: &anyhow::Error) -> bool {
+    use GpuPipelineError::{Gpu, Load, UnsupportedGpu};
+    matches!(error.downcast_ref(), Some(Gpu(_) | Load(_) | UnsupportedGpu(_)))
 }
 
 /// The first line of what may be a list of attempts; `mien doctor` shows them all.

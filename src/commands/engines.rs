@@ -1,15 +1,17 @@
 //! `mien engines`: TensorRT engines, built ahead, listed, cleaned away.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use mien_engine::EngineChoice;
-use mien_gpu_pipeline::{BuildNews, CacheEntry, EngineCache, EntryState};
+use mien_gpu_pipeline::{BuildNews, CacheEntry, EngineCache, EntryState, GpuPrecision, available};
 use mien_models::ModelSet;
 
+use crate::commands::calibrate::calibration_inputs;
 use crate::commands::tracking::GpuArguments;
 use crate::networks::{GpuChoice, NetworkOptions, detector_size, load_gpu, usual_detector_side};
 
@@ -36,6 +38,10 @@ pub(crate) struct BuildArguments {
     /// How long TensorRT searches for fast code, 0 to 5 [default: TensorRT's own, 3]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(i32).range(0..=5))]
     level: Option<i32>,
+    /// Video or folder of images with people as your cameras see them, from which the scales of --precision int8
+    /// are found
+    #[arg(long, value_name = "INPUT")]
+    calibrate: Option<String>,
     /// Build also the engines that are there already
     #[arg(long)]
     anew: bool,
@@ -65,9 +71,15 @@ pub(crate) fn run(command: &EnginesCommand) -> Result<()> {
 
 fn build(arguments: &BuildArguments) -> Result<()> {
     let set = ModelSet::find(arguments.models.as_deref())?;
+    let gpu = arguments.gpu.choice();
+    if arguments.calibrate.is_some() && gpu.precision != GpuPrecision::Int8 {
+        bail!("--calibrate is for --precision int8; {} engines need no pictures", gpu.precision);
+    }
+    // Before minutes are spent on getting ready.
+    available(gpu.number, gpu.tensorrt)?;
     for &(width, height) in &arguments.frames {
         let longest = arguments.detector_size.unwrap_or_else(|| usual_detector_side((width, height)));
-        let options = NetworkOptions {
+        let mut options = NetworkOptions {
             engine: EngineChoice::TensorRt,
             models: arguments.models.clone(),
             max_faces: mien_face::MAX_FACES,
@@ -79,6 +91,9 @@ fn build(arguments: &BuildArguments) -> Result<()> {
                 ..arguments.gpu.choice()
             },
         };
+        if let Some(spec) = &arguments.calibrate {
+            options.gpu.calibration = Some(Arc::new(calibration_inputs(spec, &options)?));
+        }
         let mut bar = BuildBar::default();
         let stages = load_gpu(&set, &options, &mut |news| bar.show(&news))?;
         let [rows, columns] = options.detector_size;

@@ -1,5 +1,6 @@
 //! The commands.
 
+mod calibrate;
 pub(crate) mod cameras;
 pub(crate) mod config;
 pub(crate) mod demo;

@@ -20,7 +20,7 @@ use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, usual_
 /// Which GPU, if one is used, and how.
 #[derive(Args)]
 pub(crate) struct GpuArguments {
-    /// Precision on the GPU: fp16 or fp32
+    /// Precision on the GPU: fp16, fp32 or int8
     #[arg(long, default_value = "fp16")]
     precision: GpuPrecision,
     /// Number of the GPU

@@ -75,6 +75,7 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2], tell: &mut Tell<'_
             precision: match settings.engine.precision {
                 PrecisionKind::Fp16 => GpuPrecision::Fp16,
                 PrecisionKind::Fp32 => GpuPrecision::Fp32,
+                PrecisionKind::Int8 => GpuPrecision::Int8,
             },
             tensorrt: settings.engine.tensorrt.clone(),
             max_batch: settings.max_batch,

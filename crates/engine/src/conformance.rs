@@ -160,7 +160,7 @@ fn compare(engine: &dyn Engine, batch: usize, singles: &[Vec<f32>]) -> Result<()
 fn close(engine: &dyn Engine, found: &[f32], wanted: &[f32]) -> bool {
     let tolerance = match engine.info().precision {
         Precision::Fp32 => 1e-4,
-        Precision::Fp16 => 2e-2,
+        Precision::Fp16 | Precision::Int8 => 2e-2,
     };
     let scale = wanted.iter().fold(1e-3_f32, |most, v| most.max(v.abs()));
     found.len() == wanted.len() && found.iter().zip(wanted).all(|(a, b)| (a - b).abs() <= tolerance * scale)

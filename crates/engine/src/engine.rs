@@ -106,6 +106,8 @@ pub enum Precision {
     Fp32,
     /// 16-bit floating point, possibly with 32-bit sums.
     Fp16,
+    /// 8-bit integers with scales from calibration, where they are faster.
+    Int8,
 }
 
 impl fmt::Display for Precision {
@@ -113,6 +115,7 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Precision::Fp32 => "FP32",
             Precision::Fp16 => "FP16",
+            Precision::Int8 => "INT8",
         })
     }
 }

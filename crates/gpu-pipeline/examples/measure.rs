@@ -257,6 +257,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
         max_batch: 8,
         detector_size,
         optimization_level: None,
+        calibration: None,
         rebuild: false,
         cache: EngineCache::of_user(),
     };

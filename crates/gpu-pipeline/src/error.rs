@@ -26,6 +26,9 @@ pub enum GpuPipelineError {
         /// What TensorRT says.
         source: RuntimeError,
     },
+    /// TensorRT does not run on this kind of GPU.
+    #[error(transparent)]
+    UnsupportedGpu(RuntimeError),
     /// A model that these stages cannot run.
     #[error("{file} cannot run on the GPU: {reason}")]
     Model {
@@ -46,6 +49,25 @@ pub enum GpuPipelineError {
         folder: PathBuf,
         /// The model's file name.
         model: String,
+    },
+    /// No 8-bit engine is in the cache, and there are no inputs to build one with.
+    #[error(
+        "no int8 engine of {model} is built for this GPU and frame size, and building one takes typical pictures: \
+         `mien engines build --precision int8 --frame WIDTHxHEIGHT --calibrate VIDEO-OR-FOLDER` (some hundred \
+         pictures of people before your cameras), or take fp16"
+    )]
+    Uncalibrated {
+        /// The model's file name.
+        model: String,
+    },
+    /// This TensorRT does not calibrate.
+    #[error(
+        "{library} takes a network's arithmetic from its model file and finds no 8-bit scales itself: take \
+         `precision = \"fp16\"`, or TensorRT 8.6 or 10"
+    )]
+    NoCalibration {
+        /// The library.
+        library: String,
     },
     /// The cache's folder or a file in it.
     #[error("{path}: {source}", path = path.display())]
@@ -77,7 +99,10 @@ pub enum GpuPipelineError {
 impl GpuPipelineError {
     /// Wraps what TensorRT says of a model.
     pub(crate) fn runtime(model: &str) -> impl Fn(RuntimeError) -> Self {
-        move |source| Self::Runtime { model: model.to_owned(), source }
+        move |source| match source {
+            unsupported @ RuntimeError::UnsupportedGpu { .. } => Self::UnsupportedGpu(unsupported),
+            source => Self::Runtime { model: model.to_owned(), source },
+        }
     }
 
     /// Whether memory is short, so that fewer faces at a time may still fit.

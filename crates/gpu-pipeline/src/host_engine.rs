@@ -78,6 +78,7 @@ impl TensorRtEngine {
                 precision: match options.precision {
                     GpuPrecision::Fp32 => Precision::Fp32,
                     GpuPrecision::Fp16 => Precision::Fp16,
+                    GpuPrecision::Int8 => Precision::Int8,
                 },
                 model_file: source.file.to_owned(),
                 model_sha256: source.sha256.to_owned(),

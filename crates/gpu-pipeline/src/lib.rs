@@ -15,12 +15,13 @@
 //! Engines are built once per model, GPU, TensorRT, precision and shape, and kept in an [`EngineCache`].
 //!
 //! # Unsafe code
-//! TensorRT is given device addresses and a stream, which it cannot check; [`bound`] is the only module
-//! that does so.
+//! TensorRT is given device addresses and a stream, which it cannot check: [`bound`] does so for frames,
+//! [`calibration`] while an 8-bit engine is built.
 
 mod available;
 mod bound;
 mod cache;
+mod calibration;
 mod error;
 mod frame;
 mod host_engine;
@@ -31,6 +32,7 @@ mod work;
 
 pub use available::{Available, available, tensorrt_library};
 pub use cache::{CacheEntry, EngineCache, EntryState, PlanKey};
+pub use calibration::CalibrationInputs;
 pub use error::GpuPipelineError;
 pub use host_engine::TensorRtEngine;
 pub use mien_tensorrt::Progress;

@@ -7,7 +7,8 @@ use mien_engine::{EngineOptions, Prepared, TensorInfo, prepare};
 use mien_gpu::Device;
 use mien_pipeline::{PipelineError, Role};
 use mien_tensorrt::{
-    BuildRequest, DataType, Engine, Library, Precision, Profile, Progress, Runtime, ShapeRange,
+    BuildRequest, Calibration, DataType, Engine, Library, Precision, Profile, Progress, Runtime,
+    RuntimeError, ShapeRange,
 };
 
 use crate::cache::Lookup;
@@ -102,6 +103,9 @@ impl<'a> Workshop<'a> {
         library: &'a Library,
         options: &'a GpuOptions,
     ) -> Result<Self, GpuPipelineError> {
+        if options.precision == GpuPrecision::Int8 && library.strongly_typed() {
+            return Err(GpuPipelineError::NoCalibration { library: library.to_string() });
+        }
         device.make_current()?;
         let runtime = library.runtime().map_err(GpuPipelineError::runtime("TensorRT"))?;
         Ok(Self { device, library, options, runtime })
@@ -124,10 +128,11 @@ impl<'a> Workshop<'a> {
         };
         let batched = prepared.batched && source.role != Role::Detector;
         let profiles = profiles(input, batched);
-        let key = self.key(source, input, batched);
-        let engine = match if self.options.rebuild { None } else { self.cached(&key, news) } {
+        let precision = self.precision_of(source.role);
+        let key = self.key(source, input, batched, precision);
+        let engine = match if self.options.rebuild { None } else { self.cached(&key, source.file, news)? } {
             Some(engine) => engine,
-            None => self.build(source, &prepared, profiles, &key, news)?,
+            None => self.build(source, &prepared, profiles, &key, precision, news)?,
         };
         if let Some(tensor) = engine.tensors().iter().find(|tensor| tensor.data_type != DataType::Float) {
             let reason = format!("its tensor {} has numbers of type {:?}", tensor.name, tensor.data_type);
@@ -142,7 +147,21 @@ impl<'a> Workshop<'a> {
         })
     }
 
-    fn key(&self, source: &ModelSource<'_>, input: &TensorInfo, batched: bool) -> PlanKey {
+    /// The blendshape network is small: 8 bits would cost it accuracy and save no time.
+    fn precision_of(&self, role: Role) -> GpuPrecision {
+        match role {
+            Role::Blendshapes if self.options.precision == GpuPrecision::Int8 => GpuPrecision::Fp16,
+            _ => self.options.precision,
+        }
+    }
+
+    fn key(
+        &self,
+        source: &ModelSource<'_>,
+        input: &TensorInfo,
+        batched: bool,
+        precision: GpuPrecision,
+    ) -> PlanKey {
         let info = self.device.info();
         let (major, minor) = info.compute_capability;
         let item: Vec<_> = input.shape.iter().map(usize::to_string).collect();
@@ -153,17 +172,23 @@ impl<'a> Workshop<'a> {
             tensorrt: self.library.to_string(),
             gpu: info.name.clone(),
             compute_capability: format!("{major}.{minor}"),
-            precision: self.precision_name().to_owned(),
+            precision: self.precision_name(precision).to_owned(),
             shapes: format!("[{batches}]x{}", item.join("x")),
         }
     }
 
     /// Releases with strongly typed networks take their arithmetic from the model file, which is FP32.
-    fn precision_name(&self) -> &'static str {
-        if self.library.strongly_typed() { "model" } else { self.options.precision.name() }
+    fn precision_name(&self, precision: GpuPrecision) -> &'static str {
+        if self.library.strongly_typed() { "model" } else { precision.name() }
     }
 
-    fn cached(&self, key: &PlanKey, news: &mut Listener<'_>) -> Option<Engine> {
+    /// The cache's engine, unless there is none or it must be built anew.
+    fn cached(
+        &self,
+        key: &PlanKey,
+        model: &str,
+        news: &mut Listener<'_>,
+    ) -> Result<Option<Engine>, GpuPipelineError> {
         let cache = &self.options.cache;
         let mut unusable = |reason: &str| {
             let path = cache.path_of(key);
@@ -171,16 +196,20 @@ impl<'a> Workshop<'a> {
             news(BuildNews::Unusable { path: &path, reason });
         };
         match cache.load(key) {
-            Lookup::Missing => None,
+            Lookup::Missing => Ok(None),
             Lookup::Unusable(reason) => {
                 unusable(&reason);
-                None
+                Ok(None)
             }
             Lookup::Found(plan) => match self.runtime.deserialize(&plan) {
-                Ok(engine) => Some(engine),
+                Ok(engine) => Ok(Some(engine)),
+                // Another would be refused as well.
+                Err(error @ RuntimeError::UnsupportedGpu { .. }) => {
+                    Err(GpuPipelineError::runtime(model)(error))
+                }
                 Err(error) => {
                     unusable(&error.to_string());
-                    None
+                    Ok(None)
                 }
             },
         }
@@ -192,6 +221,7 @@ impl<'a> Workshop<'a> {
         prepared: &Prepared,
         profiles: Vec<Profile>,
         key: &PlanKey,
+        precision: GpuPrecision,
         news: &mut Listener<'_>,
     ) -> Result<Engine, GpuPipelineError> {
         let (cache, model) = (&self.options.cache, source.file);
@@ -212,7 +242,20 @@ impl<'a> Workshop<'a> {
         }
         tracing::info!("building the engine of {model} ({}); this may take minutes", key.precision);
         let started = Instant::now();
-        let mut request = BuildRequest::new(model, &prepared.onnx, self.precision());
+        let mut batches = match (&self.options.calibration, precision) {
+            (Some(inputs), GpuPrecision::Int8) => inputs.batches(source.role, self.device)?,
+            _ => None,
+        };
+        let arithmetic = match (precision, &mut batches) {
+            _ if self.library.strongly_typed() => Precision::FromModel,
+            (GpuPrecision::Fp32, _) => Precision::Fp32,
+            (GpuPrecision::Fp16, _) => Precision::Fp16,
+            (GpuPrecision::Int8, Some(batches)) => Precision::Int8(Calibration { batches, cache: None }),
+            (GpuPrecision::Int8, None) => {
+                return Err(GpuPipelineError::Uncalibrated { model: model.to_owned() });
+            }
+        };
+        let mut request = BuildRequest::new(model, &prepared.onnx, arithmetic);
         request.profiles = profiles;
         request.optimization_level = self.options.optimization_level;
         // A frame's graph is one chain: more streams would only add dependencies.
@@ -226,14 +269,6 @@ impl<'a> Workshop<'a> {
         tracing::info!("built the engine of {model} in {seconds:.1} s: {}", path.display());
         news(BuildNews::Built { model, path: &path, seconds });
         self.runtime.deserialize(&plan.bytes).map_err(GpuPipelineError::runtime(model))
-    }
-
-    fn precision<'p>(&self) -> Precision<'p> {
-        match self.options.precision {
-            _ if self.library.strongly_typed() => Precision::FromModel,
-            GpuPrecision::Fp32 => Precision::Fp32,
-            GpuPrecision::Fp16 => Precision::Fp16,
-        }
     }
 }
 

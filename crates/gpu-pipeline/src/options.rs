@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use crate::EngineCache;
+use crate::{CalibrationInputs, EngineCache};
 
 /// Numbers of faces for which a graph is captured; a frame takes the smallest that holds its faces.
 pub const BUCKETS: [usize; 4] = [1, 2, 4, 8];
@@ -17,15 +18,22 @@ pub enum GpuPrecision {
     /// 16-bit wherever TensorRT finds it faster. Inputs and outputs stay 32-bit.
     #[default]
     Fp16,
+    /// 8-bit wherever TensorRT finds it faster, else 16-bit; building takes
+    /// [`GpuOptions::calibration`].
+    Int8,
 }
 
 impl GpuPrecision {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Fp32, Self::Fp16, Self::Int8];
+
     /// The word on the command line and in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Fp32 => "fp32",
             Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
         }
     }
 }
@@ -40,10 +48,9 @@ impl FromStr for GpuPrecision {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        [Self::Fp32, Self::Fp16]
-            .into_iter()
-            .find(|precision| precision.name() == word)
-            .ok_or_else(|| format!("there is no precision called {word:?}: take fp32 or fp16"))
+        let mut all = Self::ALL.into_iter();
+        all.find(|precision| precision.name() == word)
+            .ok_or_else(|| format!("there is no precision called {word:?}: take fp32, fp16 or int8"))
     }
 }
 
@@ -65,6 +72,8 @@ pub struct GpuOptions {
     pub detector_size: [usize; 2],
     /// How long TensorRT searches for fast code, 0 (least) to 5, when it builds; its own level otherwise.
     pub optimization_level: Option<i32>,
+    /// Typical inputs, without which no engine of [`GpuPrecision::Int8`] is built.
+    pub calibration: Option<Arc<CalibrationInputs>>,
     /// Build every engine, also those that the cache has.
     pub rebuild: bool,
     /// Where built engines are kept.
@@ -95,6 +104,7 @@ mod tests {
                 max_batch,
                 detector_size: [384, 640],
                 optimization_level: None,
+                calibration: None,
                 rebuild: false,
                 cache: EngineCache::at("unused"),
             }
@@ -110,6 +120,7 @@ mod tests {
     #[test]
     fn precisions_by_name() {
         assert_eq!("fp16".parse(), Ok(GpuPrecision::Fp16));
-        assert!("fp8".parse::<GpuPrecision>().unwrap_err().contains("fp32 or fp16"));
+        assert_eq!("int8".parse(), Ok(GpuPrecision::Int8));
+        assert!("fp8".parse::<GpuPrecision>().unwrap_err().contains("fp32, fp16 or int8"));
     }
 }

@@ -88,8 +88,9 @@ impl GpuStages {
             [detector.role, landmarks.role, blendshapes.role],
             [Role::Detector, Role::Landmarks, Role::Blendshapes]
         );
-        let library = crate::available::find(options.tensorrt.clone())?;
+        // In this order: without a GPU there is no use in a list of places where TensorRT is not.
         let device = Device::open(options.gpu)?;
+        let library = crate::available::find(options.tensorrt.clone())?;
         let free_before = device.free_bytes().unwrap_or(0);
         let workshop = Workshop::new(&device, &library, options)?;
         let networks = Networks {

@@ -35,6 +35,7 @@ fn options(precision: GpuPrecision, max_faces: usize) -> GpuOptions {
         max_batch: 8,
         detector_size: DETECTOR_SIZE,
         optimization_level: None,
+        calibration: None,
         rebuild: false,
         cache: EngineCache::of_user(),
     }

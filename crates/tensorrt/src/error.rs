@@ -211,8 +211,15 @@ pub enum RuntimeError {
         /// What TensorRT logged.
         said: Said,
     },
-    /// The plan is refused: made by another version or for another GPU, cut short, or for a GPU that this TensorRT
-    /// does not run on.
+    /// This TensorRT does not run on GPUs of this kind, whatever the plan.
+    #[error("{library} does not run on this GPU; take a TensorRT that does, or the CPU engine. {said}")]
+    UnsupportedGpu {
+        /// The library and its version.
+        library: String,
+        /// What TensorRT logged.
+        said: Said,
+    },
+    /// The plan is refused: made by another version or for another GPU, or cut short.
     #[error("{library} refuses this engine. {said}")]
     Refused {
         /// The library and its version.

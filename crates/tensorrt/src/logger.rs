@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::abi::call::This;
@@ -75,7 +75,18 @@ static VERSIONED: VersionedTable = VersionedTable {
 pub(crate) struct Logger {
     table: *const c_void,
     lines: AtomicU64,
+    /// How many calls hand their errors to their callers.
+    quiet: AtomicU32,
     kept: Mutex<Kept>,
+}
+
+/// As long as this lives, errors are not for people yet: a caller gets them and decides.
+pub(crate) struct Quiet(&'static Logger);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.0.quiet.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -99,12 +110,23 @@ impl Logger {
     /// A logger for a generation whose `ILogger` starts with the versioned interface, or not.
     pub(crate) fn leaked(versioned: bool) -> &'static Self {
         let table = if versioned { (&raw const VERSIONED).cast() } else { (&raw const PLAIN).cast() };
-        Box::leak(Box::new(Self { table, lines: AtomicU64::new(0), kept: Mutex::default() }))
+        Box::leak(Box::new(Self {
+            table,
+            lines: AtomicU64::new(0),
+            quiet: AtomicU32::new(0),
+            kept: Mutex::default(),
+        }))
     }
 
     /// The object as TensorRT takes it.
     pub(crate) fn as_object(&'static self) -> This {
         std::ptr::from_ref(self).cast_mut().cast()
+    }
+
+    /// Errors go to the log's details until the guard is dropped, since whoever called shows them.
+    pub(crate) fn quietly(&'static self) -> Quiet {
+        self.quiet.fetch_add(1, Ordering::Relaxed);
+        Quiet(self)
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -135,6 +157,7 @@ impl Logger {
     fn take(&self, severity: c_int, text: String) {
         self.lines.fetch_add(1, Ordering::Relaxed);
         match severity {
+            ..=1 if self.quiet.load(Ordering::Relaxed) > 0 => tracing::debug!(target: "tensorrt", "{text}"),
             ..=1 => tracing::error!(target: "tensorrt", "{text}"),
             2 => tracing::warn!(target: "tensorrt", "{text}"),
             3 => tracing::debug!(target: "tensorrt", "{text}"),

@@ -36,12 +36,14 @@ impl Runtime {
     /// A plan is code for the GPU that TensorRT trusts: take it only from where nobody else can write.
     ///
     /// # Errors
-    /// [`RuntimeError::Refused`] for a plan of another version or GPU, a damaged one, or a GPU that this TensorRT
-    /// does not run on.
+    /// [`RuntimeError::Refused`] for a plan of another version or GPU, or a damaged one;
+    /// [`RuntimeError::UnsupportedGpu`] where this TensorRT does not run.
     pub fn deserialize(&self, plan: &[u8]) -> Result<Engine, RuntimeError> {
         let library = self.library();
         let table = library.table();
         let mark = library.logger().mark();
+        // What it says is in the error.
+        let quiet = library.logger().quietly();
         let runtime = self.inner.object.lock().unwrap_or_else(PoisonError::into_inner);
         let (this, slot) = (runtime.implementation(), table.runtime.deserialize_cuda_engine);
         let (bytes, length) = (plan.as_ptr().cast::<c_void>(), plan.len());
@@ -55,10 +57,14 @@ impl Runtime {
                 virtual_call!(this, slot, (*const c_void: bytes, usize: length) -> This)
             })
         };
-        drop(runtime);
-        let refused = || RuntimeError::Refused {
-            library: library.to_string(),
-            said: library.logger().errors_since(mark),
+        drop((runtime, quiet));
+        let refused = || {
+            let (library, said) = (library.to_string(), library.logger().errors_since(mark));
+            // TensorRT-RTX's words; the others name the kind of GPU that the plan was made for.
+            if said.0.iter().any(|line| line.contains("does not support this compute capability")) {
+                return RuntimeError::UnsupportedGpu { library, said };
+            }
+            RuntimeError::Refused { library, said }
         };
         Engine::new(self.clone(), object.ok_or_else(refused)?)
     }

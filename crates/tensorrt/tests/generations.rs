@@ -363,6 +363,20 @@ fn a_foreign_plan_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_gpu_that_tensorrt_does_not_run_on_is_told_from_a_foreign_plan() {
+    for release in RELEASES {
+        let fake = Fake::new(release);
+        let library = fake.load();
+        let error = library.runtime().unwrap().deserialize(b"GPU of another kind").unwrap_err();
+        assert!(matches!(error, RuntimeError::UnsupportedGpu { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("{library} does not run on this GPU; take a TensorRT")), "{text}");
+        assert!(text.contains("compute capability 9.0") && !text.contains('\n'), "{text}");
+        fake.assert_all_deleted();
+    }
+}
+
+#[test]
 fn objects_may_be_used_from_other_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     fn movable<T: Send>(_: &T) {}

@@ -39,12 +39,14 @@ fn the_log_goes_to_tracing() {
         let library = fake.load();
         let request = BuildRequest::new("model", b"input unbuildable 1\n", Precision::Fp32);
         library.builder().unwrap().build(request, &mut |_| ()).unwrap_err();
-        library.runtime().unwrap();
+        // What is refused is told by the error alone.
+        library.runtime().unwrap().deserialize(b"ftrt").unwrap_err();
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         for line in [
             " WARN tensorrt: a warning of another thread",
             "ERROR tensorrt: could not find any implementation for node",
             "DEBUG tensorrt: a runtime starts",
+            "DEBUG tensorrt: the engine plan file is not compatible",
         ] {
             assert!(text.contains(line), "no {line:?} in {text}");
         }

@@ -394,6 +394,11 @@ Public *VRuntime_deserializeCudaEngine(Impl *runtime, const void *bytes, size_t 
 #else
 Public *VRuntime_deserializeCudaEngine(Impl *runtime, const void *bytes, size_t size) {
 #endif
+    if (size >= 3 && memcmp(bytes, "GPU", 3) == 0) {
+        say(runtime->logger, 1, "The engine cannot run on this GPU, which has compute capability 9.0. Supported compute "
+            "capabilities: 8.9 12.0. TensorRT-RTX does not support this compute capability");
+        return NULL;
+    }
     if (size < 4 || memcmp(bytes, "PLAN", 4) != 0) {
         say(runtime->logger, 1, "the engine plan file is not compatible with this version of TensorRT");
         return NULL;

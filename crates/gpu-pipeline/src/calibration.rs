@@ -1,0 +1,173 @@
+//! Typical inputs of the networks, from which TensorRT finds the scales of 8-bit engines.
+
+use std::fmt;
+
+use mien_face::{Face, FrameView};
+use mien_geometry::{Border, Cropper, Letterbox, Normalization, Region};
+use mien_gpu::{Device, DeviceBuffer};
+use mien_pipeline::Role;
+use mien_tensorrt::CalibrationBatches;
+
+/// What the detector and the landmark network read in frames like those of the user's cameras, made by the
+/// CPU's stages.
+pub struct CalibrationInputs {
+    letterbox: Letterbox,
+    cropper: Cropper,
+    detector: Items,
+    landmarks: Items,
+    /// Side of the landmark network's input in pixels.
+    crop_size: usize,
+}
+
+impl fmt::Debug for CalibrationInputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [frames, faces] = self.counts();
+        f.debug_struct("CalibrationInputs").field("frames", &frames).field("faces", &faces).finish()
+    }
+}
+
+/// Inputs of one network, one after the other.
+struct Items {
+    length: usize,
+    values: Vec<f32>,
+}
+
+impl Items {
+    fn new(length: usize) -> Self {
+        Self { length, values: Vec::new() }
+    }
+
+    fn count(&self) -> usize {
+        self.values.len() / self.length
+    }
+
+    /// One more, of zeros.
+    fn next(&mut self) -> &mut [f32] {
+        let start = self.values.len();
+        self.values.resize(start + self.length, 0.0);
+        &mut self.values[start..]
+    }
+}
+
+impl CalibrationInputs {
+    /// For a detector that reads pictures of this height and width, and a landmark network that reads
+    /// squares of `crop_size` pixels.
+    #[must_use]
+    pub fn new(detector_size: [usize; 2], crop_size: usize) -> Self {
+        let [height, width] = detector_size;
+        Self {
+            letterbox: Letterbox::new(height, width, Normalization::RETINAFACE),
+            cropper: Cropper::new(),
+            detector: Items::new(3 * height * width),
+            landmarks: Items::new(3 * crop_size * crop_size),
+            crop_size,
+        }
+    }
+
+    /// Adds a frame and the faces that are in it.
+    pub fn add(&mut self, frame: &FrameView<'_>, faces: &[Face]) {
+        self.letterbox.apply(frame, self.detector.next());
+        for face in faces {
+            let frame_from_crop =
+                Region::from_landmarks(&face.measured.landmarks).frame_from_crop(self.crop_size);
+            self.cropper.crop(
+                frame,
+                &frame_from_crop,
+                self.crop_size,
+                Border::Replicate,
+                &Normalization::UNIT_RGB,
+                self.landmarks.next(),
+            );
+        }
+    }
+
+    /// How many frames and faces there are.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 2] {
+        [self.detector.count(), self.landmarks.count()]
+    }
+
+    /// Those of a network; none for the blendshapes, which are not built in 8 bits.
+    fn of(&self, role: Role) -> Option<&Items> {
+        match role {
+            Role::Detector => Some(&self.detector),
+            Role::Landmarks => Some(&self.landmarks),
+            Role::Blendshapes => None,
+        }
+    }
+
+    /// Batches of one for TensorRT, in an allocation of the device that lasts as long as they do.
+    pub(crate) fn batches(
+        &self,
+        role: Role,
+        device: &Device,
+    ) -> Result<Option<DeviceBatches<'_>>, mien_gpu::GpuError> {
+        let Some(items) = self.of(role).filter(|items| items.count() > 0) else { return Ok(None) };
+        let buffer = device.alloc("a calibration input", items.length)?;
+        Ok(Some(DeviceBatches { device: device.clone(), items, buffer, given: 0 }))
+    }
+}
+
+/// Inputs, brought to the device one by one.
+pub(crate) struct DeviceBatches<'a> {
+    device: Device,
+    items: &'a Items,
+    buffer: DeviceBuffer<f32>,
+    given: usize,
+}
+
+// SAFETY: the address is that of `buffer`, which lives as long as this, holds one whole item (profiles begin
+// with a batch of one), and is written before the address is given and not again before the next call.
+unsafe impl CalibrationBatches for DeviceBatches<'_> {
+    fn batch_size(&self) -> i32 {
+        1
+    }
+
+    fn next_batch(&mut self, inputs: &[&str], addresses: &mut [u64]) -> Result<bool, String> {
+        let [address] = addresses else {
+            return Err(format!("the network has {} inputs, but one is expected", inputs.len()));
+        };
+        let Some(item) = self.items.values.chunks_exact(self.items.length).nth(self.given) else {
+            return Ok(false);
+        };
+        self.device.stream().write(&self.buffer, item).map_err(|error| error.to_string())?;
+        *address = self.buffer.pointer();
+        self.given += 1;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mien_face::{Frame, PixelFormat};
+
+    use super::*;
+
+    #[test]
+    fn frames_and_their_faces_are_counted_apart() {
+        let mut inputs = CalibrationInputs::new([32, 64], 16);
+        let mut frame = Frame::empty();
+        frame.reshape(64, 48, PixelFormat::Rgb8);
+        frame.pixels.fill(200);
+        let mut face = <Face as bytemuck::Zeroable>::zeroed();
+        for (index, landmark) in face.measured.landmarks.iter_mut().enumerate() {
+            *landmark = [20.0 + (index % 20) as f32, 10.0 + (index / 20) as f32, 0.0];
+        }
+        let view = frame.view().unwrap();
+        inputs.add(&view, &[]);
+        inputs.add(&view, &[face, face]);
+        assert_eq!(inputs.counts(), [2, 2]);
+        let crops = inputs.of(Role::Landmarks).unwrap();
+        assert_eq!(crops.values.len(), 2 * 3 * 16 * 16);
+        assert!(
+            crops.values.iter().all(|value| (value - 200.0 / 255.0).abs() < 1e-5),
+            "{:?}",
+            &crops.values[..4]
+        );
+        let letterboxed = &inputs.of(Role::Detector).unwrap().values;
+        assert_eq!(letterboxed.len(), 2 * 3 * 32 * 64);
+        // Blue first, and its mean is 104.
+        assert!((letterboxed[0] - 96.0).abs() < 1e-3, "{}", letterboxed[0]);
+        assert!(inputs.of(Role::Blendshapes).is_none());
+    }
+}
