@@ -87,13 +87,17 @@ fn largest_eigenvector(mut a: [[f64; 4]; 4]) -> [f64; 4] {
     for i in 0..4 {
         vectors[i][i] = 1.0;
     }
-    // Converges quadratically; a handful of sweeps reaches machine precision.
+    let size: f64 = a.iter().flatten().map(|v| v.abs()).sum();
+    let negligible = f64::EPSILON * size;
+    // Converges quadratically: a handful of sweeps reaches machine precision, and the next one turns nothing.
     for _ in 0..12 {
+        let mut turned = false;
         for p in 0..3 {
             for q in p + 1..4 {
-                if a[p][q] == 0.0 {
+                if a[p][q].abs() <= negligible {
                     continue;
                 }
+                turned = true;
                 let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
                 let tangent = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
                 let cos = 1.0 / (tangent * tangent + 1.0).sqrt();
@@ -112,6 +116,9 @@ fn largest_eigenvector(mut a: [[f64; 4]; 4]) -> [f64; 4] {
                     vectors[k][q] = sin * vp + cos * vq;
                 }
             }
+        }
+        if !turned {
+            break;
         }
     }
     let largest = (0..4).max_by(|&i, &j| a[i][i].total_cmp(&a[j][j])).unwrap_or(0);
