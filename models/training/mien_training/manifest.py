@@ -17,7 +17,7 @@ SFHQ = "SFHQ synthetic people (MIT)"
 CLIPS = "Intel sample videos (CC-BY 4.0)"
 PHOTOS = (
     "face-free pictures of HDRI Haven (CC0), robosuite (MIT), scikit-learn (CC-BY 2.0: danielbuechele, vultilion), "
-    "scikit-image (CC0; NASA, public domain; one without known restrictions); drawn pages"
+    "scikit-image (CC0; NASA, public domain; one without known restrictions); drawn pages and lettering"
 )
 FILES = {
     "detector": (
