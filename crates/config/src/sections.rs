@@ -213,7 +213,7 @@ pub struct Models {
 pub struct Detection {
     /// Most faces for each camera.
     pub max_faces: usize,
-    /// The detector runs on every Nth frame.
+    /// The detector runs on every Nth frame; half as often while as many faces as may be are tracked.
     pub detect_every: u32,
     /// Longest side in pixels of the picture that the detector reads; without one, half the frame's, 320
     /// to 640.

@@ -228,9 +228,17 @@ impl Pipeline {
     }
 
     fn detector_is_due(&self) -> bool {
-        self.frames_since_detection.saturating_add(1) >= self.settings.detect_every
+        let every = self.settings.detect_every;
+        let every = if every > 1 && self.wants_nobody_else() { every.saturating_mul(2) } else { every };
+        self.frames_since_detection.saturating_add(1) >= every
             || self.alert_frames > 0
             || self.tracker.in_view().next().is_none()
+    }
+
+    /// Whether as many faces as are wanted are tracked, and the detector saw them all when it last looked.
+    fn wants_nobody_else(&self) -> bool {
+        self.tracker.in_view().count() >= self.settings.max_faces
+            && self.tracker.in_view().all(|slot| self.slots[slot].was_confirmed())
     }
 
     fn detect(&mut self, frame: &Picture<'_>, nanos: i64) -> Result<(), PipelineError> {

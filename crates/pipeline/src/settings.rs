@@ -23,8 +23,9 @@ pub struct PipelineSettings {
     /// Most faces that are tracked, 1–[`MAX_FACES`]. Of more faces the best ones (confidence × size)
     /// are taken; who is tracked stays.
     pub max_faces: usize,
-    /// The detector runs on every Nth frame (1: on every one), at once when a face is lost, and on
-    /// every frame while there is none.
+    /// The detector runs on every Nth frame (1: on every one), half as often while `max_faces` are
+    /// tracked and it saw all of them when it last looked, at once when a face is lost, and on every
+    /// frame while there is none.
     pub detect_every: u32,
     /// Where the landmark model's regions come from.
     pub region_source: RegionSource,

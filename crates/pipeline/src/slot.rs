@@ -73,6 +73,11 @@ impl Slot {
         self.region = Region::from_landmarks(&reading.landmarks);
     }
 
+    /// Whether the detector saw the face when it last looked.
+    pub(crate) fn was_confirmed(&self) -> bool {
+        self.missed_looks == 0
+    }
+
     /// Whether the detector has not seen the face for too long.
     pub(crate) fn is_unconfirmed(&self, nanos: i64) -> bool {
         self.missed_looks >= UNCONFIRMED_LOOKS

@@ -73,6 +73,19 @@ fn the_detector_runs_every_few_frames_and_at_once_when_a_face_is_lost() {
 }
 
 #[test]
+fn the_detector_runs_half_as_often_while_nobody_else_is_wanted() {
+    let world = world(&[at(60.0, 100.0)]);
+    let settings = PipelineSettings { max_faces: 1, detect_every: 5, ..PipelineSettings::default() };
+    let mut pipeline = pipeline(&world, settings).unwrap();
+    assert_eq!(run(&mut pipeline, 0, 25), [1]);
+    assert_eq!(lock(&world).detector_runs, 3, "frames 0, 10 and 20");
+    // Not confirmed in frame 30, so it is looked for again in frame 35 and 40.
+    lock(&world).detector_blind = true;
+    run(&mut pipeline, 25, 42);
+    assert_eq!(lock(&world).detector_runs, 6);
+}
+
+#[test]
 fn a_face_that_comes_back_soon_is_the_same_and_later_a_new_one() {
     let world = world(&[at(100.0, 100.0)]);
     let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
