@@ -43,6 +43,13 @@ fn missing_empty_and_garbled_videos() {
 }
 
 #[test]
+fn pictures_to_calibrate_with_are_for_eight_bits() {
+    let Some(mut command) = mien() else { return };
+    let line = fail(command.args(["engines", "build", "--precision", "fp16", "--calibrate", "people.mp4"]));
+    assert!(line.contains("--calibrate is for --precision int8"), "{line}");
+}
+
+#[test]
 fn a_video_cut_short_keeps_what_was_read() {
     if !have_ffmpeg() {
         return;

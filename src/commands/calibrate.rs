@@ -55,3 +55,35 @@ pub(crate) fn calibration_inputs(spec: &str, options: &NetworkOptions) -> Result
     say!("{spec}: {pictures} pictures with {faces} faces to calibrate with");
     Ok(inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::networks::GpuChoice;
+
+    fn options() -> NetworkOptions {
+        NetworkOptions {
+            engine: EngineChoice::TensorRt,
+            models: None,
+            max_faces: 4,
+            detector_size: [256, 320],
+            threads: Some(1),
+            gpu: GpuChoice::default(),
+        }
+    }
+
+    #[test]
+    fn every_picture_and_every_face_is_kept() {
+        let inputs = calibration_inputs("synthetic?heads=2&seconds=1", &options()).unwrap();
+        let [pictures, faces] = inputs.counts();
+        assert_eq!(pictures, 30);
+        assert!((56..=60).contains(&faces), "{faces}");
+    }
+
+    #[test]
+    fn pictures_without_people_are_refused() {
+        let error = calibration_inputs("synthetic?heads=0&seconds=0.2", &options()).unwrap_err().to_string();
+        assert!(error.contains("shows 0 faces in 6 pictures"), "{error}");
+        assert!(calibration_inputs("nowhere.mp4", &options()).is_err());
+    }
+}
