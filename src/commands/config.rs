@@ -39,7 +39,9 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
         ConfigCommand::Check(File { file }) => {
             let config = mien_config::load(file)?;
             let enabled = config.cameras.iter().filter(|camera| camera.enabled).count();
-            say!("{}: good; {} cameras, {enabled} of them enabled", file.display(), config.cameras.len());
+            let count = config.cameras.len();
+            let cameras = if count == 1 { "1 camera".to_owned() } else { format!("{count} cameras") };
+            say!("{}: good; {cameras}, {enabled} enabled", file.display());
         }
         ConfigCommand::Print(OptionalFile { file }) => {
             let config = file.as_deref().map_or_else(|| Ok(Config::default()), mien_config::load)?;
