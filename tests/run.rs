@@ -205,7 +205,7 @@ fn a_configuration_is_begun_checked_and_printed() {
     let path = folder.path().join("new.toml");
     succeed(mien_without_models().args(["config", "init"]).arg(&path));
     assert!(
-        succeed(mien_without_models().args(["config", "check"]).arg(&path)).contains("1 of them enabled")
+        succeed(mien_without_models().args(["config", "check"]).arg(&path)).contains("1 camera, 1 enabled")
     );
     let printed = succeed(mien_without_models().args(["config", "print"]).arg(&path));
     assert!(printed.contains("max_faces = 4") && printed.contains("name = \"camera\""), "{printed}");
