@@ -18,9 +18,6 @@ __device__ inline void rgb_from_yuv(int y, int u, int v, int rgb[3]) {
     rgb[2] = min(max((y + 516 * u) >> 8, 0), 255);
 }
 
-// A byte as a number, by way of a float's lowest digits: conversions of integers are slow.
-__device__ inline float number_of(u32 byte) { return __uint_as_float(0x4b000000u | byte) - 8388608.0f; }
-
 __device__ inline u32 byte_of(u32 word, int index) { return (word >> (8 * index)) & 0xffu; }
 
 // WORDS × 4 bytes of a row from byte `at`, of which `end` is the first that is not there.
@@ -60,9 +57,6 @@ template <> struct Group<RGB> {
     }
     __device__ void convert() {}
     __device__ u32 lane(int lane) const { return byte_of(words[lane / 4], lane % 4); }
-    __device__ float number(int lane) const {
-        return __uint_as_float(__byte_perm(words[lane / 4], 0x4b000000u, 0x7440 | lane % 4)) - 8388608.0f;
-    }
 };
 
 template <> struct Group<YUYV> {
@@ -87,7 +81,6 @@ template <> struct Group<YUYV> {
         }
     }
     __device__ u32 lane(int lane) const { return values[lane]; }
-    __device__ float number(int lane) const { return number_of(values[lane]); }
 };
 
 template <> struct Group<NV12> {
@@ -114,7 +107,6 @@ template <> struct Group<NV12> {
         }
     }
     __device__ u32 lane(int lane) const { return values[lane]; }
-    __device__ float number(int lane) const { return number_of(values[lane]); }
 };
 
 // One pixel as red, green, blue (of BGR as blue, green, red). It must lie in the frame.
