@@ -75,8 +75,10 @@ fn build(arguments: &BuildArguments) -> Result<()> {
     if arguments.calibrate.is_some() && gpu.precision != GpuPrecision::Int8 {
         bail!("--calibrate is for --precision int8; {} engines need no pictures", gpu.precision);
     }
-    // Before minutes are spent on getting ready.
-    available(gpu.number, gpu.tensorrt)?;
+    if arguments.calibrate.is_some() {
+        // Before minutes are spent on getting ready.
+        available(gpu.number, gpu.tensorrt.clone())?;
+    }
     for &(width, height) in &arguments.frames {
         let longest = arguments.detector_size.unwrap_or_else(|| usual_detector_side((width, height)));
         let mut options = NetworkOptions {
@@ -85,11 +87,7 @@ fn build(arguments: &BuildArguments) -> Result<()> {
             max_faces: mien_face::MAX_FACES,
             detector_size: detector_size((width, height), longest),
             threads: None,
-            gpu: GpuChoice {
-                optimization_level: arguments.level,
-                rebuild: arguments.anew,
-                ..arguments.gpu.choice()
-            },
+            gpu: GpuChoice { optimization_level: arguments.level, rebuild: arguments.anew, ..gpu.clone() },
         };
         if let Some(spec) = &arguments.calibrate {
             options.gpu.calibration = Some(Arc::new(calibration_inputs(spec, &options)?));

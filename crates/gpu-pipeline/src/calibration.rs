@@ -26,26 +26,21 @@ impl fmt::Debug for CalibrationInputs {
     }
 }
 
-/// Inputs of one network, one after the other.
+/// Inputs of one network.
 struct Items {
     length: usize,
-    values: Vec<f32>,
+    items: Vec<Vec<f32>>,
 }
 
 impl Items {
     fn new(length: usize) -> Self {
-        Self { length, values: Vec::new() }
-    }
-
-    fn count(&self) -> usize {
-        self.values.len() / self.length
+        Self { length, items: Vec::new() }
     }
 
     /// One more, of zeros.
     fn next(&mut self) -> &mut [f32] {
-        let start = self.values.len();
-        self.values.resize(start + self.length, 0.0);
-        &mut self.values[start..]
+        self.items.push(vec![0.0; self.length]);
+        self.items.last_mut().expect("just put there")
     }
 }
 
@@ -84,7 +79,7 @@ impl CalibrationInputs {
     /// How many frames and faces there are.
     #[must_use]
     pub fn counts(&self) -> [usize; 2] {
-        [self.detector.count(), self.landmarks.count()]
+        [self.detector.items.len(), self.landmarks.items.len()]
     }
 
     /// Those of a network; none for the blendshapes, which are not built in 8 bits.
@@ -102,16 +97,16 @@ impl CalibrationInputs {
         role: Role,
         device: &Device,
     ) -> Result<Option<DeviceBatches<'_>>, mien_gpu::GpuError> {
-        let Some(items) = self.of(role).filter(|items| items.count() > 0) else { return Ok(None) };
-        let buffer = device.alloc("a calibration input", items.length)?;
-        Ok(Some(DeviceBatches { device: device.clone(), items, buffer, given: 0 }))
+        let Some(inputs) = self.of(role).filter(|inputs| !inputs.items.is_empty()) else { return Ok(None) };
+        let buffer = device.alloc("a calibration input", inputs.length)?;
+        Ok(Some(DeviceBatches { device: device.clone(), inputs, buffer, given: 0 }))
     }
 }
 
 /// Inputs, brought to the device one by one.
 pub(crate) struct DeviceBatches<'a> {
     device: Device,
-    items: &'a Items,
+    inputs: &'a Items,
     buffer: DeviceBuffer<f32>,
     given: usize,
 }
@@ -127,9 +122,7 @@ unsafe impl CalibrationBatches for DeviceBatches<'_> {
         let [address] = addresses else {
             return Err(format!("the network has {} inputs, but one is expected", inputs.len()));
         };
-        let Some(item) = self.items.values.chunks_exact(self.items.length).nth(self.given) else {
-            return Ok(false);
-        };
+        let Some(item) = self.inputs.items.get(self.given) else { return Ok(false) };
         self.device.stream().write(&self.buffer, item).map_err(|error| error.to_string())?;
         *address = self.buffer.pointer();
         self.given += 1;
@@ -157,14 +150,10 @@ mod tests {
         inputs.add(&view, &[]);
         inputs.add(&view, &[face, face]);
         assert_eq!(inputs.counts(), [2, 2]);
-        let crops = inputs.of(Role::Landmarks).unwrap();
-        assert_eq!(crops.values.len(), 2 * 3 * 16 * 16);
-        assert!(
-            crops.values.iter().all(|value| (value - 200.0 / 255.0).abs() < 1e-5),
-            "{:?}",
-            &crops.values[..4]
-        );
-        let letterboxed = &inputs.of(Role::Detector).unwrap().values;
+        let crops = inputs.of(Role::Landmarks).unwrap().items.concat();
+        assert_eq!(crops.len(), 2 * 3 * 16 * 16);
+        assert!(crops.iter().all(|value| (value - 200.0 / 255.0).abs() < 1e-5), "{:?}", &crops[..4]);
+        let letterboxed = inputs.of(Role::Detector).unwrap().items.concat();
         assert_eq!(letterboxed.len(), 2 * 3 * 32 * 64);
         // Blue first, and its mean is 104.
         assert!((letterboxed[0] - 96.0).abs() < 1e-3, "{}", letterboxed[0]);

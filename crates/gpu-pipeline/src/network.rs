@@ -130,7 +130,7 @@ impl<'a> Workshop<'a> {
         let profiles = profiles(input, batched);
         let precision = self.precision_of(source.role);
         let key = self.key(source, input, batched, precision);
-        let engine = match if self.options.rebuild { None } else { self.cached(&key, source.file, news)? } {
+        let engine = match if self.options.rebuild { None } else { self.cached(&key, news)? } {
             Some(engine) => engine,
             None => self.build(source, &prepared, profiles, &key, precision, news)?,
         };
@@ -183,12 +183,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// The cache's engine, unless there is none or it must be built anew.
-    fn cached(
-        &self,
-        key: &PlanKey,
-        model: &str,
-        news: &mut Listener<'_>,
-    ) -> Result<Option<Engine>, GpuPipelineError> {
+    fn cached(&self, key: &PlanKey, news: &mut Listener<'_>) -> Result<Option<Engine>, GpuPipelineError> {
         let cache = &self.options.cache;
         let mut unusable = |reason: &str| {
             let path = cache.path_of(key);
@@ -205,7 +200,7 @@ impl<'a> Workshop<'a> {
                 Ok(engine) => Ok(Some(engine)),
                 // Another would be refused as well.
                 Err(error @ RuntimeError::UnsupportedGpu { .. }) => {
-                    Err(GpuPipelineError::runtime(model)(error))
+                    Err(GpuPipelineError::UnsupportedGpu(error))
                 }
                 Err(error) => {
                     unusable(&error.to_string());
