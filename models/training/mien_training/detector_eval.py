@@ -176,7 +176,7 @@ def evaluate_faceless(args):
 def load_student(path):
     if path.endswith(".onnx"):
         return load_onnx(path)
-    return model.Student.of_depths(torch.load(path, map_location="cpu", weights_only=True))
+    return model.Student.load(path)
 
 
 class TorchDetector:

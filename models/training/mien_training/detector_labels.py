@@ -23,13 +23,18 @@ def even_shares(near, which, target, faces):
     return (EVEN_MASS / mass.clamp(min=1e-3)).sqrt().clamp(0.5, 2.5).gather(1, which)
 
 
+def anchors_of(faces, iou):
+    """[B,A]: the anchors that fit the chosen faces [B,K] well, the best one of each at least."""
+    best = iou.amax(1, keepdim=True).clamp(min=0.3)
+    matched = (iou >= 0.5) | (iou >= best - 1e-4)
+    return (matched & faces[:, None]).any(2)
+
+
 def soft_faces(prob, near, which, iou, findable, args):
     """The teacher's own probabilities as target; a face where it misses a visible one."""
     close = torch.where(iou > 0.35, prob[..., None], 0.0)
     missed = findable & (close.amax(1) < 0.5)
-    best_anchor = iou.amax(1, keepdim=True).clamp(min=0.3)
-    matched = (iou >= 0.5) | (iou >= best_anchor - 1e-4)
-    lifted = (matched & missed[:, None]).any(2)
+    lifted = anchors_of(missed, iou)
     around_missed = ((iou > 0.2) & missed[:, None]).any(2) & ~lifted
     raised = torch.sigmoid(torch.logit(prob, 1e-6) * args.sharpen + args.lift)
     target = torch.where(
@@ -55,9 +60,7 @@ def decided_faces(prob, near, which, iou, findable, visible, args):
     lift = torch.where(sure, (SURE_LOGIT - best_logit).clamp(min=0), 0.0)
     raised = torch.sigmoid(torch.logit(prob, 1e-6) * args.sharpen + lift.gather(1, which))
     missed = findable & ~sure
-    best_anchor = iou.amax(1, keepdim=True).clamp(min=0.3)
-    matched = (iou >= 0.5) | (iou >= best_anchor - 1e-4)
-    lifted = (matched & missed[:, None]).any(2)
+    lifted = anchors_of(missed, iou)
     target = torch.where(own, raised, prob.clamp(max=args.background))
     target = torch.where(lifted, 0.95, target)
     of_face = torch.where(sure, torch.where(best < UNSURE, args.unsure_weight, 1.0), 0.0)

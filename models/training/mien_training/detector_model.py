@@ -163,8 +163,9 @@ class Student(nn.Module):
         return out[..., :4], out[..., 4], out[..., 5:]
 
     @classmethod
-    def of_depths(cls, state):
-        """A student with as many blocks a stage as the weights `state` are for, and these weights."""
+    def load(cls, path):
+        """The student whose weights a file holds, with as many blocks a stage as they are for."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
         depths = []
         while f"stages.{len(depths)}.0.conv.weight" in state:
             stage = f"stages.{len(depths)}."

@@ -135,7 +135,7 @@ def make_composer(args, processes):
 def start_student(args, composer):
     net = model.Student()
     if args.resume:
-        net = model.Student.of_depths(torch.load(args.resume, map_location="cpu", weights_only=True))
+        net = model.Student.load(args.resume)
     if args.resume_onnx:
         net = load_onnx(args.resume_onnx).to(composer.device)
         sizes = [(h, w, max(1, batch // args.shrink)) for h, w, batch, _ in SHAPES for _ in range(4)]
@@ -185,12 +185,12 @@ def train(args):
         compile_composer(args, composer, processes, start)
     student = processes.together(net)
     # the schedule is a function of the first process's clock, looked at every few steps
-    end, start = start + 60 * args.minutes, processes.agree(time.time())
+    end, start = processes.agree(start + 60 * args.minutes), processes.agree(time.time())
     saved, step, pictures, logged = start, 0, 0, torch.zeros(3, device=device)
     while True:
         if step % AGREE_EVERY == 0:
             now = processes.agree(time.time())
-            done = processes.agree((now - start) / (end - start))
+            done = (now - start) / (end - start)
             if processes.rank == 0 and now - saved > args.save_seconds:
                 average.save(f"{args.out}/detector.pt")
                 saved = now
