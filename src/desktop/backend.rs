@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use crossbeam_channel::{Sender, bounded};
+use mien_capture::{CameraControl, CameraDevice};
 use mien_config::Config;
 use mien_face::FrameFaces;
 use mien_gui::{
-    Backend, CameraStatus, Check, Command, DeviceControl, DeviceInfo, LogLevel, LogLine, MachineLoad,
-    PreviewImage, RecordingStatus, SettingsFile, StageTimes, StreamStatus,
+    Backend, Check, Command, LogLevel, LogLine, MachineLoad, PreviewImage, RecordingStatus, SettingsFile,
+    StreamStatus,
 };
-use mien_supervisor::{SupervisorError, SupervisorHandle};
+use mien_supervisor::{CameraStatus, SupervisorError, SupervisorHandle};
 
 use super::Errand;
 use super::board::{Board, Shown};
@@ -163,7 +164,7 @@ impl Backend for DesktopBackend {
         if let Some(board) = &self.board {
             self.shown_version = board.take(&mut self.shown, self.shown_version);
         }
-        self.cameras = supervisor.cameras().into_iter().map(status).collect();
+        self.cameras = supervisor.cameras();
         let order = |camera: &CameraStatus| {
             self.shown.config.cameras.iter().position(|known| known.name == camera.name)
         };
@@ -188,7 +189,7 @@ impl Backend for DesktopBackend {
         &self.shown.settings_file
     }
 
-    fn controls(&self, camera: &str) -> &[DeviceControl] {
+    fn controls(&self, camera: &str) -> &[CameraControl] {
         self.shown.controls.get(camera).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -225,7 +226,7 @@ impl Backend for DesktopBackend {
         &self.shown.streams_note
     }
 
-    fn devices(&self) -> &[DeviceInfo] {
+    fn devices(&self) -> &[CameraDevice] {
         &self.shown.devices
     }
 
@@ -263,35 +264,5 @@ impl Backend for DesktopBackend {
         self.write_stats();
         self.feeds.clear();
         self.supervisor = None;
-    }
-}
-
-fn status(from: mien_supervisor::CameraStatus) -> CameraStatus {
-    CameraStatus {
-        name: from.name,
-        source: from.source,
-        state: from.state,
-        reason: from.reason,
-        fps: from.fps as f32,
-        size: from.size,
-        latency_p50_ms: from.latency.p50_ms as f32,
-        latency_p95_ms: from.latency.p95_ms as f32,
-        latency_p99_ms: from.latency.p99_ms as f32,
-        dropped_frames: from.dropped_frames,
-        pid: from.pid,
-        restarts: from.restarts,
-        cpu_percent: from.cpu_percent as f32,
-        memory_bytes: from.resident_bytes,
-        engine: from.engine,
-        stages: from
-            .stages
-            .into_iter()
-            .map(|stage| StageTimes {
-                stage: stage.stage,
-                p50_ms: stage.times.p50_ms as f32,
-                p95_ms: stage.times.p95_ms as f32,
-                p99_ms: stage.times.p99_ms as f32,
-            })
-            .collect(),
     }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mien_capture::{CameraControl, CameraDevice};
 use mien_config::Config;
-use mien_gui::{Check, DeviceControl, DeviceInfo, MachineLoad, RecordingStatus, SettingsFile, StreamStatus};
+use mien_gui::{Check, MachineLoad, RecordingStatus, SettingsFile, StreamStatus};
 
 use super::feed::Wake;
 
@@ -17,9 +18,9 @@ pub(crate) struct Shown {
     pub(crate) recording: RecordingStatus,
     pub(crate) streams: Vec<StreamStatus>,
     pub(crate) streams_note: String,
-    pub(crate) devices: Vec<DeviceInfo>,
+    pub(crate) devices: Vec<CameraDevice>,
     /// By camera.
-    pub(crate) controls: HashMap<String, Vec<DeviceControl>>,
+    pub(crate) controls: HashMap<String, Vec<CameraControl>>,
     pub(crate) checks: Vec<Check>,
     pub(crate) load: MachineLoad,
     pub(crate) trace: Option<PathBuf>,

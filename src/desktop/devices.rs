@@ -1,10 +1,9 @@
-//! Capture devices and what their drivers let one change, in the window's words. Drivers may take their
-//! time: whoever asks does so on a thread of its own.
+//! Capture devices and what their drivers let one change. Drivers may take their time: whoever asks does so on
+//! a thread of its own.
 
 use std::sync::Arc;
 
-use mien_capture::{CameraControl, ControlValues};
-use mien_gui::{ControlKind, DeviceControl, DeviceInfo, DeviceMode, LogLevel};
+use mien_gui::LogLevel;
 
 use super::board::Board;
 use super::log::Log;
@@ -13,7 +12,7 @@ use super::log::Log;
 pub(crate) fn look(board: &Arc<Board>) {
     let board = Arc::clone(board);
     aside("devices", move || {
-        let devices: Vec<DeviceInfo> = mien_capture::list_cameras().into_iter().map(info).collect();
+        let devices = mien_capture::list_cameras();
         board.change(|shown| shown.devices = devices);
     });
 }
@@ -32,10 +31,7 @@ pub(crate) fn controls(
             change.map_or(Ok(()), |(control, value)| mien_capture::set_control(&source, &control, value));
         let read = changed.and_then(|()| mien_capture::controls(&source));
         match read {
-            Ok(controls) => {
-                let controls = controls.into_iter().map(control).collect();
-                board.change(|shown| drop(shown.controls.insert(name, controls)));
-            }
+            Ok(controls) => board.change(|shown| drop(shown.controls.insert(name, controls))),
             Err(error) => log.add(LogLevel::Error, &name, error.to_string()),
         }
     });
@@ -45,33 +41,5 @@ pub(crate) fn controls(
 pub(crate) fn aside(name: &str, work: impl FnOnce() + Send + 'static) {
     if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
         tracing::error!("the system starts no thread: {error}");
-    }
-}
-
-fn info(device: mien_capture::CameraDevice) -> DeviceInfo {
-    let mode = |mode: mien_capture::CameraMode| DeviceMode {
-        format: mode.format,
-        size: mode.size,
-        rates_hz: mode.rates_hz,
-    };
-    DeviceInfo {
-        source: device.spec,
-        label: device.label,
-        modes: device.modes.into_iter().map(mode).collect(),
-    }
-}
-
-fn control(control: CameraControl) -> DeviceControl {
-    DeviceControl {
-        name: control.name,
-        label: control.label,
-        value: control.value,
-        default: control.default,
-        kind: match control.values {
-            ControlValues::Range { low, high, step } => ControlKind::Range { low, high, step },
-            ControlValues::Switch => ControlKind::Switch,
-            ControlValues::Choice(choices) => ControlKind::Choice(choices),
-        },
-        inactive: control.inactive,
     }
 }

@@ -3,9 +3,13 @@
 //! [`Command`]s go to a worker's standard input, [`Report`]s come from its standard output; its log goes
 //! to standard error. Frames and results never take this way: they lie in rings, whose paths a report
 //! tells. A worker whose input ends has lost its supervisor and quits.
+//!
+//! What the supervising process makes of it, for whoever shows a camera, is [`CameraStatus`].
 
+mod status;
 mod video;
 
+pub use status::CameraStatus;
 pub use video::{VideoPlan, VideoStatus};
 
 use std::io::{self, BufRead, Read, Write};

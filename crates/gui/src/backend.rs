@@ -5,61 +5,12 @@
 
 use std::path::PathBuf;
 
+use mien_capture::{CameraControl, CameraDevice};
 use mien_config::{Camera, Config, Recording};
-use mien_control::CameraState;
+use mien_control::CameraStatus;
 use mien_face::FrameFaces;
 
 use crate::model::WindowState;
-
-/// Percentiles of one stage's time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StageTimes {
-    /// Name of the stage, as the pipeline calls it.
-    pub stage: String,
-    /// Median in milliseconds.
-    pub p50_ms: f32,
-    /// 95th percentile in milliseconds.
-    pub p95_ms: f32,
-    /// 99th percentile in milliseconds.
-    pub p99_ms: f32,
-}
-
-/// One camera as the supervising process sees it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CameraStatus {
-    /// Unique name, as in the configuration.
-    pub name: String,
-    /// Where its frames come from, as a source SPEC.
-    pub source: String,
-    /// How it is doing.
-    pub state: CameraState,
-    /// Why it is not live, in words for a person; empty when live.
-    pub reason: String,
-    /// Frames per second over the last seconds.
-    pub fps: f32,
-    /// Width and height in pixels of its frames, once known.
-    pub size: Option<[u32; 2]>,
-    /// Median time from capture to result in milliseconds.
-    pub latency_p50_ms: f32,
-    /// 95th percentile of the same.
-    pub latency_p95_ms: f32,
-    /// 99th percentile of the same.
-    pub latency_p99_ms: f32,
-    /// Frames dropped since start.
-    pub dropped_frames: u64,
-    /// Its process, when one runs.
-    pub pid: Option<u32>,
-    /// How often its process was restarted.
-    pub restarts: u32,
-    /// Processor use of its process; 100 is one core.
-    pub cpu_percent: f32,
-    /// Resident memory of its process in bytes.
-    pub memory_bytes: u64,
-    /// The engine in use, as it names itself.
-    pub engine: String,
-    /// Stage times, in pipeline order.
-    pub stages: Vec<StageTimes>,
-}
 
 /// A preview picture, RGB, tight rows, with the faces that were tracked in this very frame.
 #[derive(Debug, Clone)]
@@ -140,63 +91,6 @@ pub struct LogLine {
     pub origin: String,
     /// What happened.
     pub text: String,
-}
-
-/// A capture device that was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeviceInfo {
-    /// Source SPEC that opens it.
-    pub source: String,
-    /// The maker's name of it.
-    pub label: String,
-    /// What it offers; empty when it cannot be asked (another program may have it open).
-    pub modes: Vec<DeviceMode>,
-}
-
-/// A format, size and set of rates that a device offers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeviceMode {
-    /// The driver's four characters of the format, such as `MJPG`.
-    pub format: String,
-    /// Width and height in pixels.
-    pub size: [u32; 2],
-    /// Frames per second, highest first.
-    pub rates_hz: Vec<f64>,
-}
-
-/// Something that a camera's driver lets one change while it runs: exposure, gain and the like.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeviceControl {
-    /// Name in the configuration: the driver's, in lower case with `_` for what is no letter or digit.
-    pub name: String,
-    /// The driver's name.
-    pub label: String,
-    /// Its value now.
-    pub value: i64,
-    /// The driver's own choice.
-    pub default: i64,
-    /// What values it may have.
-    pub kind: ControlKind,
-    /// Whether it has no effect now (exposure time while exposure is automatic).
-    pub inactive: bool,
-}
-
-/// Values of a [`DeviceControl`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum ControlKind {
-    /// From `low` to `high` in steps.
-    Range {
-        /// Smallest value.
-        low: i64,
-        /// Largest value.
-        high: i64,
-        /// Distance between values.
-        step: i64,
-    },
-    /// 0 or 1.
-    Switch,
-    /// One of these, with the driver's words for it.
-    Choice(Vec<(i64, String)>),
 }
 
 /// A process of the program.
@@ -384,9 +278,9 @@ pub trait Backend {
     /// Why there are no streams, or an empty text.
     fn streams_note(&self) -> &str;
     /// Devices found at the last look.
-    fn devices(&self) -> &[DeviceInfo];
+    fn devices(&self) -> &[CameraDevice];
     /// What a camera's driver lets one change, as last asked for by [`Command::ReadControls`].
-    fn controls(&self, camera: &str) -> &[DeviceControl];
+    fn controls(&self, camera: &str) -> &[CameraControl];
     /// The machine's load.
     fn load(&self) -> &MachineLoad;
     /// The trace that is being written.

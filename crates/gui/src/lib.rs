@@ -18,9 +18,8 @@ mod views;
 
 pub use app::{App, AppOptions, run};
 pub use backend::{
-    Backend, CameraStatus, Check, CheckState, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode,
-    GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState,
-    SettingsFile, StageTimes, StreamStatus,
+    Backend, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad,
+    RecordingStatus, SaveState, SettingsFile, StreamStatus,
 };
 pub use feed::CameraFeed;
 pub use history::{History, Sample};

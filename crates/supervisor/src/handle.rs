@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mien_config::{Camera, Detection, Preview, Smoothing};
-use mien_control::{VideoPlan, VideoStatus};
+use mien_control::{CameraStatus, VideoPlan, VideoStatus};
 use mien_metrics::gpu::GpuReport;
 use mien_metrics::{ProcessStats, ProcessUsage, RunStats, TraceWriter};
 use mien_ring::remove_stale;
@@ -16,7 +16,7 @@ use crate::follow::{FacesFollower, PreviewFollower};
 use crate::gpus::Gpus;
 use crate::keeper::{Change, Keeper, Order};
 use crate::options::{RestartLog, SupervisorOptions};
-use crate::status::{CameraEvent, CameraStatus, Shared, lock};
+use crate::status::{CameraEvent, Shared, lock};
 
 /// Events that may wait to be read.
 const EVENT_CAPACITY: usize = 1024;

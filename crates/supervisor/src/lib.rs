@@ -31,6 +31,6 @@ mod status;
 pub use follow::{FacesFollower, Followed, PreviewFollower};
 pub use gpus::{GpuProbe, nvml_probe};
 pub use handle::{SupervisorError, SupervisorHandle, start};
-pub use mien_control::{CameraState, VideoPlan, VideoStatus};
+pub use mien_control::{CameraState, CameraStatus, VideoPlan, VideoStatus};
 pub use options::{LogSink, RestartPolicy, SupervisorOptions};
-pub use status::{CameraEvent, CameraStatus};
+pub use status::CameraEvent;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use mien_control::CameraStatus;
 use mien_metrics::{
     CameraStats, CpuMeter, DurationHistogram, DurationSummary, ProcessStats, ProcessUsage, RateMeter,
     StageStats,
@@ -9,7 +10,6 @@ use mien_metrics::{
 use mien_ring::{FacesEntry, MAX_STAGES};
 
 use crate::gpus::Gpus;
-use crate::status::CameraStatus;
 
 /// How far back "the last seconds" go.
 const WINDOW_NANOS: i64 = 5_000_000_000;

@@ -1,8 +1,9 @@
 //! The devices page: cameras to add, and the settings of one camera while they are being changed.
 
+use mien_capture::CameraDevice;
 use mien_config::{Camera, CameraFormat};
 
-use crate::backend::{Command, DeviceInfo};
+use crate::backend::Command;
 use crate::model::session::name_problem;
 
 /// Sizes that are offered where the source tells none.
@@ -118,7 +119,7 @@ impl CameraDraft {
 
     /// Sizes to choose from: what the device offers in the chosen format, else the usual ones.
     #[must_use]
-    pub fn sizes(&self, device: Option<&DeviceInfo>) -> Vec<[u32; 2]> {
+    pub fn sizes(&self, device: Option<&CameraDevice>) -> Vec<[u32; 2]> {
         let mut sizes: Vec<[u32; 2]> = Vec::new();
         for mode in device.map(|device| device.modes.as_slice()).unwrap_or_default() {
             if self.wanted.format.is_none_or(|format| fourcc(format) == mode.format)
@@ -132,7 +133,7 @@ impl CameraDraft {
 
     /// Rates to choose from, likewise, in the chosen format and size.
     #[must_use]
-    pub fn rates_hz(&self, device: Option<&DeviceInfo>) -> Vec<f64> {
+    pub fn rates_hz(&self, device: Option<&CameraDevice>) -> Vec<f64> {
         let mut rates: Vec<f64> = device
             .map(|device| device.modes.as_slice())
             .unwrap_or_default()
@@ -178,8 +179,9 @@ pub fn free_name(cameras: &[Camera]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mien_capture::CameraMode;
+
     use super::*;
-    use crate::backend::DeviceMode;
 
     #[test]
     fn new_cameras_get_free_names() {
@@ -234,14 +236,15 @@ mod tests {
 
     #[test]
     fn only_what_the_device_offers_can_be_chosen() {
-        let mode = |format: &str, size, rates: &[f64]| DeviceMode {
+        let mode = |format: &str, size, rates: &[f64]| CameraMode {
             format: format.to_owned(),
             size,
             rates_hz: rates.to_vec(),
         };
-        let device = DeviceInfo {
-            source: "usb:1".into(),
+        let device = CameraDevice {
+            spec: "usb:1".into(),
             label: "cam".into(),
+            node: "/dev/video0".into(),
             modes: vec![
                 mode("MJPG", [1920, 1080], &[60.0, 30.0]),
                 mode("YUYV", [640, 480], &[30.0]),

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use mien_control::CameraState;
+use mien_control::{CameraState, CameraStatus};
+use mien_metrics::{DurationSummary, StageStats};
 
-use crate::backend::{CameraStatus, MachineLoad, StageTimes};
+use crate::backend::MachineLoad;
 
 /// How far back drops and delays are looked at, in seconds.
 const WINDOW_SECONDS: f64 = 5.0;
@@ -82,8 +83,8 @@ impl PerformanceModel {
 
 /// Sum of the stages' times at a percentile, in milliseconds.
 #[must_use]
-pub fn total_ms(stages: &[StageTimes], percentile: fn(&StageTimes) -> f32) -> f32 {
-    stages.iter().map(percentile).sum()
+pub fn total_ms(stages: &[StageStats], percentile: fn(&DurationSummary) -> f64) -> f64 {
+    stages.iter().map(|stage| percentile(&stage.times)).sum()
 }
 
 /// What limits the cameras now, in words: one sentence each.
@@ -114,10 +115,10 @@ pub fn bottlenecks(
             sentences.push(format!("{} is {}{reason}{}.", camera.name, camera.state.label(), camera.reason));
             continue;
         }
-        let total = total_ms(&camera.stages, |stage| stage.p50_ms);
-        let slowest = camera.stages.iter().max_by(|a, b| a.p50_ms.total_cmp(&b.p50_ms));
+        let total = total_ms(&camera.stages, |times| times.p50_ms);
+        let slowest = camera.stages.iter().max_by(|a, b| a.times.p50_ms.total_cmp(&b.times.p50_ms));
         let Some(slowest) = slowest.filter(|_| total > 0.0) else { continue };
-        let share = slowest.p50_ms / total * 100.0;
+        let share = slowest.times.p50_ms / total * 100.0;
         let drops = drops_per_second(&camera.name);
         sentences.push(if drops >= 0.5 {
             format!(
@@ -125,7 +126,7 @@ pub fn bottlenecks(
                  at most {:.0} frames a second.",
                 camera.name,
                 slowest.stage,
-                slowest.p50_ms,
+                slowest.times.p50_ms,
                 1000.0 / total
             )
         } else {
@@ -147,29 +148,15 @@ mod tests {
     use crate::backend::ProcessLoad;
 
     fn camera(dropped_frames: u64) -> CameraStatus {
-        let stage = |name: &str, p50_ms| StageTimes {
+        let stage = |name: &str, p50_ms| StageStats {
             stage: name.to_owned(),
-            p50_ms,
-            p95_ms: p50_ms,
-            p99_ms: p50_ms,
+            times: DurationSummary { p50_ms, ..DurationSummary::default() },
         };
         CameraStatus {
-            name: "left".into(),
-            source: "synthetic".into(),
             state: CameraState::Live,
-            reason: String::new(),
-            fps: 30.0,
-            size: None,
-            latency_p50_ms: 5.0,
-            latency_p95_ms: 5.0,
-            latency_p99_ms: 5.0,
             dropped_frames,
-            pid: None,
-            restarts: 0,
-            cpu_percent: 50.0,
-            memory_bytes: 0,
-            engine: String::new(),
             stages: vec![stage("detect", 2.0), stage("landmarks", 6.0)],
+            ..CameraStatus::starting("left", "synthetic")
         }
     }
 

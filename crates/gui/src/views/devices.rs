@@ -1,12 +1,13 @@
 //! Cameras: their order, their settings, new ones, and the devices that were found.
 
 use eframe::egui::{self, DragValue, RichText, TextEdit};
+use mien_capture::{CameraControl, CameraDevice, ControlValues};
 use mien_config::{Camera, CameraFormat, EngineKind};
-use mien_control::CameraState;
+use mien_control::{CameraState, CameraStatus};
 
 use super::setting;
 use crate::app::Page;
-use crate::backend::{CameraStatus, Command, ControlKind, DeviceControl, DeviceInfo};
+use crate::backend::Command;
 use crate::model::{CameraDraft, fourcc};
 use crate::shell::strong_button;
 use crate::theme;
@@ -141,7 +142,7 @@ fn buttons(ui: &mut egui::Ui, page: &mut Page<'_>, camera: &Camera) {
 fn open_camera(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let Some(mut draft) = page.model.devices.draft.take() else { return };
     let recording = page.backend.recording().folder.is_some();
-    let device = page.backend.devices().iter().find(|device| device.source == draft.wanted.source).cloned();
+    let device = page.backend.devices().iter().find(|device| device.spec == draft.wanted.source).cloned();
     ui.horizontal(|ui| {
         ui.heading(&draft.original.name);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -171,7 +172,7 @@ fn open_camera(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
 }
 
-fn fields(ui: &mut egui::Ui, draft: &mut CameraDraft, device: Option<&DeviceInfo>) {
+fn fields(ui: &mut egui::Ui, draft: &mut CameraDraft, device: Option<&CameraDevice>) {
     const WIDTH: f32 = 220.0;
     let (sizes, rates) = (draft.sizes(device), draft.rates_hz(device));
     let camera = &mut draft.wanted;
@@ -264,22 +265,22 @@ fn controls(ui: &mut egui::Ui, page: &mut Page<'_>, camera: &str) {
 }
 
 /// Draws a control; gives its new value.
-fn show_control(ui: &mut egui::Ui, control: &DeviceControl) -> Option<i64> {
+fn show_control(ui: &mut egui::Ui, control: &CameraControl) -> Option<i64> {
     let mut value = control.value;
     let about = format!("{}; the driver's own choice is {}", control.name, control.default);
     setting(ui, &control.label, &about, |ui| {
-        ui.add_enabled_ui(!control.inactive, |ui| match &control.kind {
-            ControlKind::Range { low, high, step } => {
+        ui.add_enabled_ui(!control.inactive, |ui| match &control.values {
+            ControlValues::Range { low, high, step } => {
                 let drag = DragValue::new(&mut value).range(*low..=*high).speed((*step).max(1) as f64);
                 ui.add(drag)
             }
-            ControlKind::Switch => {
+            ControlValues::Switch => {
                 let mut is_on = value != 0;
                 let response = ui.checkbox(&mut is_on, "");
                 value = i64::from(is_on);
                 response
             }
-            ControlKind::Choice(choices) => {
+            ControlValues::Choice(choices) => {
                 let chosen = choices.iter().find(|(number, _)| *number == value);
                 let text = chosen.map_or_else(|| value.to_string(), |(_, text)| text.clone());
                 let list = egui::ComboBox::from_id_salt(&control.name).width(180.0).selected_text(text);
@@ -349,8 +350,8 @@ fn found(ui: &mut egui::Ui, page: &mut Page<'_>) {
     for device in devices {
         ui.horizontal(|ui| {
             ui.label(RichText::new(&device.label).strong());
-            ui.label(RichText::new(&device.source).monospace());
-            let used = page.backend.config().cameras.iter().find(|camera| camera.source == device.source);
+            ui.label(RichText::new(&device.spec).monospace());
+            let used = page.backend.config().cameras.iter().find(|camera| camera.source == device.spec);
             match used {
                 Some(camera) => drop(ui.label(RichText::new(format!("is {}", camera.name)).weak())),
                 None => {
@@ -358,7 +359,7 @@ fn found(ui: &mut egui::Ui, page: &mut Page<'_>) {
                     let text = format!("Add {}", device.label);
                     add.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &text));
                     if add.clicked() {
-                        page.model.devices.add.source.clone_from(&device.source);
+                        page.model.devices.add.source.clone_from(&device.spec);
                         add_now(page);
                     }
                 }

@@ -4,13 +4,13 @@ use eframe::egui::emath::GuiRounding as _;
 use eframe::egui::{self, Align2, Color32, FontId, Rect, RichText, Sense, Stroke, StrokeKind, Vec2, pos2};
 
 use crate::app::Page;
-use crate::backend::{CameraStatus, Command};
+use crate::backend::Command;
 use crate::model::{Overlays, free_name, grid_columns};
 use crate::overlay::{self, ScreenFromFrame};
 use crate::shell::strong_button;
 use crate::theme;
 use mien_config::Camera;
-use mien_control::CameraState;
+use mien_control::{CameraState, CameraStatus};
 
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
@@ -159,7 +159,7 @@ fn caption(ui: &egui::Ui, painter: &egui::Painter, status: &CameraStatus, rect: 
     // Text and width, in letters of the font's size, from the right; the less important ones first.
     let columns = [
         (format!("{} dropped", status.dropped_frames), 7.0),
-        (format!("{:.0} ms", status.latency_p50_ms), 4.6),
+        (format!("{:.0} ms", status.latency.p50_ms), 4.6),
         (format!("{:.1} fps", status.fps), 4.6),
     ];
     let skipped = if rect.width() > 380.0 { 0 } else { 1 + usize::from(rect.width() < 240.0) };

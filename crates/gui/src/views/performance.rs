@@ -1,16 +1,18 @@
 //! Where the time goes: the bottleneck in words, stage times, latency, drops, the machine's load.
 
 use eframe::egui::{self, Align2, FontId, Rect, RichText, Sense, Vec2};
+use mien_control::CameraStatus;
+use mien_metrics::DurationSummary;
 
 use crate::app::Page;
-use crate::backend::{CameraStatus, Command, MachineLoad, StageTimes};
+use crate::backend::{Command, MachineLoad};
 use crate::model::{bottlenecks, total_ms};
 use crate::theme;
 
-/// A percentile: its name, and where it is in a stage's times.
-type Percentile = (&'static str, fn(&StageTimes) -> f32);
+/// A percentile: its name, and which of a stage's times it is.
+type Percentile = (&'static str, fn(&DurationSummary) -> f64);
 const PERCENTILES: [Percentile; 3] =
-    [("p50", |stage| stage.p50_ms), ("p95", |stage| stage.p95_ms), ("p99", |stage| stage.p99_ms)];
+    [("p50", |times| times.p50_ms), ("p95", |times| times.p95_ms), ("p99", |times| times.p99_ms)];
 
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
@@ -61,8 +63,7 @@ fn table(ui: &mut egui::Ui, page: &Page<'_>) {
         for camera in page.backend.cameras() {
             ui.label(RichText::new(&camera.name).strong());
             let screen = measured.screen_ms(&camera.name);
-            let latency = [camera.latency_p50_ms, camera.latency_p95_ms, camera.latency_p99_ms]
-                .map(|ms| format!("{ms:6.1}"));
+            let latency = PERCENTILES.map(|(_, of)| format!("{:6.1}", of(&camera.latency)));
             let drops = measured.drops_per_second(&camera.name);
             for value in [
                 format!("{:5.1} fps", camera.fps),
@@ -85,7 +86,7 @@ fn table(ui: &mut egui::Ui, page: &Page<'_>) {
 /// Three bars a camera, one a percentile, with the stages side by side; one scale for all.
 fn stage_bars(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
     let longest_ms =
-        cameras.iter().map(|camera| total_ms(&camera.stages, |stage| stage.p99_ms)).fold(0.0, f32::max);
+        cameras.iter().map(|camera| total_ms(&camera.stages, |times| times.p99_ms)).fold(0.0, f64::max);
     let Some(named) = cameras.iter().find(|camera| !camera.stages.is_empty()) else { return };
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Stages").strong());
@@ -98,13 +99,13 @@ fn stage_bars(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
     for camera in cameras.iter().filter(|camera| !camera.stages.is_empty() && longest_ms > 0.0) {
         ui.add_space(4.0);
         ui.label(RichText::new(&camera.name).strong());
-        for (name, of) in PERCENTILES {
-            bar(ui, name, camera, of, longest_ms);
+        for percentile in PERCENTILES {
+            bar(ui, percentile, camera, longest_ms);
         }
     }
 }
 
-fn bar(ui: &mut egui::Ui, name: &str, camera: &CameraStatus, of: fn(&StageTimes) -> f32, longest_ms: f32) {
+fn bar(ui: &mut egui::Ui, (name, of): Percentile, camera: &CameraStatus, longest_ms: f64) {
     const LABEL: f32 = 40.0;
     const TOTAL: f32 = 96.0;
     /// Room for the scroll bar.
@@ -121,11 +122,11 @@ fn bar(ui: &mut egui::Ui, name: &str, camera: &CameraStatus, of: fn(&StageTimes)
     ui.painter().rect_filled(rect, 3.0, ui.visuals().extreme_bg_color);
     let mut left = rect.min.x;
     for (place, stage) in camera.stages.iter().enumerate() {
-        let width = of(stage) / longest_ms * rect.width();
+        let width = (of(&stage.times) / longest_ms) as f32 * rect.width();
         let part = Rect::from_min_size(egui::pos2(left, rect.min.y), Vec2::new(width, rect.height()));
         let fill = theme::SERIES[place % theme::SERIES.len()];
         ui.painter().rect_filled(part, 0.0, fill);
-        let label = format!("{} {:.1}", stage.stage, of(stage));
+        let label = format!("{} {:.1}", stage.stage, of(&stage.times));
         let ink = theme::ink_on(fill);
         let label = ui.painter().layout_no_wrap(label, FontId::proportional(14.0), ink);
         if label.size().x + 8.0 < width {
@@ -134,7 +135,7 @@ fn bar(ui: &mut egui::Ui, name: &str, camera: &CameraStatus, of: fn(&StageTimes)
         left += width;
     }
     let parts: Vec<String> =
-        camera.stages.iter().map(|stage| format!("{} {:.2} ms", stage.stage, of(stage))).collect();
+        camera.stages.iter().map(|stage| format!("{} {:.2} ms", stage.stage, of(&stage.times))).collect();
     response.widget_info(|| {
         let text = format!("{} {name}: {}", camera.name, parts.join(", "));
         egui::WidgetInfo::labeled(egui::Role::Label, true, text)

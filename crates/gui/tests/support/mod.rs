@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mien_capture::{CameraControl, CameraDevice, CameraMode, ControlValues};
 use mien_config::{Camera, Config};
-use mien_control::CameraState;
+use mien_control::{CameraState, CameraStatus};
 use mien_face::{Frame, FrameFaces};
 use mien_gui::{
-    Backend, CameraStatus, Check, CheckState, Command, ControlKind, DeviceControl, DeviceInfo, DeviceMode,
-    GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad, RecordingStatus, SaveState,
-    SettingsFile, StageTimes, StreamStatus,
+    Backend, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad,
+    RecordingStatus, SaveState, SettingsFile, StreamStatus,
 };
+use mien_metrics::{DurationSummary, StageStats};
 use mien_synthetic::{SyntheticCamera, SyntheticSettings};
 
 /// What the app asked for, in order.
@@ -23,7 +24,7 @@ pub struct ScriptedBackend {
     pub config: Config,
     /// Where they are kept.
     pub settings_file: SettingsFile,
-    controls: Vec<DeviceControl>,
+    controls: Vec<CameraControl>,
     load: MachineLoad,
     cameras: Vec<SyntheticCamera>,
     frame: Frame,
@@ -31,7 +32,7 @@ pub struct ScriptedBackend {
     /// How the recording stands.
     pub recording: RecordingStatus,
     streams: Vec<StreamStatus>,
-    devices: Vec<DeviceInfo>,
+    devices: Vec<CameraDevice>,
     checks: Vec<Check>,
     log: Vec<LogLine>,
     commands: Commands,
@@ -41,9 +42,9 @@ impl ScriptedBackend {
     /// So many cameras; with more than two the last one has stalled.
     pub fn new(cameras: usize) -> (Self, Commands) {
         let commands = Commands::default();
+        let times =
+            |p50_ms, p95_ms, p99_ms| DurationSummary { p50_ms, p95_ms, p99_ms, ..DurationSummary::default() };
         let status = |place: usize| CameraStatus {
-            name: format!("camera-{}", place + 1),
-            source: format!("synthetic?seed={place}"),
             state: if place >= 2 && place + 1 == cameras { CameraState::Stalled } else { CameraState::Live },
             reason: if place >= 2 && place + 1 == cameras {
                 "no frame for 2.4 s".to_owned()
@@ -52,23 +53,19 @@ impl ScriptedBackend {
             },
             fps: 29.9,
             size: Some([960, 540]),
-            latency_p50_ms: 17.4,
-            latency_p95_ms: 24.1,
-            latency_p99_ms: 29.8,
+            latency: times(17.4, 24.1, 29.8),
             dropped_frames: 3 * place as u64,
             pid: Some(4000 + place as u32),
-            restarts: 0,
             cpu_percent: 38.0,
-            memory_bytes: 84_000_000,
+            resident_bytes: 84_000_000,
             engine: "rten 0.27 (CPU, 2 threads)".to_owned(),
             stages: [("detector", 1.9), ("landmarks", 3.1), ("blendshapes", 0.3), ("pose", 0.05)]
-                .map(|(stage, p50_ms)| StageTimes {
+                .map(|(stage, p50_ms)| StageStats {
                     stage: stage.to_owned(),
-                    p50_ms,
-                    p95_ms: p50_ms * 1.3,
-                    p99_ms: p50_ms * 1.6,
+                    times: times(p50_ms, p50_ms * 1.3, p50_ms * 1.6),
                 })
                 .to_vec(),
+            ..CameraStatus::starting(&format!("camera-{}", place + 1), &format!("synthetic?seed={place}"))
         };
         let camera = |place: usize| {
             SyntheticCamera::new(SyntheticSettings {
@@ -87,8 +84,8 @@ impl ScriptedBackend {
         let process = |status: &CameraStatus| ProcessLoad {
             name: status.name.clone(),
             pid: status.pid.unwrap_or(0),
-            cpu_percent: status.cpu_percent,
-            memory_bytes: status.memory_bytes,
+            cpu_percent: status.cpu_percent as f32,
+            memory_bytes: status.resident_bytes,
         };
         let load = MachineLoad {
             processes: statuses.iter().map(process).collect(),
@@ -112,31 +109,31 @@ impl ScriptedBackend {
                 keeps_cameras: true,
             },
             controls: vec![
-                DeviceControl {
+                CameraControl {
                     name: "auto_exposure".to_owned(),
                     label: "Auto Exposure".to_owned(),
                     value: 1,
                     default: 3,
-                    kind: ControlKind::Choice(vec![
+                    values: ControlValues::Choice(vec![
                         (1, "Manual Mode".to_owned()),
                         (3, "Aperture Priority Mode".to_owned()),
                     ]),
                     inactive: false,
                 },
-                DeviceControl {
+                CameraControl {
                     name: "exposure_time_absolute".to_owned(),
                     label: "Exposure Time, Absolute".to_owned(),
                     value: 157,
                     default: 157,
-                    kind: ControlKind::Range { low: 1, high: 5000, step: 1 },
+                    values: ControlValues::Range { low: 1, high: 5000, step: 1 },
                     inactive: false,
                 },
-                DeviceControl {
+                CameraControl {
                     name: "white_balance_automatic".to_owned(),
                     label: "White Balance, Automatic".to_owned(),
                     value: 1,
                     default: 1,
-                    kind: ControlKind::Switch,
+                    values: ControlValues::Switch,
                     inactive: false,
                 },
             ],
@@ -155,11 +152,12 @@ impl ScriptedBackend {
                     has_consumers: what == "pose",
                 })
                 .to_vec(),
-            devices: vec![DeviceInfo {
-                source: "usb:pci-0000:00:14.0-usb-0:2".to_owned(),
+            devices: vec![CameraDevice {
+                spec: "usb:pci-0000:00:14.0-usb-0:2".to_owned(),
                 label: "HD Webcam C920".to_owned(),
+                node: "/dev/video0".into(),
                 modes: [("MJPG", [1920, 1080]), ("YUYV", [640, 480])]
-                    .map(|(format, size)| DeviceMode {
+                    .map(|(format, size)| CameraMode {
                         format: format.to_owned(),
                         size,
                         rates_hz: vec![30.0, 15.0],
@@ -243,7 +241,7 @@ impl Backend for ScriptedBackend {
         &self.settings_file
     }
 
-    fn controls(&self, _camera: &str) -> &[DeviceControl] {
+    fn controls(&self, _camera: &str) -> &[CameraControl] {
         &self.controls
     }
 
@@ -285,7 +283,7 @@ impl Backend for ScriptedBackend {
         ""
     }
 
-    fn devices(&self) -> &[DeviceInfo] {
+    fn devices(&self) -> &[CameraDevice] {
         &self.devices
     }
 
