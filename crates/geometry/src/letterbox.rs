@@ -2,7 +2,7 @@
 
 use mien_face::{FrameView, PixelFormat};
 
-use crate::{Affine, AxisTaps, Normalization, letterbox_taps, rgb_row};
+use crate::{Affine, AxisTaps, LetterboxTaps, Normalization, rgb_row};
 
 /// Scales frames of any size and format into planes of one size, keeping their proportions.
 ///
@@ -15,9 +15,9 @@ pub struct Letterbox {
     width: usize,
     normalization: Normalization,
     frame_size: [usize; 2],
-    columns: AxisTaps,
-    rows: AxisTaps,
+    taps: LetterboxTaps,
     mixed_row: Vec<f32>,
+    counted_row: Vec<u16>,
     rgb: Vec<u8>,
 }
 
@@ -30,9 +30,9 @@ impl Letterbox {
             width,
             normalization,
             frame_size: [0; 2],
-            columns: AxisTaps::default(),
-            rows: AxisTaps::default(),
+            taps: LetterboxTaps::default(),
             mixed_row: Vec::new(),
+            counted_row: Vec::new(),
             rgb: Vec::new(),
         }
     }
@@ -45,14 +45,14 @@ impl Letterbox {
         assert_eq!(input.len(), 3 * self.height * self.width, "a letterbox fills its whole input");
         let (frame_width, frame_height) = (frame.width() as usize, frame.height() as usize);
         self.prepare(frame_width, frame_height);
-        let (scaled_width, scaled_height) = (self.columns.len(), self.rows.len());
+        let (scaled_width, scaled_height) = (self.taps.columns.len(), self.taps.rows.len());
+        let pixel_weight = self.taps.pixel_weight;
 
         let Normalization { channels, mean, scale } = self.normalization;
         let (first, rest) = input.split_at_mut(self.height * self.width);
         let (second, third) = rest.split_at_mut(self.height * self.width);
         let mut planes = [first, second, third];
         for y in 0..scaled_height {
-            self.mix_rows(frame, y);
             let at = y * self.width;
             let [p0, p1, p2] = &mut planes;
             let picture = [
@@ -60,16 +60,17 @@ impl Letterbox {
                 &mut p1[at..at + scaled_width],
                 &mut p2[at..at + scaled_width],
             ];
-            match self.columns.taps() {
-                1 => mix_columns::<1>(&self.columns, &self.mixed_row, channels, picture),
-                2 => mix_columns::<2>(&self.columns, &self.mixed_row, channels, picture),
-                3 => mix_columns::<3>(&self.columns, &self.mixed_row, channels, picture),
-                _ => mix_columns_any(&self.columns, &self.mixed_row, channels, picture),
+            if self.taps.counts_pixels() {
+                self.count_rows(frame, y);
+                mix_columns(&self.taps.columns, &self.counted_row, channels, picture);
+            } else {
+                self.mix_rows(frame, y);
+                mix_columns(&self.taps.columns, &self.mixed_row, channels, picture);
             }
             for (plane, mean) in planes.iter_mut().zip(mean) {
                 let row = &mut plane[at..at + self.width];
                 for value in &mut row[..scaled_width] {
-                    *value = (*value - mean) * scale;
+                    *value = (*value * pixel_weight - mean) * scale;
                 }
                 row[scaled_width..].fill(0.0);
             }
@@ -88,26 +89,21 @@ impl Letterbox {
             return;
         }
         self.frame_size = [frame_width, frame_height];
-        [self.columns, self.rows] = letterbox_taps([frame_width, frame_height], [self.width, self.height]);
-        self.mixed_row.resize(3 * frame_width, 0.0);
+        self.taps = LetterboxTaps::new([frame_width, frame_height], [self.width, self.height]);
+        let counts = self.taps.counts_pixels();
+        self.mixed_row.resize(if counts { 0 } else { 3 * frame_width }, 0.0);
+        self.counted_row.resize(if counts { 3 * frame_width } else { 0 }, 0);
         self.rgb.resize(3 * frame_width, 0);
     }
 
     /// The weighted sum of the source rows that output row `y` covers.
     fn mix_rows(&mut self, frame: &FrameView<'_>, y: usize) {
-        let (start, weights) = self.rows.at(y);
-        let row_bytes = self.mixed_row.len();
+        let (start, weights) = self.taps.rows.at(y);
         for (tap, &weight) in weights.iter().enumerate() {
             if weight == 0.0 && tap > 0 {
                 continue;
             }
-            let source = match frame.format() {
-                PixelFormat::Rgb8 => &frame.pixels()[(start + tap) * frame.stride()..][..row_bytes],
-                _ => {
-                    rgb_row(frame, start + tap, 0..row_bytes / 3, &mut self.rgb);
-                    &self.rgb
-                }
-            };
+            let source = rgb_bytes(frame, start + tap, &mut self.rgb);
             let mixed = self.mixed_row.iter_mut().zip(source);
             if tap == 0 {
                 mixed.for_each(|(sum, &byte)| *sum = weight * f32::from(byte));
@@ -116,12 +112,50 @@ impl Letterbox {
             }
         }
     }
+
+    /// The sum of the source rows that output row `y` covers.
+    fn count_rows(&mut self, frame: &FrameView<'_>, y: usize) {
+        let (start, weights) = self.taps.rows.at(y);
+        for tap in 0..weights.len() {
+            let source = rgb_bytes(frame, start + tap, &mut self.rgb);
+            let counted = self.counted_row.iter_mut().zip(source);
+            if tap == 0 {
+                counted.for_each(|(sum, &byte)| *sum = u16::from(byte));
+            } else {
+                counted.for_each(|(sum, &byte)| *sum += u16::from(byte));
+            }
+        }
+    }
 }
 
-/// `picture[c][x]` = sum over taps of the mixed row, the number of taps known to the compiler.
-fn mix_columns<const TAPS: usize>(
+/// Row `y` of a frame as RGB bytes: its own, or written to `rgb`, which has room for a row.
+fn rgb_bytes<'a>(frame: &'a FrameView<'_>, y: usize, rgb: &'a mut [u8]) -> &'a [u8] {
+    if frame.format() == PixelFormat::Rgb8 {
+        return &frame.pixels()[y * frame.stride()..][..rgb.len()];
+    }
+    rgb_row(frame, y, 0..rgb.len() / 3, rgb);
+    rgb
+}
+
+/// `picture[c][x]` = sum over taps of the mixed row.
+fn mix_columns<T: Copy + Into<f32>>(
     columns: &AxisTaps,
-    mixed: &[f32],
+    mixed: &[T],
+    channels: [usize; 3],
+    picture: [&mut [f32]; 3],
+) {
+    match columns.taps() {
+        1 => mix_taps::<1, T>(columns, mixed, channels, picture),
+        2 => mix_taps::<2, T>(columns, mixed, channels, picture),
+        3 => mix_taps::<3, T>(columns, mixed, channels, picture),
+        _ => mix_any(columns, mixed, channels, picture),
+    }
+}
+
+/// [`mix_columns`] with the number of taps known to the compiler.
+fn mix_taps<const TAPS: usize, T: Copy + Into<f32>>(
+    columns: &AxisTaps,
+    mixed: &[T],
     channels: [usize; 3],
     [p0, p1, p2]: [&mut [f32]; 3],
 ) {
@@ -131,7 +165,7 @@ fn mix_columns<const TAPS: usize>(
         let mut sum = [0.0; 3];
         for (pixel, weight) in pixels.as_chunks::<3>().0.iter().zip(weights) {
             for c in 0..3 {
-                sum[c] += weight * pixel[c];
+                sum[c] += weight * pixel[c].into();
             }
         }
         p0[x] = sum[channels[0]];
@@ -141,13 +175,18 @@ fn mix_columns<const TAPS: usize>(
 }
 
 /// [`mix_columns`] for any number of taps.
-fn mix_columns_any(columns: &AxisTaps, mixed: &[f32], channels: [usize; 3], mut picture: [&mut [f32]; 3]) {
+fn mix_any<T: Copy + Into<f32>>(
+    columns: &AxisTaps,
+    mixed: &[T],
+    channels: [usize; 3],
+    mut picture: [&mut [f32]; 3],
+) {
     for x in 0..columns.len() {
         let (start, weights) = columns.at(x);
         let mut sum = [0.0; 3];
         for (pixel, weight) in mixed[3 * start..].as_chunks::<3>().0.iter().zip(weights) {
             for c in 0..3 {
-                sum[c] += weight * pixel[c];
+                sum[c] += weight * pixel[c].into();
             }
         }
         for (plane, &channel) in picture.iter_mut().zip(&channels) {

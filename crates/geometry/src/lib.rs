@@ -38,4 +38,4 @@ pub use rotation::{
     angle_between_deg, quaternion_from_rotation, rotation_from_euler_deg, rotation_from_quaternion,
     rotation_to_euler_deg,
 };
-pub use taps::{AxisTaps, letterbox_taps};
+pub use taps::{AxisTaps, LetterboxTaps};

@@ -1,15 +1,41 @@
 //! Which source pixels make up an output pixel when a picture is scaled.
 
-/// Columns and rows of a letterbox: how a frame (`[width, height]`) is scaled into an input
-/// (`[width, height]`) with its proportions kept.
-#[must_use]
-pub fn letterbox_taps(frame_size: [usize; 2], input_size: [usize; 2]) -> [AxisTaps; 2] {
-    let ratio = |axis: usize| input_size[axis] as f64 / frame_size[axis] as f64;
-    let scale = ratio(0).min(ratio(1));
-    [0, 1].map(|axis| {
-        let scaled = (frame_size[axis] as f64 * scale).round() as usize;
-        AxisTaps::new(frame_size[axis], scaled.clamp(1, input_size[axis]))
-    })
+/// How a frame is scaled into a network's input with its proportions kept.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LetterboxTaps {
+    /// The source columns of each output column.
+    pub columns: AxisTaps,
+    /// The source rows of each output row.
+    pub rows: AxisTaps,
+    /// What the sum over an output pixel's weighted source pixels is multiplied with.
+    ///
+    /// 1, unless all output pixels cover as many whole pixels: then the weights are 1, the sums whole numbers that
+    /// a float holds exactly, in whatever order they are added, and this is one by the number of pixels.
+    pub pixel_weight: f32,
+}
+
+impl LetterboxTaps {
+    /// From a frame (`[width, height]`) to an input (`[width, height]`).
+    #[must_use]
+    pub fn new(frame_size: [usize; 2], input_size: [usize; 2]) -> Self {
+        let ratio = |axis: usize| input_size[axis] as f64 / frame_size[axis] as f64;
+        let scale = ratio(0).min(ratio(1));
+        let scaled = [0, 1]
+            .map(|axis| ((frame_size[axis] as f64 * scale).round() as usize).clamp(1, input_size[axis]));
+        let covered = [0, 1].map(|axis| AxisTaps::whole(frame_size[axis], scaled[axis]));
+        if let [Some(columns), Some(rows)] = covered {
+            let pixel_weight = 1.0 / (columns.taps() * rows.taps()) as f32;
+            return Self { columns, rows, pixel_weight };
+        }
+        let [columns, rows] = [0, 1].map(|axis| AxisTaps::new(frame_size[axis], scaled[axis]));
+        Self { columns, rows, pixel_weight: 1.0 }
+    }
+
+    /// Whether the weights are 1 and the sums whole numbers.
+    #[must_use]
+    pub fn counts_pixels(&self) -> bool {
+        self.pixel_weight < 1.0
+    }
 }
 
 /// For each output pixel along one axis: the first source pixel and the weights from there on.
@@ -58,6 +84,16 @@ impl AxisTaps {
         Self { taps, starts, weights }
     }
 
+    /// The sum of the same number of whole pixels, at most 256, for each output pixel, if that is how `from` divides.
+    fn whole(from: usize, to: usize) -> Option<Self> {
+        let taps = from / to;
+        (from.is_multiple_of(to) && taps <= 256).then(|| Self {
+            taps,
+            starts: (0..to).map(|i| (i * taps) as u32).collect(),
+            weights: vec![1.0; from],
+        })
+    }
+
     /// Number of output pixels.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -82,7 +118,8 @@ impl AxisTaps {
         &self.starts
     }
 
-    /// The weights, [`AxisTaps::taps`] for each output pixel; they sum to 1.
+    /// The weights, [`AxisTaps::taps`] for each output pixel; they sum to 1, or each is 1
+    /// ([`LetterboxTaps::pixel_weight`]).
     #[must_use]
     pub fn weights(&self) -> &[f32] {
         &self.weights
@@ -103,6 +140,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn whole_pixels_are_counted() {
+        let taps = LetterboxTaps::new([1920, 1080], [640, 480]);
+        assert!(taps.counts_pixels());
+        assert_eq!((taps.columns.len(), taps.rows.len(), taps.pixel_weight), (640, 360, 1.0 / 9.0));
+        assert_eq!(taps.columns.at(2), (6, &[1.0; 3][..]));
+        for (frame, input) in [([1366, 768], [640, 640]), ([640, 480], [640, 640]), ([4, 16384], [4, 32])] {
+            assert!(!LetterboxTaps::new(frame, input).counts_pixels(), "{frame:?} to {input:?}");
+        }
+    }
 
     proptest! {
         #[test]

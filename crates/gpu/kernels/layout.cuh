@@ -3,6 +3,7 @@
 #include "layout_checks.cuh"
 
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 typedef long long i64;
@@ -76,7 +77,7 @@ struct LetterboxParams {
     float mean[3];
     float scale;
     u32 warp_floats;
-    u32 reserved;
+    float pixel_weight;
 };
 
 struct CropParams {

@@ -56,6 +56,7 @@
     static_assert(offsetof(LetterboxParams, mean) == 104, "LetterboxParams.mean"); \
     static_assert(offsetof(LetterboxParams, scale) == 116, "LetterboxParams.scale"); \
     static_assert(offsetof(LetterboxParams, warp_floats) == 120, "LetterboxParams.warp_floats"); \
+    static_assert(offsetof(LetterboxParams, pixel_weight) == 124, "LetterboxParams.pixel_weight"); \
     static_assert(sizeof(CropParams) == 96, "CropParams"); \
     static_assert(offsetof(CropParams, frame) == 0, "CropParams.frame"); \
     static_assert(offsetof(CropParams, control) == 24, "CropParams.control"); \

@@ -5,9 +5,9 @@
 #include "numbers.cuh"
 #include "strips.cuh"
 
-// Blocks of 128 threads that a multiprocessor is to hold: with registers for one more nothing would be spilled, but
-// RGB, which waits for memory, would be slower.
-#define BLOCKS(FORMAT) (FORMAT == RGB ? 6 : 7)
+// Threads of a block, and the blocks that a multiprocessor is to hold.
+#define THREADS 128
+#define BLOCKS 8
 
 // Zeros below the picture, shared out among all blocks, and right of it.
 template <typename T> __device__ inline void pad(const LetterboxParams &p) {
@@ -55,23 +55,9 @@ template <typename T> struct Column {
     __device__ void write(const LetterboxParams &p, u32 y, const float sums[3]) const {
         T *row = output + y * p.width;
 #pragma unroll
-        for (int c = 0; c < 3; ++c) row[offset[c]] = stored<T>((sums[c] - mean[c]) * p.scale);
+        for (int c = 0; c < 3; ++c) row[offset[c]] = stored<T>((sums[c] * p.pixel_weight - mean[c]) * p.scale);
     }
 };
-
-// `count` numbers of a table that holds as many for each output pixel.
-template <int COUNT> __device__ inline void load_weights(const float *table, u32 pixel, float weights[COUNT]) {
-    if (COUNT % 2 == 0) {
-#pragma unroll
-        for (int i = 0; i < COUNT; i += 2) {
-            const float2 two = __ldg((const float2 *)(table + pixel * COUNT + i));
-            weights[i] = two.x, weights[i + 1] = two.y;
-        }
-    } else {
-#pragma unroll
-        for (int i = 0; i < COUNT; ++i) weights[i] = __ldg(table + pixel * COUNT + i);
-    }
-}
 
 template <int LANES> __device__ inline void keep(float *target, const float sums[LANES]) {
 #pragma unroll
@@ -80,65 +66,57 @@ template <int LANES> __device__ inline void keep(float *target, const float sums
     }
 }
 
-// The weighted sum of a strip's TAPS rows, the first of which is the strip's row SKIP.
-template <int TAPS, int SKIP, typename S>
-__device__ inline void mix_rows(S &strip, const float weights[TAPS], float sums[S::LANES]) {
+// Sums of red, green and blue over TAPS pixels of kept counts. Two pixels at a time, three words, where TAPS is even:
+// the counts then begin at a word.
+template <int TAPS> __device__ inline void count_columns(const u16 *counts, float sums[3]) {
+    u32 totals[3] = {0, 0, 0};
+    if (TAPS % 2) {
 #pragma unroll
-    for (int row = 0; row < SKIP + TAPS; ++row) {
-        strip.chroma(row);
-        if (row < SKIP) continue;
-        const RowWeight weight(weights[row - SKIP]);
-        if (row == SKIP) {
-            strip.template mix<true>(row, weight, sums);
-        } else {
-            strip.template mix<false>(row, weight, sums);
-        }
+        for (int lane = 0; lane < 3 * TAPS; ++lane) totals[lane % 3] += counts[lane];
+    } else {
+        u32 words[3] = {0, 0, 0};
+#pragma unroll
+        for (int word = 0; word < 3 * TAPS / 2; ++word) words[word % 3] += ((const u32 *)counts)[word];
+        totals[0] = (words[0] & 0xffff) + (words[1] >> 16);
+        totals[1] = (words[0] >> 16) + (words[2] & 0xffff);
+        totals[2] = (words[1] & 0xffff) + (words[2] >> 16);
     }
+#pragma unroll
+    for (int c = 0; c < 3; ++c) sums[c] = (float)totals[c];
 }
 
-// A tile of a frame that shrinks to a TAPS-th, a strip and a column a thread: the next output row's pixels are on
-// their way while this one's are mixed.
+// A tile of a frame of which every output pixel covers TAPS × TAPS pixels, a strip and a column a thread: the bytes are
+// added up as whole numbers, and the next output row's pixels are on their way meanwhile.
 template <Format FORMAT, int TAPS, typename T>
-__device__ inline void whole_tile(const LetterboxParams &p, const Tile &tile) {
+__device__ inline void counted_tile(const LetterboxParams &p, const Tile &tile) {
     const bool PAIRS_SPLIT = FORMAT == NV12 && TAPS % 2;
     typedef Strip<FORMAT, TAPS + PAIRS_SPLIT> S;
     const u32 lane = threadIdx.x % 32;
     const u32 source = min(tile.first_strip + lane, tile.past_strip - 1);
     const u32 x = tile.from + lane;
+    const Column<T> column(p, min(x, tile.to - 1), tile.first_strip * S::LANES);
+    u16 *counts = (u16 *)tile.mixed;
+    uint2 *own = (uint2 *)(counts + lane * S::LANES);
     u32 y = blockIdx.y;
     S strip;
-    float row_weights[TAPS], column_weights[TAPS];
     strip.load(p.frame, true, source, y * TAPS, TAPS);
-    load_weights<TAPS>(p.row_weights, y, row_weights);
-    const Column<T> column(p, min(x, tile.to - 1), tile.first_strip * S::LANES);
-    load_weights<TAPS>(p.column_weights, min(x, tile.to - 1), column_weights);
     while (true) {
-        float sums[S::LANES];
+        u32 pairs[S::LANES / 2];
         if (PAIRS_SPLIT && y % 2) {
-            mix_rows<TAPS, PAIRS_SPLIT>(strip, row_weights, sums);
+            count_rows<TAPS, PAIRS_SPLIT>(strip, pairs);
         } else {
-            mix_rows<TAPS, 0>(strip, row_weights, sums);
+            count_rows<TAPS, 0>(strip, pairs);
         }
-        keep<S::LANES>(tile.mixed + lane * S::LANES, sums);
+#pragma unroll
+        for (int i = 0; i < S::LANES / 4; ++i) own[i] = make_uint2(pairs[2 * i], pairs[2 * i + 1]);
         const u32 now = y;
         y += gridDim.y;
-        if (y < p.scaled_height) {
-            strip.load(p.frame, true, source, y * TAPS, TAPS);
-            load_weights<TAPS>(p.row_weights, y, row_weights);
-        }
+        if (y < p.scaled_height) strip.load(p.frame, true, source, y * TAPS, TAPS);
         __syncwarp();
         if (x < tile.to) {
-            const float *mixed = tile.mixed + column.first_lane;
-            float values[3];
-#pragma unroll
-            for (int tap = 0; tap < TAPS; ++tap) {
-#pragma unroll
-                for (int c = 0; c < 3; ++c) {
-                    const float value = column_weights[tap] * mixed[3 * tap + c];
-                    values[c] = tap ? values[c] + value : value;
-                }
-            }
-            column.write(p, now, values);
+            float sums[3];
+            count_columns<TAPS>(counts + column.first_lane, sums);
+            column.write(p, now, sums);
         }
         if (y >= p.scaled_height) break;
         __syncwarp();
@@ -199,19 +177,19 @@ template <Format FORMAT, typename T> __device__ inline void letterbox(const Lett
     tile.past_strip = S::past(__ldg(p.column_starts + tile.to - 1) + p.column_taps);
     tile.mixed = (float *)shared + warp * p.warp_floats;
     tile.aligned = p.frame.aligned >= S::ALIGN;
-    const bool whole = p.row_taps == p.column_taps && p.scaled_height * p.row_taps == p.frame.height &&
-                       tile.aligned && tile.past_strip - tile.first_strip <= 32;
-    switch (whole ? p.row_taps : 0) {
-    case 2: return whole_tile<FORMAT, 2, T>(p, tile);
-    case 3: return whole_tile<FORMAT, 3, T>(p, tile);
-    case 4: return whole_tile<FORMAT, 4, T>(p, tile);
-    case 6: return whole_tile<FORMAT, 6, T>(p, tile);
+    const bool counted = p.pixel_weight < 1.0f && p.row_taps == p.column_taps && tile.aligned &&
+                         tile.past_strip - tile.first_strip <= 32;
+    switch (counted ? p.row_taps : 0) {
+    case 2: return counted_tile<FORMAT, 2, T>(p, tile);
+    case 3: return counted_tile<FORMAT, 3, T>(p, tile);
+    case 4: return counted_tile<FORMAT, 4, T>(p, tile);
+    case 6: return counted_tile<FORMAT, 6, T>(p, tile);
     default: return any_tile<FORMAT, T>(p, tile);
     }
 }
 
 #define LETTERBOX(name, FORMAT, T) \
-    extern "C" __global__ void __launch_bounds__(128, BLOCKS(FORMAT)) name(const LetterboxParams p) { \
+    extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) name(const LetterboxParams p) { \
         letterbox<FORMAT, T>(p); \
     }
 

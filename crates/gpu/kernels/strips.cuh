@@ -1,4 +1,4 @@
-// Rows of frames of any format, weighted and added up: a strip of a few pixels along a row, one a thread.
+// Rows of frames of any format, added up, weighted or as they are: a strip of a few pixels along a row, one a thread.
 //
 // All arithmetic is in floats, which GPUs do fastest, and gives the numbers that the host's integers and products
 // give. A byte n is read as the float 2^23 + n: it only has to be put below the right exponent.
@@ -11,11 +11,23 @@ __device__ inline float shifted_byte(u32 word, int index) {
     return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7440 | index));
 }
 
-// What a row counts: of 2^23 + n makes weight × n, rounded once, as a product is.
+// How a row is added to a sum: weighted. `times` makes weight × n of 2^23 + n, rounded once, as a product is.
 struct RowWeight {
     float weight, minus;
     __device__ explicit RowWeight(float weight) : weight(weight), minus(-SHIFT * weight) {}
     __device__ float times(float shifted) const { return __fmaf_rn(weight, shifted, minus); }
+    // The sum with `part` of 255, rounded to a whole number; FIRST begins it.
+    template <bool FIRST> __device__ float add(float sum, float part) const {
+        const float value = times(__fmaf_rn(part, 255.0f, SHIFT));
+        return FIRST ? value : sum + value;
+    }
+};
+
+// … or as it is, to a sum that stays shifted by 2^23.
+struct RowCount {
+    template <bool FIRST> __device__ float add(float sum, float part) const {
+        return __fmaf_rn(part, 255.0f, FIRST ? SHIFT : sum);
+    }
 };
 
 __device__ inline float add_saturated(float a, float b) {
@@ -39,15 +51,13 @@ struct Chroma {
 };
 
 // Adds a pixel with this luma, a shifted byte, to the sums of red, green and blue, or begins them.
-template <bool FIRST>
-__device__ inline void mix_pixel(float luma, const Chroma &chroma, const RowWeight &weight, float sums[3]) {
+template <bool FIRST, typename Row>
+__device__ inline void mix_pixel(float luma, const Chroma &chroma, const Row &weight, float sums[3]) {
     const float step = 298.0f / (255.0f * 256.0f);
     const float y = __fmaf_rn(step, luma, step * -SHIFT);
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
-        const float part = add_saturated(y, chroma.add[c]);
-        const float value = weight.times(__fmaf_rn(part, 255.0f, SHIFT));
-        sums[c] = FIRST ? value : sums[c] + value;
+        sums[c] = weight.template add<FIRST>(sums[c], add_saturated(y, chroma.add[c]));
     }
 }
 
@@ -124,7 +134,8 @@ template <int ROWS> struct Strip<YUYV, ROWS> {
         }
     }
     __device__ void chroma(int) {}
-    template <bool FIRST> __device__ void mix(int row, const RowWeight &weight, float sums[LANES]) const {
+    template <bool FIRST, typename Row>
+    __device__ void mix(int row, const Row &weight, float sums[LANES]) const {
 #pragma unroll
         for (int pair = 0; pair < 2; ++pair) {
             const u32 word = words[row][pair];
@@ -167,10 +178,44 @@ template <int ROWS> struct Strip<NV12, ROWS> {
         now[0].set(shifted_byte(word, 0) - SHIFT, shifted_byte(word, 1) - SHIFT);
         now[1].set(shifted_byte(word, 2) - SHIFT, shifted_byte(word, 3) - SHIFT);
     }
-    template <bool FIRST> __device__ void mix(int row, const RowWeight &weight, float sums[LANES]) const {
+    template <bool FIRST, typename Row>
+    __device__ void mix(int row, const Row &weight, float sums[LANES]) const {
 #pragma unroll
         for (int pixel = 0; pixel < PIXELS; ++pixel) {
             mix_pixel<FIRST>(shifted_byte(luma[row][0], pixel), now[pixel / 2], weight, sums + 3 * pixel);
         }
     }
 };
+
+// The sums of a strip's TAPS rows, the first of which is the strip's row SKIP, two of 16 bits a word.
+template <int TAPS, int SKIP, typename S> __device__ inline void count_rows(S &strip, u32 pairs[S::LANES / 2]) {
+    float sums[S::LANES];
+#pragma unroll
+    for (int row = 0; row < SKIP + TAPS; ++row) {
+        strip.chroma(row);
+        if (row < SKIP) continue;
+        if (row == SKIP) {
+            strip.template mix<true>(row, RowCount(), sums);
+        } else {
+            strip.template mix<false>(row, RowCount(), sums);
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < S::LANES / 2; ++i) {
+        pairs[i] = __byte_perm(__float_as_uint(sums[2 * i]), __float_as_uint(sums[2 * i + 1]), 0x5410);
+    }
+}
+
+template <int TAPS, int SKIP, int ROWS> __device__ inline void count_rows(Strip<RGB, ROWS> &strip, u32 pairs[8]) {
+#pragma unroll
+    for (int word = 0; word < 4; ++word) {
+        u32 even = 0, odd = 0;
+#pragma unroll
+        for (int row = 0; row < TAPS; ++row) {
+            even += strip.words[row][word] & 0x00ff00ffu;
+            odd += __byte_perm(strip.words[row][word], 0, 0x4341);
+        }
+        pairs[2 * word] = __byte_perm(even, odd, 0x5410);
+        pairs[2 * word + 1] = __byte_perm(even, odd, 0x7632);
+    }
+}

@@ -191,7 +191,8 @@ pub(crate) struct LetterboxParams {
     pub scale: f32,
     /// Numbers in the shared memory of one warp.
     pub warp_floats: u32,
-    pub reserved: u32,
+    /// [`LetterboxTaps::pixel_weight`](mien_geometry::LetterboxTaps::pixel_weight).
+    pub pixel_weight: f32,
 }
 
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -312,7 +313,7 @@ pub(crate) fn checks() -> String {
         ResultBlock { detection_count, candidate_count, region_count, presence, appearance, detections, blendshapes, landmarks }
         FrameParams { pixels, width, height, stride, aligned }
         LetterboxParams { frame, row_starts, row_weights, column_starts, column_weights, output, width, height,
-            scaled_width, scaled_height, row_taps, column_taps, tile_columns, channels, mean, scale, warp_floats }
+            scaled_width, scaled_height, row_taps, column_taps, tile_columns, channels, mean, scale, warp_floats, pixel_weight }
         CropParams { frame, control, output, result, places, size, black, channels, offset, scale }
         DecodeParams { control, boxes, confidences, keypoints, priors, keys, result, prior_count }
         LandmarksParams { control, landmarks, logits, result, blendshape_inputs, blendshape_indices }

@@ -1,6 +1,6 @@
 //! The letterbox in three passes: what [`Letterbox`](crate::Letterbox) is measured against.
 
-use mien_geometry::{Normalization, letterbox_taps};
+use mien_geometry::{LetterboxTaps, Normalization};
 
 use super::ptx;
 use crate::layout::ApartParams;
@@ -42,11 +42,13 @@ impl LetterboxApart {
             let why = "its rows are no multiples of 4";
             return Err(GpuError::Frame { width: frame_width, height: frame_height, stride, format, why });
         }
-        let [columns, rows] = letterbox_taps([frame_width as usize, frame_height as usize], [width, height]);
+        let LetterboxTaps { columns, rows, pixel_weight } =
+            LetterboxTaps::new([frame_width as usize, frame_height as usize], [width, height]);
+        let row_weights: Vec<f32> = rows.weights().iter().map(|weight| weight * pixel_weight).collect();
         let starts =
             [device.alloc_with("tables", columns.starts())?, device.alloc_with("tables", rows.starts())?];
         let weights =
-            [device.alloc_with("tables", columns.weights())?, device.alloc_with("tables", rows.weights())?];
+            [device.alloc_with("tables", columns.weights())?, device.alloc_with("tables", &row_weights)?];
         let converted = device.alloc("converted frame", 3 * (frame_width * frame_height) as usize)?;
         let resized = device.alloc("resized frame", 3 * columns.len() * rows.len())?;
         let module = Module::load(device, ptx::APART.file, ptx::APART.text)?;

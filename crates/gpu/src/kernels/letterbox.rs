@@ -1,7 +1,6 @@
 //! Frame → network input: colour, size, range and planes in one pass.
 
-use mien_face::PixelFormat;
-use mien_geometry::{Affine, AxisTaps, Normalization, letterbox_taps};
+use mien_geometry::{Affine, AxisTaps, LetterboxTaps, Normalization};
 
 use super::{SHARED_BYTES, ptx};
 use crate::layout::LetterboxParams;
@@ -10,12 +9,7 @@ use crate::{Device, DeviceBuffer, FrameLayout, GpuError, Precision, Stream};
 
 /// Output rows that a warp makes one after the other, while the next one's pixels are fetched: what was fastest for
 /// 4K on an H200.
-const fn rows_of_a_warp(format: PixelFormat) -> u32 {
-    match format {
-        PixelFormat::Rgb8 | PixelFormat::Bgr8 => 3,
-        PixelFormat::Yuyv | PixelFormat::Nv12 => 2,
-    }
-}
+const ROWS_OF_A_WARP: u32 = 4;
 
 /// How the output columns are shared out among warps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,8 +81,8 @@ impl Letterbox {
         normalization: Normalization,
         precision: Precision,
     ) -> Result<Self, GpuError> {
-        let taps = letterbox_taps([frame.width as usize, frame.height as usize], [width, height]);
-        let [columns, rows] = &taps;
+        let taps = LetterboxTaps::new([frame.width as usize, frame.height as usize], [width, height]);
+        let LetterboxTaps { columns, rows, pixel_weight } = &taps;
         let Some(tile) = WarpTile::new(columns, frame.strip_lanes()) else {
             let FrameLayout { width, height, stride, format } = frame;
             let why = "it is too much larger than the network's input";
@@ -120,7 +114,7 @@ impl Letterbox {
             mean: normalization.mean,
             scale: normalization.scale,
             warp_floats: tile.floats,
-            reserved: 0,
+            pixel_weight: *pixel_weight,
         };
         let tiles = (columns.len() as u32).div_ceil(tile.columns);
         Ok(Self {
@@ -129,11 +123,7 @@ impl Letterbox {
             precision,
             params,
             shape: Shape {
-                grid: [
-                    tiles.div_ceil(tile.warps),
-                    (rows.len() as u32).div_ceil(rows_of_a_warp(frame.format)),
-                    1,
-                ],
+                grid: [tiles.div_ceil(tile.warps), (rows.len() as u32).div_ceil(ROWS_OF_A_WARP), 1],
                 threads: 32 * tile.warps,
                 shared_bytes: 4 * tile.floats * tile.warps,
             },
