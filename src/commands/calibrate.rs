@@ -1,5 +1,7 @@
 //! Typical inputs of the networks, taken from a recording, for engines in 8 bits.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use mien_capture::open;
 use mien_engine::EngineChoice;
@@ -7,7 +9,7 @@ use mien_gpu_pipeline::CalibrationInputs;
 use mien_pipeline::PipelineSettings;
 
 use super::display::progress_bar;
-use crate::networks::{NetworkOptions, Networks};
+use crate::networks::{GpuChoice, NetworkOptions, Networks};
 use crate::offline::{Job, Reader};
 
 /// Pictures that are taken, spread over the recording: TensorRT's scales settle after a few hundred.
@@ -15,17 +17,30 @@ const PICTURES: u64 = 300;
 /// Fewer say too little about faces.
 const LEAST_FACES: usize = 20;
 
-/// Tracks the faces of a video, an image folder or a synthetic source on the CPU and keeps what the networks
-/// read.
-pub(crate) fn calibration_inputs(spec: &str, options: &NetworkOptions) -> Result<CalibrationInputs> {
+/// Tracks the faces of a video, an image folder or a synthetic source on the CPU, once, and keeps what the networks
+/// read: detectors of these heights and widths, and the landmark network.
+pub(crate) fn calibration_inputs(
+    spec: &str,
+    detector_sizes: &[[usize; 2]],
+    models: Option<&Path>,
+) -> Result<CalibrationInputs> {
     let source = open(spec)?;
     let info = source.info().clone();
-    let networks =
-        Networks::load(&NetworkOptions { engine: EngineChoice::Cpu, ..options.clone() }, &mut |_| {})?;
+    // The largest finds most faces.
+    let largest = detector_sizes.iter().copied().max_by_key(|[height, width]| height * width);
+    let options = NetworkOptions {
+        engine: EngineChoice::Cpu,
+        models: models.map(Path::to_owned),
+        max_faces: mien_face::MAX_FACES,
+        detector_size: largest.context("no size to calibrate for")?,
+        threads: None,
+        gpu: GpuChoice::default(),
+    };
+    let networks = Networks::load(&options, &mut |_| {})?;
     let landmarks = networks.models.iter().find(|model| model.role == "landmarks");
     let crop_size = landmarks.and_then(|model| model.input_shape.last()).copied();
     let crop_size = crop_size.context("the landmark model tells no input size")?;
-    let mut inputs = CalibrationInputs::new(options.detector_size, crop_size);
+    let mut inputs = CalibrationInputs::new(detector_sizes, crop_size);
 
     let frames = info.frame_count.unwrap_or(PICTURES);
     let stride = (frames / PICTURES).max(1);
@@ -59,22 +74,12 @@ pub(crate) fn calibration_inputs(spec: &str, options: &NetworkOptions) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::networks::GpuChoice;
 
-    fn options() -> NetworkOptions {
-        NetworkOptions {
-            engine: EngineChoice::TensorRt,
-            models: None,
-            max_faces: 4,
-            detector_size: [256, 320],
-            threads: Some(1),
-            gpu: GpuChoice::default(),
-        }
-    }
+    const SIZES: [[usize; 2]; 2] = [[128, 160], [256, 320]];
 
     #[test]
     fn every_picture_and_every_face_is_kept() {
-        let inputs = calibration_inputs("synthetic?heads=2&seconds=1", &options()).unwrap();
+        let inputs = calibration_inputs("synthetic?heads=2&seconds=1", &SIZES, None).unwrap();
         let [pictures, faces] = inputs.counts();
         assert_eq!(pictures, 30);
         assert!((56..=60).contains(&faces), "{faces}");
@@ -82,8 +87,9 @@ mod tests {
 
     #[test]
     fn pictures_without_people_are_refused() {
-        let error = calibration_inputs("synthetic?heads=0&seconds=0.2", &options()).unwrap_err().to_string();
+        let error = calibration_inputs("synthetic?heads=0&seconds=0.2", &SIZES, None);
+        let error = error.unwrap_err().to_string();
         assert!(error.contains("shows 0 faces in 6 pictures"), "{error}");
-        assert!(calibration_inputs("nowhere.mp4", &options()).is_err());
+        assert!(calibration_inputs("nowhere.mp4", &SIZES, None).is_err());
     }
 }

@@ -8,7 +8,9 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use mien_engine::EngineChoice;
-use mien_gpu_pipeline::{BuildNews, CacheEntry, EngineCache, EntryState, GpuPrecision, available};
+use mien_gpu_pipeline::{
+    BuildNews, CacheEntry, CalibrationInputs, EngineCache, EntryState, GpuPipelineError, GpuPrecision,
+};
 use mien_models::ModelSet;
 
 use crate::commands::calibrate::calibration_inputs;
@@ -75,33 +77,64 @@ fn build(arguments: &BuildArguments) -> Result<()> {
     if arguments.calibrate.is_some() && gpu.precision != GpuPrecision::Int8 {
         bail!("--calibrate is for --precision int8; {} engines need no pictures", gpu.precision);
     }
-    if arguments.calibrate.is_some() {
-        // Before minutes are spent on getting ready.
-        available(gpu.number, gpu.tensorrt.clone())?;
-    }
-    for &(width, height) in &arguments.frames {
-        let longest = arguments.detector_size.unwrap_or_else(|| usual_detector_side((width, height)));
-        let mut options = NetworkOptions {
+    let size =
+        |frame| detector_size(frame, arguments.detector_size.unwrap_or_else(|| usual_detector_side(frame)));
+    let load = |frame: (u32, u32), calibration: Option<&Arc<CalibrationInputs>>| {
+        let options = NetworkOptions {
             engine: EngineChoice::TensorRt,
             models: arguments.models.clone(),
             max_faces: mien_face::MAX_FACES,
-            detector_size: detector_size((width, height), longest),
+            detector_size: size(frame),
             threads: None,
-            gpu: GpuChoice { optimization_level: arguments.level, rebuild: arguments.anew, ..gpu.clone() },
+            gpu: GpuChoice {
+                optimization_level: arguments.level,
+                calibration: calibration.cloned(),
+                rebuild: arguments.anew,
+                ..gpu.clone()
+            },
         };
-        if let Some(spec) = &arguments.calibrate {
-            options.gpu.calibration = Some(Arc::new(calibration_inputs(spec, &options)?));
-        }
         let mut bar = BuildBar::default();
         let stages = load_gpu(&set, &options, &mut |news| bar.show(&news))?;
-        let [rows, columns] = options.detector_size;
+        let ((width, height), [rows, columns]) = (frame, options.detector_size);
         say!(
             "{}: ready for frames of {width}×{height} (the detector reads {columns}×{rows})",
             stages.description()
         );
-    }
+        Ok(())
+    };
+    let track = arguments.calibrate.as_deref().map(|spec| {
+        move |frames: &[(u32, u32)]| {
+            let sizes: Vec<_> = frames.iter().map(|frame| size(*frame)).collect();
+            calibration_inputs(spec, &sizes, arguments.models.as_deref()).map(Arc::new)
+        }
+    });
+    build_each(&arguments.frames, load, track)?;
     say!("engines are kept in {}", EngineCache::of_user().folder().display());
     Ok(())
+}
+
+/// Gets the engines for each size of frames ready with `load`. Where that takes pictures to calibrate with, they are
+/// tracked by `track`, once for all of these sizes, after what the cache has was looked at.
+fn build_each<Inputs>(
+    frames: &[(u32, u32)],
+    mut load: impl FnMut((u32, u32), Option<&Inputs>) -> Result<()>,
+    track: Option<impl FnOnce(&[(u32, u32)]) -> Result<Inputs>>,
+) -> Result<()> {
+    let mut uncalibrated = Vec::new();
+    for &frame in frames {
+        match load(frame, None) {
+            Err(error) if track.is_some() && is_uncalibrated(&error) => uncalibrated.push(frame),
+            loaded => loaded?,
+        }
+    }
+    let Some(track) = track.filter(|_| !uncalibrated.is_empty()) else { return Ok(()) };
+    let inputs = track(&uncalibrated)?;
+    uncalibrated.into_iter().try_for_each(|frame| load(frame, Some(&inputs)))
+}
+
+/// Whether pictures to calibrate with are all that is missing.
+fn is_uncalibrated(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(GpuPipelineError::Uncalibrated { .. }))
 }
 
 /// A line that moves while TensorRT works: its own progress where it tells one, else the time.
@@ -217,6 +250,45 @@ mod tests {
         for wrong in ["1920", "0x5", "axb", "99999x10", "1x2x3"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    /// What is loaded (with or without pictures) and tracked, in order, where the cache has the engines of frames
+    /// of this width.
+    fn steps(frames: &[(u32, u32)], cached_width: u32, calibrate: bool) -> (Vec<String>, Result<()>) {
+        let steps = std::cell::RefCell::new(Vec::new());
+        let load = |(width, _): (u32, u32), inputs: Option<&Vec<(u32, u32)>>| {
+            if inputs.is_none() && width != cached_width {
+                return Err(GpuPipelineError::Uncalibrated { model: "detector.onnx".into() }.into());
+            }
+            steps.borrow_mut().push(format!("{width} with {inputs:?}"));
+            Ok(())
+        };
+        let track = |frames: &[(u32, u32)]| {
+            steps.borrow_mut().push("track".to_owned());
+            Ok(frames.to_vec())
+        };
+        let built = build_each(frames, load, calibrate.then_some(track));
+        (steps.into_inner(), built)
+    }
+
+    #[test]
+    fn pictures_are_tracked_once_and_only_for_what_the_cache_lacks() {
+        let frames = [(1, 9), (2, 9), (3, 9)];
+        let (done, built) = steps(&frames, 2, true);
+        built.unwrap();
+        let missing = "Some([(1, 9), (3, 9)])";
+        let expected = ["2 with None", "track", &format!("1 with {missing}"), &format!("3 with {missing}")];
+        assert_eq!(done, expected);
+        assert_eq!(steps(&frames[1..2], 2, true).0, ["2 with None"]);
+        let (done, built) = steps(&frames, 2, false);
+        assert!(done.is_empty() && is_uncalibrated(&built.unwrap_err()));
+    }
+
+    #[test]
+    fn a_fault_that_pictures_do_not_mend_is_told_before_they_are_tracked() {
+        let load = |_, _: Option<&()>| bail!("no GPU");
+        let track = |_: &[(u32, u32)]| -> Result<()> { panic!("nothing is tracked") };
+        assert_eq!(build_each(&[(1, 1)], load, Some(track)).unwrap_err().to_string(), "no GPU");
     }
 
     #[test]

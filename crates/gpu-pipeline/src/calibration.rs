@@ -11,9 +11,9 @@ use mien_tensorrt::CalibrationBatches;
 /// What the detector and the landmark network read in frames like those of the user's cameras, made by the
 /// CPU's stages.
 pub struct CalibrationInputs {
-    letterbox: Letterbox,
     cropper: Cropper,
-    detector: Items,
+    /// One for each size of the detector's input.
+    detectors: Vec<DetectorInputs>,
     landmarks: Items,
     /// Side of the landmark network's input in pixels.
     crop_size: usize,
@@ -23,6 +23,22 @@ impl fmt::Debug for CalibrationInputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [frames, faces] = self.counts();
         f.debug_struct("CalibrationInputs").field("frames", &frames).field("faces", &faces).finish()
+    }
+}
+
+/// What a detector reads.
+struct DetectorInputs {
+    /// Height and width in pixels.
+    size: [usize; 2],
+    letterbox: Letterbox,
+    items: Items,
+}
+
+impl DetectorInputs {
+    fn new(size: [usize; 2]) -> Self {
+        let [height, width] = size;
+        let letterbox = Letterbox::new(height, width, Normalization::RETINAFACE);
+        Self { size, letterbox, items: Items::new(3 * height * width) }
     }
 }
 
@@ -45,15 +61,16 @@ impl Items {
 }
 
 impl CalibrationInputs {
-    /// For a detector that reads pictures of this height and width, and a landmark network that reads
+    /// For detectors that read pictures of these heights and widths, and a landmark network that reads
     /// squares of `crop_size` pixels.
     #[must_use]
-    pub fn new(detector_size: [usize; 2], crop_size: usize) -> Self {
-        let [height, width] = detector_size;
+    pub fn new(detector_sizes: &[[usize; 2]], crop_size: usize) -> Self {
+        let mut sizes = detector_sizes.to_vec();
+        sizes.sort_unstable();
+        sizes.dedup();
         Self {
-            letterbox: Letterbox::new(height, width, Normalization::RETINAFACE),
             cropper: Cropper::new(),
-            detector: Items::new(3 * height * width),
+            detectors: sizes.into_iter().map(DetectorInputs::new).collect(),
             landmarks: Items::new(3 * crop_size * crop_size),
             crop_size,
         }
@@ -61,7 +78,9 @@ impl CalibrationInputs {
 
     /// Adds a frame and the faces that are in it.
     pub fn add(&mut self, frame: &FrameView<'_>, faces: &[Face]) {
-        self.letterbox.apply(frame, self.detector.next());
+        for detector in &mut self.detectors {
+            detector.letterbox.apply(frame, detector.items.next());
+        }
         for face in faces {
             let frame_from_crop =
                 Region::from_landmarks(&face.measured.landmarks).frame_from_crop(self.crop_size);
@@ -79,13 +98,18 @@ impl CalibrationInputs {
     /// How many frames and faces there are.
     #[must_use]
     pub fn counts(&self) -> [usize; 2] {
-        [self.detector.items.len(), self.landmarks.items.len()]
+        let frames = self.detectors.first().map_or(0, |detector| detector.items.items.len());
+        [frames, self.landmarks.items.len()]
     }
 
-    /// Those of a network; none for the blendshapes, which are not built in 8 bits.
-    fn of(&self, role: Role) -> Option<&Items> {
+    /// Those of a network; none for a detector of a size that was not asked for, and for the blendshapes, which
+    /// are not built in 8 bits.
+    fn of(&self, role: Role, detector_size: [usize; 2]) -> Option<&Items> {
         match role {
-            Role::Detector => Some(&self.detector),
+            Role::Detector => {
+                let detector = self.detectors.iter().find(|detector| detector.size == detector_size);
+                detector.map(|detector| &detector.items)
+            }
             Role::Landmarks => Some(&self.landmarks),
             Role::Blendshapes => None,
         }
@@ -95,9 +119,11 @@ impl CalibrationInputs {
     pub(crate) fn batches(
         &self,
         role: Role,
+        detector_size: [usize; 2],
         device: &Device,
     ) -> Result<Option<DeviceBatches<'_>>, mien_gpu::GpuError> {
-        let Some(inputs) = self.of(role).filter(|inputs| !inputs.items.is_empty()) else { return Ok(None) };
+        let inputs = self.of(role, detector_size).filter(|inputs| !inputs.items.is_empty());
+        let Some(inputs) = inputs else { return Ok(None) };
         let buffer = device.alloc("a calibration input", inputs.length)?;
         Ok(Some(DeviceBatches { device: device.clone(), inputs, buffer, given: 0 }))
     }
@@ -138,7 +164,8 @@ mod tests {
 
     #[test]
     fn frames_and_their_faces_are_counted_apart() {
-        let mut inputs = CalibrationInputs::new([32, 64], 16);
+        let (size, other) = ([32, 64], [32, 32]);
+        let mut inputs = CalibrationInputs::new(&[size, other, size], 16);
         let mut frame = Frame::empty();
         frame.reshape(64, 48, PixelFormat::Rgb8);
         frame.pixels.fill(200);
@@ -150,13 +177,16 @@ mod tests {
         inputs.add(&view, &[]);
         inputs.add(&view, &[face, face]);
         assert_eq!(inputs.counts(), [2, 2]);
-        let crops = inputs.of(Role::Landmarks).unwrap().items.concat();
+        let crops = inputs.of(Role::Landmarks, size).unwrap().items.concat();
         assert_eq!(crops.len(), 2 * 3 * 16 * 16);
         assert!(crops.iter().all(|value| (value - 200.0 / 255.0).abs() < 1e-5), "{:?}", &crops[..4]);
-        let letterboxed = inputs.of(Role::Detector).unwrap().items.concat();
-        assert_eq!(letterboxed.len(), 2 * 3 * 32 * 64);
-        // Blue first, and its mean is 104.
-        assert!((letterboxed[0] - 96.0).abs() < 1e-3, "{}", letterboxed[0]);
-        assert!(inputs.of(Role::Blendshapes).is_none());
+        for [height, width] in [size, other] {
+            let letterboxed = inputs.of(Role::Detector, [height, width]).unwrap().items.concat();
+            assert_eq!(letterboxed.len(), 2 * 3 * height * width);
+            // Blue first, and its mean is 104.
+            assert!((letterboxed[0] - 96.0).abs() < 1e-3, "{}", letterboxed[0]);
+        }
+        assert!(inputs.of(Role::Detector, [64, 64]).is_none());
+        assert!(inputs.of(Role::Blendshapes, size).is_none());
     }
 }

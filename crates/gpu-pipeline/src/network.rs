@@ -235,10 +235,10 @@ impl<'a> Workshop<'a> {
         {
             return Ok(engine);
         }
-        tracing::info!("building the engine of {model} ({}); this may take minutes", key.precision);
-        let started = Instant::now();
         let mut batches = match (&self.options.calibration, precision) {
-            (Some(inputs), GpuPrecision::Int8) => inputs.batches(source.role, self.device)?,
+            (Some(inputs), GpuPrecision::Int8) => {
+                inputs.batches(source.role, self.options.detector_size, self.device)?
+            }
             _ => None,
         };
         let arithmetic = match (precision, &mut batches) {
@@ -250,6 +250,8 @@ impl<'a> Workshop<'a> {
                 return Err(GpuPipelineError::Uncalibrated { model: model.to_owned() });
             }
         };
+        tracing::info!("building the engine of {model} ({}); this may take minutes", key.precision);
+        let started = Instant::now();
         let mut request = BuildRequest::new(model, &prepared.onnx, arithmetic);
         request.profiles = profiles;
         request.optimization_level = self.options.optimization_level;
