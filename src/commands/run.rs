@@ -221,14 +221,16 @@ pub(crate) fn options(mut config: Config, trace: Option<PathBuf>) -> Result<Supe
     })
 }
 
-/// Tells what happens until the time is over or somebody ends it.
+/// Tells what happens until the time is over or somebody ends it; what workers tell is in their logs.
 fn watch(supervisor: &SupervisorHandle, seconds: Option<f64>) {
     let events = supervisor.events();
     let started = Instant::now();
     let over = |started: Instant| seconds.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds);
     let mut told = Instant::now();
     while !crate::interrupt::is_requested() && !over(started) {
-        if let Ok(CameraEvent { camera, state, reason, .. }) = events.recv_timeout(Duration::from_millis(50))
+        if let Ok(CameraEvent { camera, state, reason, by_worker, .. }) =
+            events.recv_timeout(Duration::from_millis(50))
+            && !by_worker
         {
             match state {
                 CameraState::Starting | CameraState::Live | CameraState::Stopped => {

@@ -2,39 +2,29 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mien_gui::{LogLevel, LogLine};
 use mien_supervisor::{CameraEvent, CameraState};
 
 /// Lines kept; older ones go.
 const CAPACITY: usize = 5000;
-/// The same line within this time is not said again.
-const SAME: Duration = Duration::from_millis(500);
 
 /// Collects lines from any thread.
 pub(crate) struct Log {
     started: Instant,
     new: Mutex<VecDeque<LogLine>>,
-    /// Origin, text and time of the last line.
-    last: Mutex<Option<(String, String, Instant)>>,
 }
 
 impl Log {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now(), new: Mutex::default(), last: Mutex::default() })
+        Arc::new(Self { started: Instant::now(), new: Mutex::default() })
     }
 
     /// Adds a line, here and to the program's log on standard error.
     pub(crate) fn add(&self, level: LogLevel, origin: &str, text: impl Into<String>) {
         let seconds = self.started.elapsed().as_secs_f64();
         let line = LogLine { seconds, level, origin: origin.to_owned(), text: text.into() };
-        // A worker's state is told by the worker's log and by the supervisor.
-        let said = (line.origin.clone(), line.text.clone(), Instant::now());
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(said.clone());
-        if last.is_some_and(|last| (&last.0, &last.1) == (&said.0, &said.1) && said.2 - last.2 < SAME) {
-            return;
-        }
         let LogLine { origin, text, .. } = &line;
         match level {
             LogLevel::Error => tracing::error!("{origin}: {text}"),
@@ -49,8 +39,11 @@ impl Log {
         new.push_back(line);
     }
 
-    /// A camera has come into another state.
+    /// A camera has come into another state; what its worker told is in the worker's log.
     pub(crate) fn camera_event(&self, event: &CameraEvent) {
+        if event.by_worker {
+            return;
+        }
         let level = match event.state {
             CameraState::Starting | CameraState::Live | CameraState::Stopped => LogLevel::Info,
             _ => LogLevel::Warning,
@@ -113,6 +106,28 @@ mod tests {
                 (LogLevel::Warning, "thread 'track' panicked")
             ]
         );
+    }
+
+    #[test]
+    fn a_state_is_said_once_by_whom_it_comes_from_and_the_same_words_as_often_as_they_are_said() {
+        let log = Log::new();
+        let event = |by_worker| CameraEvent {
+            camera: "front".into(),
+            state: CameraState::Reconnecting,
+            reason: "was unplugged".into(),
+            nanos: 0,
+            by_worker,
+        };
+        log.worker_line("front", " WARN reconnecting: was unplugged");
+        log.camera_event(&event(true));
+        let mut shown = Vec::new();
+        log.take(&mut shown);
+        assert_eq!(shown.len(), 1);
+        log.camera_event(&event(false));
+        log.camera_event(&event(false));
+        log.take(&mut shown);
+        let first = (shown[0].level, &shown[0].origin, &shown[0].text);
+        assert!(shown.len() == 3 && shown.iter().all(|line| (line.level, &line.origin, &line.text) == first));
     }
 
     #[test]

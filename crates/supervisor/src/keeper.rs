@@ -361,7 +361,7 @@ impl Keeper {
             Report::State { state, reason } => {
                 life.state = state;
                 life.last_progress = Instant::now();
-                self.set_state(state, reason);
+                self.change_state(state, reason, true);
             }
             Report::Video { status } => *self.shared.video() = Some(status),
             Report::Fatal { cause, reason } => life.fatal = Some(Loss { cause, reason }),
@@ -446,7 +446,10 @@ impl Keeper {
     }
 
     fn set_state(&self, state: CameraState, reason: impl Into<String>) {
-        let reason = reason.into();
+        self.change_state(state, reason.into(), false);
+    }
+
+    fn change_state(&self, state: CameraState, reason: String, by_worker: bool) {
         let mut status = self.shared.status();
         if status.state == state && status.reason == reason {
             return;
@@ -458,8 +461,8 @@ impl Keeper {
         drop(status);
         let nanos = mien_clock::monotonic_nanos();
         // Who does not read events loses them; the status tells the present state anyway.
-        let _full =
-            self.events.try_send(CameraEvent { camera: self.camera.name.clone(), state, reason, nanos });
+        let camera = self.camera.name.clone();
+        let _full = self.events.try_send(CameraEvent { camera, state, reason, nanos, by_worker });
     }
 
     fn trace(&self, pid: u32, result: &FacesEntry, read_nanos: i64) {

@@ -16,6 +16,8 @@ pub struct CameraEvent {
     pub reason: String,
     /// When, on the monotonic clock.
     pub nanos: i64,
+    /// Whether the worker itself has told it, which its log then says, too.
+    pub by_worker: bool,
 }
 
 /// Where the rings of a camera's present worker are.

@@ -321,6 +321,22 @@ fn a_killed_worker_is_replaced_and_the_other_camera_loses_nothing() {
 }
 
 #[test]
+fn a_change_of_state_says_whether_the_worker_told_it() {
+    let dir = ring_dir();
+    let supervisor = start(options(dir.path(), vec![camera("a", QUIET)])).unwrap();
+    let a = until_live(&supervisor, "a");
+    signal(a, Signal::KILL);
+    until_replaced(&supervisor, "a", a);
+    let told: Vec<_> =
+        supervisor.events().try_iter().map(|event| (event.state, event.reason, event.by_worker)).collect();
+    let lives: Vec<bool> =
+        told.iter().filter(|told| told.0 == CameraState::Live).map(|told| told.2).collect();
+    assert_eq!(lives, [true, true], "{told:?}");
+    let lost = (CameraState::Reconnecting, "the worker was killed by signal 9".to_owned(), false);
+    assert!(told.contains(&lost), "{told:?}");
+}
+
+#[test]
 fn a_frozen_worker_is_noticed_and_replaced() {
     let dir = ring_dir();
     let supervisor = begin(options(dir.path(), vec![camera("a", QUIET)]));
