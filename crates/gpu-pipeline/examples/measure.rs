@@ -4,8 +4,8 @@
 //! of a whole frame and of the thread's own work, allocations and bytes over the bus a frame, device memory
 //! before and after.
 //!
-//! Arguments, all optional: `--size 1920x1080 --heads 1 --format rgb|nv12|jpeg --precision fp16|fp32 --frames 600
-//! --every 1 --preview 960x540 --seconds 0`.
+//! Arguments, all optional: `--size 1920x1080 --heads 1 --format rgb|nv12|jpeg422|jpeg420|jpeg444 --precision fp16|fp32|int8
+//! --frames 600 --every 1 --preview 960x540 --seconds 0`. Most webcams send `jpeg422`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mien_face::{Frame, PixelFormat};
 use mien_gpu_pipeline::{BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource};
 use mien_models::{ModelSet, Role};
@@ -187,14 +188,14 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.get(((values.len() - 1) as f64 * part).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-/// As a webcam would send it.
-fn jpeg(frame: &Frame) -> Frame {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 85)
-        .encode(&frame.pixels, frame.width, frame.height, image::ExtendedColorType::Rgb8)
-        .expect("a drawn frame");
+fn jpeg(frame: &Frame, sampling: SamplingFactor) -> Frame {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 85);
+    encoder.set_sampling_factor(sampling);
+    let [width, height] = [frame.width, frame.height].map(|side| side as u16);
+    encoder.encode(&frame.pixels, width, height, ColorType::Rgb).expect("a drawn frame");
     let mut file = Frame::empty();
-    file.set_jpeg(bytes.get_ref(), frame.width, frame.height);
+    file.set_jpeg(&bytes, frame.width, frame.height);
     file
 }
 
@@ -206,8 +207,11 @@ fn render([width, height]: [u32; 2], heads: usize, format: &str) -> Vec<Frame> {
         camera.render(index, index as i64 * 33_333_333, &mut frame);
         match format {
             "nv12" => nv12(&frame),
-            "jpeg" => jpeg(&frame),
-            _ => frame,
+            "jpeg422" => jpeg(&frame, SamplingFactor::F_2_1),
+            "jpeg420" => jpeg(&frame, SamplingFactor::F_2_2),
+            "jpeg444" => jpeg(&frame, SamplingFactor::F_1_1),
+            "rgb" => frame,
+            other => panic!("--format {other}?"),
         }
     };
     (0..32).map(draw).collect()

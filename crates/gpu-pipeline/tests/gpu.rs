@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mien_engine::{EngineChoice, EngineOptions};
 use mien_face::{Frame, FrameFaces, LANDMARK_COUNT, Picture};
 use mien_gpu_pipeline::{
@@ -216,12 +217,15 @@ fn frames_of_another_size_are_taken_and_nothing_grows() {
     assert_eq!(allocations[0], allocations[2], "memory comes back with the old size");
 }
 
-fn jpeg(frame: &Frame) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 92)
-        .encode(&frame.pixels, frame.width, frame.height, image::ExtendedColorType::Rgb8)
-        .unwrap();
-    bytes.into_inner()
+/// As cameras sample chroma, one way after the other.
+fn jpeg(frame: &Frame, index: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 92);
+    let ways = [SamplingFactor::F_2_1, SamplingFactor::F_2_2, SamplingFactor::F_1_1];
+    encoder.set_sampling_factor(ways[index as usize % ways.len()]);
+    let [width, height] = [frame.width, frame.height].map(|side| side as u16);
+    encoder.encode(&frame.pixels, width, height, ColorType::Rgb).unwrap();
+    bytes
 }
 
 #[test]
@@ -239,7 +243,7 @@ fn jpeg_frames_are_decoded_on_the_gpu_and_damaged_ones_are_said() {
     let (mut frame, mut difference) = (Frame::empty(), Difference::default());
     for index in 0..30 {
         camera.render(index, index as i64 * 33_333_333, &mut frame);
-        let (file, size) = (jpeg(&frame), [frame.width, frame.height]);
+        let (file, size) = (jpeg(&frame, index), [frame.width, frame.height]);
         let picture = |bytes| Picture::Jpeg { bytes, width: size[0], height: size[1] };
         assert!(cpu.process(picture(&file), index, frame.capture_nanos).is_err());
         if index % 7 == 3 {

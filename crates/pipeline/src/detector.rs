@@ -20,7 +20,7 @@ pub(crate) struct DetectorStage {
 }
 
 enum Network {
-    RetinaFace(RetinaFace),
+    RetinaFace(Box<RetinaFace>),
     BlazeFace(BlazeFace),
 }
 
@@ -46,7 +46,7 @@ impl DetectorStage {
         let network = if is_blazeface {
             Network::BlazeFace(BlazeFace::new(&*engine)?)
         } else {
-            Network::RetinaFace(RetinaFace::new(&*engine)?)
+            Network::RetinaFace(Box::new(RetinaFace::new(&*engine)?))
         };
         Ok(Self { engine, network })
     }
