@@ -17,10 +17,12 @@ mod doctor;
 mod interrupt;
 mod live;
 mod logging;
+mod names;
 mod networks;
 pub mod offline;
 mod readiness;
 
 pub use cli::run;
 pub use live::Live;
+pub use names::{Names, NamesByTrack};
 pub use networks::{GpuChoice, NetworkOptions, Networks};

@@ -19,6 +19,8 @@ use mien_stream::{
 };
 use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
 
+use crate::names::{Names, Succession};
+
 /// Frames per second of a camera whose configuration names none.
 const USUAL_RATE_HZ: f64 = 30.0;
 /// How long the workers may take to close their videos.
@@ -35,6 +37,7 @@ pub struct Live {
     config: Config,
     cameras: Vec<String>,
     outputs: Arc<Mutex<Outputs>>,
+    names: Names,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -60,9 +63,17 @@ impl Live {
     /// scatter: so this first looks at a second or two of frames of the cameras that are live. A recording
     /// measures anew when it begins.
     ///
+    /// Tracks that have a name in `names` are told to be that participant, now and in every recording; when a
+    /// camera's worker is restarted, `names` is brought up to date.
+    ///
     /// # Errors
     /// When the system starts no thread.
-    pub fn start(supervisor: &SupervisorHandle, config: &Config, publish: bool) -> Result<Self> {
+    pub fn start(
+        supervisor: &SupervisorHandle,
+        config: &Config,
+        publish: bool,
+        names: &Names,
+    ) -> Result<Self> {
         let statuses = supervisor.cameras();
         let models = model_notes(config);
         let mut followers =
@@ -94,14 +105,17 @@ impl Live {
             config: config.clone(),
             cameras: statuses.into_iter().map(|status| status.name).collect(),
             outputs: Arc::new(Mutex::new(outputs)),
+            names: names.clone(),
             stop: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
         };
+        live.tell_names(&mut live.outputs());
         for (index, (camera, follower)) in live.cameras.iter().zip(followers).enumerate() {
             let (outputs, stop) = (Arc::clone(&live.outputs), Arc::clone(&live.stop));
+            let (camera, names) = (camera.clone(), names.clone());
             let thread = std::thread::Builder::new()
                 .name(format!("outputs {camera}"))
-                .spawn(move || follow(follower, index, &outputs, &stop))
+                .spawn(move || follow(follower, (index, &camera), &outputs, &names, &stop))
                 .context("the results of a camera get no thread")?;
             live.threads.push(thread);
         }
@@ -133,10 +147,22 @@ impl Live {
 
     /// Tells that a track of a camera is the participant of this name, as an operator sees it. Where the
     /// configuration gives that name to a face slot of the camera, the track's rows go to that slot's streams
-    /// from now on; in any case a marker and the session's file say so. Gives the slot's name.
+    /// from now on; in any case a marker and the session's file say so. Gives the slot's name. An empty name is
+    /// taken away again, which nobody is told.
     pub fn name_participant(&self, camera: &str, track_id: u32, name: &str) -> Option<String> {
-        let camera = self.cameras.iter().position(|known| known == camera)?;
-        self.outputs().name_participant(camera, track_id, name)
+        let mut outputs = self.outputs();
+        self.names.give(camera, track_id, name);
+        let index = self.cameras.iter().position(|known| known == camera && !name.is_empty())?;
+        outputs.name_participant(index, track_id, name)
+    }
+
+    /// Tells the outputs of everybody who has a name.
+    fn tell_names(&self, outputs: &mut Outputs) {
+        for ((camera, track_id), name) in self.names.all() {
+            if let Some(index) = self.cameras.iter().position(|known| *known == camera) {
+                outputs.name_participant(index, track_id, &name);
+            }
+        }
     }
 
     /// What is missing for a recording as `recording` says (of `seconds`, where that is known), how many frames
@@ -211,7 +237,10 @@ impl Live {
         for video in recorder.videos() {
             supervisor.record(&video.camera, Some(video.clone()))?;
         }
-        Ok(recorder.folder().to_owned())
+        let folder = recorder.folder().to_owned();
+        // Who was named before the recording is told in it.
+        self.tell_names(&mut outputs);
+        Ok(folder)
     }
 
     /// How the recording stands, if there is one.
@@ -265,15 +294,26 @@ impl Drop for Live {
     }
 }
 
-/// Passes a camera's results on until told to stop.
-fn follow(mut follower: FacesFollower, camera: usize, outputs: &Mutex<Outputs>, stop: &AtomicBool) {
+/// Passes the results of a camera (its number and name) on until told to stop.
+fn follow(
+    mut follower: FacesFollower,
+    (camera, camera_name): (usize, &str),
+    outputs: &Mutex<Outputs>,
+    names: &Names,
+    stop: &AtomicBool,
+) {
     let mut entry = FacesEntry::boxed();
     let mut epoch = None;
+    let mut succession = Succession::default();
     while !stop.load(Ordering::Relaxed) {
         while let Some(followed) = follower.next(&mut entry) {
             let mut outputs = outputs.lock().unwrap_or_else(PoisonError::into_inner);
             if epoch.replace(followed.epoch).is_some_and(|before| before != followed.epoch) {
                 outputs.restart(camera);
+            }
+            for (track_id, name) in succession.follow(names, camera_name, followed.epoch, &entry.frame) {
+                tracing::info!("camera {camera_name}: face {track_id} of the new worker is {name}");
+                outputs.name_participant(camera, track_id, &name);
             }
             outputs.push(camera, &entry.frame);
         }

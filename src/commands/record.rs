@@ -14,6 +14,7 @@ use mien_supervisor::{SupervisorHandle, start};
 use super::run::{RunArguments, options, tell};
 use crate::interrupt;
 use crate::live::Live;
+use crate::names::Names;
 
 /// How long cameras may take to give their first result.
 const START_PATIENCE: Duration = Duration::from_secs(20);
@@ -103,7 +104,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     }
     let supervisor = start(options(config.clone(), arguments.run.trace())?)?;
     Live::wait_for_cameras(&supervisor, START_PATIENCE);
-    let live = Live::start(&supervisor, &config, config.lsl.enabled)?;
+    let live = Live::start(&supervisor, &config, config.lsl.enabled, &Names::default())?;
     if let Some(problem) = live.stream_problem() {
         tracing::warn!("nothing is streamed: {problem}");
     }

@@ -19,6 +19,7 @@ use crate::build_info::VERSION;
 #[cfg(feature = "gui")]
 use crate::desktop::Errand;
 use crate::live::Live;
+use crate::names::Names;
 
 /// How often the headless mode says how the cameras are doing.
 const TELL: Duration = Duration::from_secs(5);
@@ -193,7 +194,7 @@ fn stream(supervisor: &SupervisorHandle, config: &Config) -> Result<Option<Live>
         return Ok(None);
     }
     Live::wait_for_cameras(supervisor, STREAM_PATIENCE);
-    let live = Live::start(supervisor, config, true)?;
+    let live = Live::start(supervisor, config, true, &Names::default())?;
     match live.stream_problem() {
         Some(problem) => tracing::warn!("nothing is streamed: {problem}"),
         None => tracing::info!("results are published to LSL"),

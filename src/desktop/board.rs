@@ -9,6 +9,7 @@ use mien_config::Config;
 use mien_gui::{Check, MachineLoad, RecordingStatus, SettingsFile, StreamStatus};
 
 use super::feed::Wake;
+use crate::names::NamesByTrack;
 
 /// Everything that the window reads but pictures, results, cameras' states and the log.
 #[derive(Default, Clone, PartialEq)]
@@ -24,8 +25,8 @@ pub(crate) struct Shown {
     pub(crate) checks: Vec<Check>,
     pub(crate) load: MachineLoad,
     pub(crate) trace: Option<PathBuf>,
-    /// Participants' names by camera and track id.
-    pub(crate) participants: HashMap<(String, u32), String>,
+    /// Participants' names.
+    pub(crate) participants: NamesByTrack,
 }
 
 /// Shared with the window.

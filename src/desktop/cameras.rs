@@ -24,7 +24,7 @@ impl Control {
             self.supervisor.remove(name)?;
         }
         self.config.cameras.remove(place);
-        self.forget_names(name);
+        self.names.forget(name);
         Ok(())
     }
 
@@ -39,11 +39,15 @@ impl Control {
         let stays = camera.name == name && before.enabled && camera.enabled;
         if stays {
             self.supervisor.change_camera(camera.clone())?;
+            if camera.source != before.source {
+                // Others sit before another camera.
+                self.names.forget(name);
+            }
         } else {
             if before.enabled {
                 self.supervisor.remove(name)?;
             }
-            self.forget_names(name);
+            self.names.forget(name);
             if camera.enabled {
                 self.supervisor.add(camera.clone())?;
             }
@@ -75,10 +79,5 @@ impl Control {
     fn place(&self, name: &str) -> Result<usize> {
         let place = self.config.cameras.iter().position(|camera| camera.name == name);
         place.ok_or_else(|| anyhow!("there is no camera `{name}`"))
-    }
-
-    /// The people of a camera that is no more.
-    fn forget_names(&self, camera: &str) {
-        self.board.change(|shown| shown.participants.retain(|(known, _), _| known != camera));
     }
 }

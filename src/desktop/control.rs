@@ -17,6 +17,7 @@ use super::log::Log;
 use super::settings::Keeping;
 use crate::doctor;
 use crate::live::Live;
+use crate::names::Names;
 
 /// How often statuses are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -35,6 +36,7 @@ pub(crate) struct Control {
     pub(super) log: Arc<Log>,
     pub(super) board: Arc<Board>,
     pub(super) live: Option<Live>,
+    pub(super) names: Names,
     pub(super) recording_since: Option<Instant>,
     /// What went wrong and stays on the screen until it is dismissed or a recording begins.
     pub(super) lasting_warnings: Vec<String>,
@@ -68,6 +70,7 @@ impl Control {
             log,
             board,
             live: None,
+            names: Names::default(),
             recording_since: None,
             lasting_warnings: Vec::new(),
             streamed: Vec::new(),
@@ -150,7 +153,7 @@ impl Control {
                 Ok(())
             }
             Command::NameParticipant { camera, track_id, name } => {
-                self.name_participant(camera, track_id, name);
+                self.name_participant(&camera, track_id, &name);
                 Ok(())
             }
             Command::RefreshDevices => {
@@ -224,7 +227,7 @@ impl Control {
             return;
         }
         Live::wait_for_cameras(&self.supervisor, patience);
-        match Live::start(&self.supervisor, &self.config, self.config.lsl.enabled) {
+        match Live::start(&self.supervisor, &self.config, self.config.lsl.enabled, &self.names) {
             Ok(live) => {
                 if let Some(problem) = live.stream_problem() {
                     self.log.add(LogLevel::Warning, "lsl", problem);
@@ -244,7 +247,7 @@ impl Control {
         }
         let problem = self.live.as_ref().and_then(Live::stream_problem);
         let streams = self.streams();
-        let file = self.keeping.shown();
+        let (file, names) = (self.keeping.shown(), self.names.all());
         self.board.change(|shown| {
             shown.streams_note = match (&problem, self.config.lsl.enabled) {
                 (Some(problem), _) => problem.clone(),
@@ -252,6 +255,7 @@ impl Control {
                 (None, true) => String::new(),
             };
             shown.streams = streams;
+            shown.participants = names;
             shown.settings_file = file;
             shown.config.clone_from(&self.config);
             shown.trace.clone_from(&self.trace);

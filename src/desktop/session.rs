@@ -21,11 +21,6 @@ impl Control {
         let folder = live.start_recording(&self.supervisor, recording)?;
         self.log.add(LogLevel::Info, "app", format!("recording into {}", folder.display()));
         self.recording_since = Some(Instant::now());
-        // Who was named before the recording is told in it.
-        let named = self.board.read(|shown| shown.participants.clone());
-        for ((camera, track_id), name) in named {
-            live.name_participant(&camera, track_id, &name);
-        }
         self.board.change(|shown| {
             shown.recording = RecordingStatus { folder: Some(folder), ..RecordingStatus::default() };
         });
@@ -65,17 +60,11 @@ impl Control {
         }
     }
 
-    pub(super) fn name_participant(&self, camera: String, track_id: u32, name: String) {
-        if let Some(live) = self.live.as_ref().filter(|_| !name.is_empty()) {
-            live.name_participant(&camera, track_id, &name);
+    pub(super) fn name_participant(&self, camera: &str, track_id: u32, name: &str) {
+        match &self.live {
+            Some(live) => drop(live.name_participant(camera, track_id, name)),
+            None => self.names.give(camera, track_id, name),
         }
-        self.board.change(|shown| {
-            if name.is_empty() {
-                shown.participants.remove(&(camera, track_id));
-            } else {
-                shown.participants.insert((camera, track_id), name);
-            }
-        });
     }
 
     /// What is missing for a recording, measured, into the log and, where it matters, the warnings.

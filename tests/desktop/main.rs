@@ -204,6 +204,39 @@ fn a_killed_worker_is_seen_and_comes_back() {
 }
 
 #[test]
+fn a_named_person_keeps_the_name_when_the_worker_comes_back() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = config(folder.path(), 1, &recording(folder.path()));
+    let text = std::fs::read_to_string(&file).unwrap().replace("heads=2", "heads=1");
+    std::fs::write(&file, text).unwrap();
+    let Some(app) = App::open(folder.path(), &["--config", file.to_str().unwrap()]) else { return };
+    app.told(&["cam1", "live"]);
+    // After the pages and the session's form, Tab reaches the field of the only face's name.
+    app.tab(22);
+    for key in ["A", "d", "a", "Return"] {
+        app.press(key);
+    }
+    app.press("ctrl+r");
+    app.titled("recording");
+    let (pid, _) = children(app.process.id())
+        .into_iter()
+        .find(|(_, command)| command.contains("worker"))
+        .expect("a camera has a worker");
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    app.told(&["cam1", "of the new worker is Ada"]);
+    app.press("ctrl+r");
+    app.told(&["recorded", "s into"]);
+    app.press("ctrl+q");
+    app.ended();
+    let session = mien_record::SessionFile::read(&session(folder.path()).unwrap()).unwrap();
+    let [first, second] = &session.participants[..] else { panic!("{:?}", session.participants) };
+    assert!(first.name == "Ada" && second.name == "Ada" && first.track_id < second.track_id);
+}
+
+#[test]
 fn a_first_start_offers_the_synthetic_camera_and_settings_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let Some(app) = App::open(folder.path(), &[]) else { return };

@@ -79,9 +79,11 @@ impl CameraEncoder {
         camera_streams(&CameraDescription { synchronization, ..self.camera.clone() }, &self.settings)
     }
 
-    /// The next frame is of another life of the source: frame numbers and track ids begin anew.
+    /// The next frame is of another life of the source: frame numbers begin anew, and every track is another.
+    /// Empties the slots.
     pub fn restart(&mut self) {
         self.restarted = true;
+        self.slots.clear();
     }
 
     /// Tells that a track is the participant of this name. Where one of the camera's slots has the name, the
@@ -169,10 +171,11 @@ impl CameraEncoder {
                 self.out_of_order_frames += 1;
                 return None;
             }
-            let restarted = std::mem::take(&mut self.restarted) || frame_index <= last_index;
-            if restarted {
-                self.slots.clear();
-            } else {
+            if frame_index <= last_index && !self.restarted {
+                self.restart();
+            }
+            let restarted = std::mem::take(&mut self.restarted);
+            if !restarted {
                 self.dropped_frames += frame_index - last_index - 1;
             }
             if restarted || timestamp - last_timestamp > LONGEST_INTERVAL_SECONDS {
@@ -330,5 +333,9 @@ mod tests {
         assert_eq!(place(&mut encoder, 1, &[1, 2]), [Some(1), Some(0)]);
         encoder.restart();
         assert_eq!(place(&mut encoder, 2, &[1, 2]), [Some(0), Some(1)]);
+        // Who is known again before the first frame has the slot in that frame.
+        encoder.restart();
+        assert_eq!(encoder.name_participant(2, "anna"), Some(0));
+        assert_eq!(place(&mut encoder, 3, &[1, 2]), [Some(1), Some(0)]);
     }
 }

@@ -67,7 +67,7 @@ impl Slots {
         }
     }
 
-    /// Empties every slot: track ids mean nothing any more.
+    /// Empties every slot: none of the tracks comes back.
     pub fn clear(&mut self) {
         self.owners.fill(None);
     }

@@ -13,7 +13,7 @@ use crate::status::{RingPaths, Shared};
 /// What a follower read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Followed {
-    /// Which life of the worker it comes from: track ids and frame numbers begin anew with each.
+    /// Which life of the worker it comes from: frame numbers begin anew with each, and no track goes on.
     pub epoch: u64,
     /// Entries of this life between the one before and this one that were not read.
     pub missed: u64,
