@@ -147,6 +147,11 @@ impl FacesReader {
         self.ring.next(&mut [bytemuck::bytes_of_mut(result)])
     }
 
+    /// Counts all results that there are as read, without copying them; whether there was one.
+    pub fn skip(&mut self) -> bool {
+        self.ring.skip()
+    }
+
     /// Sleeps until there is a result that was not read, or the time is over. Returns whether there is.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.ring.wait(timeout)

@@ -79,6 +79,12 @@ impl FacesFollower {
         }
     }
 
+    /// Counts all results that there are as read, without copying them; whether there was one.
+    pub fn skip(&mut self) -> bool {
+        self.0.go_over(|paths| &paths.faces, open_faces, FacesReader::missed);
+        self.0.reader.as_mut().is_some_and(FacesReader::skip)
+    }
+
     /// Sleeps until there may be a result, or the time is over.
     pub fn wait(&self, timeout: Duration) {
         match &self.0.reader {

@@ -302,12 +302,16 @@ fn a_killed_worker_is_replaced_and_the_other_camera_loses_nothing() {
     let dir = ring_dir();
     let supervisor = begin(options(dir.path(), vec![camera("a", QUIET), camera("b", QUIET)]));
     let (a, b) = (until_live(&supervisor, "a"), until_live(&supervisor, "b"));
+    let mut news = supervisor.faces("a").unwrap();
+    until("a result to skip", || news.skip());
     let of_a = Witness::start(supervisor.faces("a").unwrap());
     let of_b = Witness::start(supervisor.faces("b").unwrap());
     until("results", || status(&supervisor, "b").fps > 0.0);
     signal(a, Signal::KILL);
     let (_, took) = until_replaced(&supervisor, "a", a);
     println!("live again after {took:?}");
+    news.skip();
+    until("a result of the next worker to skip", || news.skip());
     std::thread::sleep(Duration::from_millis(300));
     let ((_, gaps_of_a, epochs_of_a), (count, gaps, epochs)) = (of_a.finish(), of_b.finish());
     assert_eq!((gaps, epochs.len(), status(&supervisor, "b").pid), (0, 1, Some(b)));
