@@ -91,7 +91,6 @@ impl GpuStages {
         // In this order: without a GPU there is no use in a list of places where TensorRT is not.
         let device = Device::open(options.gpu)?;
         let library = crate::available::find(options.tensorrt.clone())?;
-        let free_before = device.free_bytes().unwrap_or(0);
         let workshop = Workshop::new(&device, &library, options)?;
         let networks = Networks {
             detector: workshop.network(&detector, news)?,
@@ -118,13 +117,12 @@ impl GpuStages {
         let faces = options.max_faces.max(work.most_faces()).min(MAX_FACES);
         let jpeg = Jpeg::open(&device)?;
         device.arena().seal();
-        let free = device.free_bytes().unwrap_or(0);
         tracing::info!(
-            "the networks of this camera take {} MiB of GPU {}'s memory for {} faces at a time; {} MiB are free",
-            free_before.saturating_sub(free) >> 20,
-            options.gpu,
+            "{} faces at a time: {} MiB of GPU {}'s memory beside the driver's and the weights; {} MiB are free",
             work.most_faces(),
-            free >> 20,
+            device.arena().usage().bytes >> 20,
+            options.gpu,
+            device.free_bytes().unwrap_or(0) >> 20,
         );
         Ok(Self {
             jpeg,
