@@ -171,10 +171,8 @@ impl CameraEncoder {
                 self.out_of_order_frames += 1;
                 return None;
             }
-            if frame_index <= last_index && !self.restarted {
-                self.restart();
-            }
-            let restarted = std::mem::take(&mut self.restarted);
+            // A camera that was plugged in again counts anew too, but its tracks go on.
+            let restarted = std::mem::take(&mut self.restarted) || frame_index <= last_index;
             if !restarted {
                 self.dropped_frames += frame_index - last_index - 1;
             }
@@ -337,5 +335,8 @@ mod tests {
         encoder.restart();
         assert_eq!(encoder.name_participant(2, "anna"), Some(0));
         assert_eq!(place(&mut encoder, 3, &[1, 2]), [Some(1), Some(0)]);
+        // A camera that counts its frames anew, with the same tracks.
+        assert!(encoder.encode(&frame(0, 4 * 33_000_000 + 1, &[1, 2]), 0).is_some());
+        assert_eq!([1, 2].map(|track_id| encoder.slots().slot_of(track_id)), [Some(1), Some(0)]);
     }
 }
