@@ -24,7 +24,7 @@ pub struct Available {
 /// What is missing, and what to do.
 pub fn available(gpu: usize, tensorrt: Option<PathBuf>) -> Result<Available, GpuPipelineError> {
     // Without a GPU there is no use in a list of places where TensorRT is not.
-    let device = Device::open(gpu)?;
+    let device = open(gpu)?;
     let library = find(tensorrt)?;
     Ok(Available {
         gpu: device.info().name.clone(),
@@ -39,6 +39,14 @@ pub fn available(gpu: usize, tensorrt: Option<PathBuf>) -> Result<Available, Gpu
 /// What is missing, and where it was looked for.
 pub fn tensorrt_library() -> Result<Library, GpuPipelineError> {
     find(None)
+}
+
+/// Opens a GPU.
+pub(crate) fn open(gpu: usize) -> Result<Device, GpuPipelineError> {
+    Device::open(gpu).map_err(|driver| match driver.is_out_of_memory() {
+        true => GpuPipelineError::NoRoom { gpu, driver },
+        false => driver.into(),
+    })
 }
 
 /// TensorRT in the given place, in `MIEN_TENSORRT`, or where the system has it.

@@ -91,6 +91,17 @@ pub enum GpuPipelineError {
         /// Needed MiB.
         needed_mib: u64,
     },
+    /// The GPU's memory does not suffice even for the driver's own part.
+    #[error(
+        "GPU {gpu} has no memory left for another program ({driver}); close some (nvidia-smi shows them), put fewer \
+         cameras on this GPU (`gpu` in the configuration), or take the CPU engine"
+    )]
+    NoRoom {
+        /// Number of the GPU.
+        gpu: usize,
+        /// What the driver says.
+        driver: GpuError,
+    },
     /// The model's tensors.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
@@ -110,7 +121,7 @@ impl GpuPipelineError {
     pub fn is_out_of_memory(&self) -> bool {
         match self {
             Self::Gpu(error) => error.is_out_of_memory(),
-            Self::Memory { .. } => true,
+            Self::Memory { .. } | Self::NoRoom { .. } => true,
             // TensorRT reports the allocator's failure in words only.
             Self::Runtime { source, .. } => source.to_string().to_lowercase().contains("out of memory"),
             _ => false,

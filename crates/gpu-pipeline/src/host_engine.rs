@@ -38,7 +38,7 @@ impl TensorRtEngine {
         news: &mut Listener<'_>,
     ) -> Result<Self, GpuPipelineError> {
         let library = crate::available::find(options.tensorrt.clone())?;
-        let device = Device::open(options.gpu)?;
+        let device = crate::available::open(options.gpu)?;
         let network = Workshop::new(&device, &library, options)?.network(source, news)?;
         let buckets: Vec<usize> = if network.batched { BUCKETS.to_vec() } else { vec![1] };
         let most = buckets[buckets.len() - 1];

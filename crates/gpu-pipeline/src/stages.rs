@@ -89,7 +89,7 @@ impl GpuStages {
             [Role::Detector, Role::Landmarks, Role::Blendshapes]
         );
         // In this order: without a GPU there is no use in a list of places where TensorRT is not.
-        let device = Device::open(options.gpu)?;
+        let device = crate::available::open(options.gpu)?;
         let library = crate::available::find(options.tensorrt.clone())?;
         let workshop = Workshop::new(&device, &library, options)?;
         let networks = Networks {
