@@ -44,7 +44,7 @@ pub fn tensorrt_library() -> Result<Library, GpuPipelineError> {
 /// Opens a GPU.
 pub(crate) fn open(gpu: usize) -> Result<Device, GpuPipelineError> {
     Device::open(gpu).map_err(|driver| match driver.is_out_of_memory() {
-        true => GpuPipelineError::NoRoom { gpu, driver },
+        true => GpuPipelineError::Memory { gpu, said: driver.to_string() },
         false => driver.into(),
     })
 }

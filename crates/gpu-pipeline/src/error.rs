@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mien_gpu::GpuError;
+use mien_gpu::{Device, GpuError};
 use mien_pipeline::PipelineError;
 use mien_tensorrt::{BuildError, LoadError, RuntimeError};
 
@@ -77,30 +77,16 @@ pub enum GpuPipelineError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The GPU's memory does not suffice.
+    /// The GPU's memory does not suffice, not even for one face at a time.
     #[error(
-        "GPU {gpu} has {free_mib} MiB free, but a camera needs about {needed_mib} MiB even for one face at a \
-         time; close other programs, put fewer cameras on this GPU (`gpu` in the configuration), or take the \
-         CPU engine"
+        "GPU {gpu} has too little free memory for a camera ({said}); close other programs (nvidia-smi shows them), \
+         put fewer cameras on this GPU (`gpu` in the configuration), or take the CPU engine"
     )]
     Memory {
         /// Number of the GPU.
         gpu: usize,
-        /// Free MiB.
-        free_mib: u64,
-        /// Needed MiB.
-        needed_mib: u64,
-    },
-    /// The GPU's memory does not suffice even for the driver's own part.
-    #[error(
-        "GPU {gpu} has no memory left for another program ({driver}); close some (nvidia-smi shows them), put fewer \
-         cameras on this GPU (`gpu` in the configuration), or take the CPU engine"
-    )]
-    NoRoom {
-        /// Number of the GPU.
-        gpu: usize,
-        /// What the driver says.
-        driver: GpuError,
+        /// What the driver or TensorRT says.
+        said: String,
     },
     /// The model's tensors.
     #[error(transparent)]
@@ -116,14 +102,25 @@ impl GpuPipelineError {
         }
     }
 
+    /// Whether memory is short on this GPU, also where TensorRT fails in other words because almost none is left.
+    pub(crate) fn is_about_memory(&self, device: &Device) -> bool {
+        const ALMOST_NONE: usize = 64 << 20;
+        self.is_out_of_memory()
+            || matches!(self, Self::Runtime { .. } | Self::Build(_))
+                && device.free_bytes().is_ok_and(|free| free < ALMOST_NONE)
+    }
+
     /// Whether memory is short, so that fewer faces at a time may still fit.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
         match self {
             Self::Gpu(error) => error.is_out_of_memory(),
-            Self::Memory { .. } | Self::NoRoom { .. } => true,
+            Self::Memory { .. } => true,
             // TensorRT reports the allocator's failure in words only.
-            Self::Runtime { source, .. } => source.to_string().to_lowercase().contains("out of memory"),
+            Self::Runtime { .. } | Self::Build(_) => {
+                let said = self.to_string().to_lowercase();
+                said.contains("out of memory") || said.contains("outofmemory")
+            }
             _ => false,
         }
     }
@@ -136,5 +133,32 @@ impl From<GpuPipelineError> for PipelineError {
             other if other.is_out_of_memory() => PipelineError::GpuMemory(Box::new(other)),
             other => PipelineError::Processor(Box::new(other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mien_tensorrt::Said;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_known_by_what_tensorrt_says() {
+        let refused = |said: &str| {
+            let said = Said(vec![said.to_owned()]);
+            GpuPipelineError::runtime("detector.onnx")(RuntimeError::Refused {
+                library: "TensorRT".into(),
+                said,
+            })
+        };
+        // As TensorRT 8.6 says it when a context or weights find no room.
+        for said in ["Cuda Driver (out of memory)", "Error Code 2: OutOfMemory (no further information)"] {
+            assert!(refused(said).is_out_of_memory(), "{said}");
+        }
+        assert!(
+            !refused("Serialization assertion stdVersionRead == serializationVersion failed")
+                .is_out_of_memory()
+        );
+        assert!(GpuPipelineError::Memory { gpu: 0, said: "12 MiB".into() }.is_out_of_memory());
     }
 }

@@ -7,8 +7,7 @@ use mien_engine::{EngineOptions, Prepared, TensorInfo, prepare};
 use mien_gpu::Device;
 use mien_pipeline::{PipelineError, Role};
 use mien_tensorrt::{
-    BuildRequest, Calibration, DataType, Engine, Library, Precision, Profile, Progress, Runtime,
-    RuntimeError, ShapeRange,
+    BuildRequest, Calibration, DataType, Engine, Library, Precision, Profile, Progress, Runtime, ShapeRange,
 };
 
 use crate::cache::Lookup;
@@ -130,7 +129,7 @@ impl<'a> Workshop<'a> {
         let profiles = profiles(input, batched);
         let precision = self.precision_of(source.role);
         let key = self.key(source, input, batched, precision);
-        let engine = match if self.options.rebuild { None } else { self.cached(&key, news)? } {
+        let engine = match if self.options.rebuild { None } else { self.cached(source.file, &key, news)? } {
             Some(engine) => engine,
             None => self.build(source, &prepared, profiles, &key, precision, news)?,
         };
@@ -183,7 +182,12 @@ impl<'a> Workshop<'a> {
     }
 
     /// The cache's engine, unless there is none or it must be built anew.
-    fn cached(&self, key: &PlanKey, news: &mut Listener<'_>) -> Result<Option<Engine>, GpuPipelineError> {
+    fn cached(
+        &self,
+        model: &str,
+        key: &PlanKey,
+        news: &mut Listener<'_>,
+    ) -> Result<Option<Engine>, GpuPipelineError> {
         let cache = &self.options.cache;
         let mut unusable = |reason: &str| {
             let path = cache.path_of(key);
@@ -196,12 +200,12 @@ impl<'a> Workshop<'a> {
                 unusable(&reason);
                 Ok(None)
             }
-            Lookup::Found(plan) => match self.runtime.deserialize(&plan) {
+            Lookup::Found(plan) => match self.deserialize(model, &plan) {
                 Ok(engine) => Ok(Some(engine)),
                 // Another would be refused as well.
-                Err(error @ RuntimeError::UnsupportedGpu { .. }) => {
-                    Err(GpuPipelineError::UnsupportedGpu(error))
-                }
+                Err(error @ GpuPipelineError::UnsupportedGpu(_)) => Err(error),
+                // The engine is sound, and building one takes more memory still.
+                Err(error) if error.is_about_memory(self.device) => Err(error),
                 Err(error) => {
                     unusable(&error.to_string());
                     Ok(None)
@@ -231,9 +235,11 @@ impl<'a> Workshop<'a> {
         // The process that held the lock may have built it.
         if !self.options.rebuild
             && let Lookup::Found(plan) = cache.load(key)
-            && let Ok(engine) = self.runtime.deserialize(&plan)
         {
-            return Ok(engine);
+            match self.deserialize(model, &plan) {
+                Err(error) if !error.is_about_memory(self.device) => {}
+                loaded => return loaded,
+            }
         }
         let mut batches = match (&self.options.calibration, precision) {
             (Some(inputs), GpuPrecision::Int8) => {
@@ -265,7 +271,11 @@ impl<'a> Workshop<'a> {
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!("built the engine of {model} in {seconds:.1} s: {}", path.display());
         news(BuildNews::Built { model, path: &path, seconds });
-        self.runtime.deserialize(&plan.bytes).map_err(GpuPipelineError::runtime(model))
+        self.deserialize(model, &plan.bytes)
+    }
+
+    fn deserialize(&self, model: &str, plan: &[u8]) -> Result<Engine, GpuPipelineError> {
+        self.runtime.deserialize(plan).map_err(GpuPipelineError::runtime(model))
     }
 }
 

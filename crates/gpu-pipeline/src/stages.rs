@@ -92,23 +92,23 @@ impl GpuStages {
         let device = crate::available::open(options.gpu)?;
         let library = crate::available::find(options.tensorrt.clone())?;
         let workshop = Workshop::new(&device, &library, options)?;
+        let load = |source: &ModelSource<'_>, news: &mut Listener<'_>| {
+            workshop.network(source, news).map_err(|error| in_terms_of_memory(error, &device, options.gpu))
+        };
         let networks = Networks {
-            detector: workshop.network(&detector, news)?,
-            landmarks: workshop.network(&landmarks, news)?,
-            blendshapes: workshop.network(&blendshapes, news)?,
+            detector: load(&detector, news)?,
+            landmarks: load(&landmarks, news)?,
+            blendshapes: load(&blendshapes, news)?,
         };
         let one_by_one = !(networks.landmarks.batched && networks.blendshapes.batched);
         let mut buckets = if one_by_one { vec![1] } else { options.buckets() };
         let work = loop {
             match Work::new(&device, &networks, &buckets) {
-                Err(error) if error.is_out_of_memory() => {
+                Err(error) if buckets.len() > 1 && error.is_about_memory(&device) => {
                     let most = buckets.pop().unwrap_or(1);
-                    if buckets.is_empty() {
-                        return Err(short_of_memory(&device, &networks, options.gpu));
-                    }
                     tracing::warn!("{error}; reading fewer than {most} faces at a time");
                 }
-                made => break made?,
+                made => break made.map_err(|error| in_terms_of_memory(error, &device, options.gpu))?,
             }
         };
         let precision = if library.strongly_typed() { "the models'" } else { options.precision.name() };
@@ -419,12 +419,11 @@ fn take_detections(results: &ResultBlock, detections: &mut Vec<Detection>) {
     detections.extend(results.detections().iter().map(Detection::from));
 }
 
-fn short_of_memory(device: &Device, networks: &Networks, gpu: usize) -> GpuPipelineError {
-    let weights = [&networks.detector, &networks.landmarks, &networks.blendshapes];
-    let needed: u64 = weights.iter().map(|network| network.engine.device_memory_bytes()).sum();
-    GpuPipelineError::Memory {
-        gpu,
-        free_mib: device.free_bytes().unwrap_or(0) as u64 >> 20,
-        needed_mib: (needed >> 20) + 64,
+/// The error, as one of memory where it is.
+fn in_terms_of_memory(error: GpuPipelineError, device: &Device, gpu: usize) -> GpuPipelineError {
+    if !error.is_about_memory(device) {
+        return error;
     }
+    let free_mib = device.free_bytes().unwrap_or(0) >> 20;
+    GpuPipelineError::Memory { gpu, said: format!("{free_mib} MiB: {error}") }
 }

@@ -137,7 +137,11 @@ impl GpuError {
     /// Whether memory is short, so that a smaller batch may still work.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
-        matches!(self, Self::OutOfMemory { .. } | Self::Driver { code: 2, .. })
+        // CUDA_ERROR_OUT_OF_MEMORY, NVJPEG_STATUS_ALLOCATOR_FAILURE.
+        matches!(
+            self,
+            Self::OutOfMemory { .. } | Self::Driver { code: 2, .. } | Self::NvJpeg { status: 5, .. }
+        )
     }
 
     /// Whether only this picture cannot be decoded: damaged, of another size, or of a kind that nvJPEG does
