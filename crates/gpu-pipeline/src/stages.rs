@@ -101,16 +101,8 @@ impl GpuStages {
             blendshapes: load(&blendshapes, news)?,
         };
         let one_by_one = !(networks.landmarks.batched && networks.blendshapes.batched);
-        let mut buckets = if one_by_one { vec![1] } else { options.buckets() };
-        let work = loop {
-            match Work::new(&device, &networks, &buckets) {
-                Err(error) if buckets.len() > 1 && error.is_about_memory(&device) => {
-                    let most = buckets.pop().unwrap_or(1);
-                    tracing::warn!("{error}; reading fewer than {most} faces at a time");
-                }
-                made => break made.map_err(|error| in_terms_of_memory(error, &device, options.gpu))?,
-            }
-        };
+        let buckets = if one_by_one { vec![1] } else { options.buckets() };
+        let work = fit(&device, &networks, buckets, options.gpu)?;
         let precision = if library.strongly_typed() { "the models'" } else { options.precision.name() };
         let info = device.info();
         let description = format!("{library} ({precision}) on GPU {} {}", info.ordinal, info.name);
@@ -419,9 +411,36 @@ fn take_detections(results: &ResultBlock, detections: &mut Vec<Detection>) {
     detections.extend(results.detections().iter().map(Detection::from));
 }
 
+/// The networks bound for as many of these buckets as find room.
+fn fit(
+    device: &Device,
+    networks: &Networks,
+    mut buckets: Vec<usize>,
+    gpu: usize,
+) -> Result<Work, GpuPipelineError> {
+    let mebibytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    loop {
+        let (free, needed) = (device.free_bytes()?, networks.estimated_bytes(&buckets));
+        let made = if needed > free {
+            let [free, needed] = [free, needed].map(mebibytes);
+            let said = format!("{free:.0} MiB, but its networks need about {needed:.0} MiB");
+            Err(GpuPipelineError::Memory { gpu, said })
+        } else {
+            Work::new(device, networks, &buckets)
+        };
+        match made {
+            Err(error) if buckets.len() > 1 && error.is_about_memory(device) => {
+                let most = buckets.pop().unwrap_or(1);
+                tracing::warn!("{error}; reading fewer than {most} faces at a time");
+            }
+            made => return made.map_err(|error| in_terms_of_memory(error, device, gpu)),
+        }
+    }
+}
+
 /// The error, as one of memory where it is.
 fn in_terms_of_memory(error: GpuPipelineError, device: &Device, gpu: usize) -> GpuPipelineError {
-    if !error.is_about_memory(device) {
+    if matches!(error, GpuPipelineError::Memory { .. }) || !error.is_about_memory(device) {
         return error;
     }
     let free_mib = device.free_bytes().unwrap_or(0) >> 20;

@@ -22,6 +22,28 @@ pub(crate) struct Networks {
     pub blendshapes: Network,
 }
 
+impl Networks {
+    /// Working memory, which the networks share, since one runs after the other.
+    fn working_bytes(&self) -> usize {
+        let Self { detector, landmarks, blendshapes } = self;
+        let needed = [detector, landmarks, blendshapes].map(|network| network.engine.device_memory_bytes());
+        needed.into_iter().max().unwrap_or(0).max(256) as usize
+    }
+
+    /// About how much device memory [`Work::new`] takes for these buckets.
+    pub(crate) fn estimated_bytes(&self, buckets: &[usize]) -> usize {
+        /// What TensorRT 8.6 loads with an execution context of these networks.
+        const CODE_BYTES: usize = 2 << 20;
+        let tensors = |network: &Network| -> usize {
+            std::iter::once(&network.input).chain(&network.outputs).map(|tensor| 4 * tensor.elements()).sum()
+        };
+        let most = buckets.last().copied().unwrap_or(1);
+        let faces = most * (tensors(&self.landmarks) + tensors(&self.blendshapes));
+        let contexts = 1 + 2 * buckets.len();
+        self.working_bytes() + tensors(&self.detector) + faces + contexts * CODE_BYTES
+    }
+}
+
 /// Points between the stages, in the order in which a frame passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -113,10 +135,7 @@ impl Work {
         networks: &Networks,
         buckets: &[usize],
     ) -> Result<Self, GpuPipelineError> {
-        let scratch_bytes = [&networks.detector, &networks.landmarks, &networks.blendshapes]
-            .map(|network| network.engine.device_memory_bytes() as usize);
-        let scratch = device
-            .alloc::<u8>("networks' working memory", scratch_bytes.into_iter().max().unwrap_or(0).max(256))?;
+        let scratch = device.alloc::<u8>("networks' working memory", networks.working_bytes())?;
         let most = buckets.last().copied().unwrap_or(1);
 
         let (detector, detector_size, detector_input, detector_outputs) =
