@@ -58,14 +58,16 @@ impl WindowState {
     }
 }
 
-/// Columns of a grid of `count` tiles of 16:9 in an area: those that make the tiles largest.
+/// Columns of a grid of pictures of these proportions (width by height) in an area: those that show most of them, where
+/// below each picture a strip of the height `caption` is left.
 #[must_use]
-pub fn grid_columns(count: usize, width: f32, height: f32) -> usize {
-    let tile_width = |columns: usize| {
-        let rows = count.div_ceil(columns);
-        (width / columns as f32).min(height / rows as f32 * 16.0 / 9.0)
+pub fn grid_columns(proportions: &[f32], width: f32, height: f32, caption: f32) -> usize {
+    let count = proportions.len();
+    let shown = |columns: usize| -> f32 {
+        let tile = [width / columns as f32, (height / count.div_ceil(columns) as f32 - caption).max(1.0)];
+        proportions.iter().map(|proportion| tile[0].min(tile[1] * proportion).powi(2) / proportion).sum()
     };
-    (1..=count.max(1)).max_by(|&a, &b| tile_width(a).total_cmp(&tile_width(b)).then(b.cmp(&a))).unwrap_or(1)
+    (1..=count.max(1)).max_by(|&a, &b| shown(a).total_cmp(&shown(b)).then(b.cmp(&a))).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -74,12 +76,16 @@ mod tests {
 
     #[test]
     fn the_grid_makes_tiles_as_large_as_possible() {
-        assert_eq!(grid_columns(1, 1600.0, 900.0), 1);
-        assert_eq!(grid_columns(4, 1600.0, 900.0), 2);
-        assert_eq!(grid_columns(3, 3000.0, 500.0), 3);
-        assert_eq!(grid_columns(3, 500.0, 3000.0), 1);
-        assert_eq!(grid_columns(0, 500.0, 300.0), 1);
-        assert_eq!(grid_columns(16, 1600.0, 900.0), 4);
+        let columns = |count, width, height| grid_columns(&vec![16.0 / 9.0; count], width, height, 0.0);
+        assert_eq!(columns(1, 1600.0, 900.0), 1);
+        assert_eq!(columns(4, 1600.0, 900.0), 2);
+        assert_eq!(columns(3, 3000.0, 500.0), 3);
+        assert_eq!(columns(3, 500.0, 3000.0), 1);
+        assert_eq!(columns(0, 500.0, 300.0), 1);
+        assert_eq!(columns(16, 1600.0, 900.0), 4);
+        // Two pictures of 4:3 are larger beside each other where two of 16:9 are larger one above the other.
+        assert_eq!(grid_columns(&[16.0 / 9.0; 2], 1120.0, 810.0, 34.0), 1);
+        assert_eq!(grid_columns(&[4.0 / 3.0; 2], 1120.0, 810.0, 34.0), 2);
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::theme;
 use mien_config::Camera;
 use mien_control::{CameraState, CameraStatus};
 
+/// Height of the line below a camera's picture.
+const CAPTION: f32 = 34.0;
+
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if page.backend.cameras().is_empty() {
@@ -24,7 +27,13 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let is_shown =
         |camera: &CameraStatus| page.model.enlarged.as_ref().is_none_or(|name| *name == camera.name);
     let shown: Vec<usize> = (0..cameras.len()).filter(|&camera| is_shown(&cameras[camera])).collect();
-    let columns = grid_columns(shown.len(), area.width(), area.height());
+    // Until a camera's first picture is there, what most cameras send.
+    let proportion = |&camera: &usize| {
+        let picture = page.feeds[camera].picture();
+        picture.map_or(16.0 / 9.0, |(_, preview)| preview.width.max(1) as f32 / preview.height.max(1) as f32)
+    };
+    let proportions: Vec<f32> = shown.iter().map(proportion).collect();
+    let columns = grid_columns(&proportions, area.width(), area.height(), CAPTION);
     let rows = shown.len().div_ceil(columns).max(1);
     let tile = Vec2::new(area.width() / columns as f32, area.height() / rows as f32);
     for (place, &camera) in shown.iter().enumerate() {
@@ -76,7 +85,6 @@ fn welcome(ui: &mut egui::Ui, page: &mut Page<'_>) {
 }
 
 fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &CameraStatus, rect: Rect) {
-    const CAPTION: f32 = 34.0;
     let response = ui.allocate_rect(rect, Sense::click());
     response.widget_info(|| {
         let label = format!("camera {}, {}", status.name, status.state.label());
