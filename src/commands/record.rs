@@ -11,7 +11,7 @@ use mien_config::{Config, PrivacyKind, VideoKind};
 use mien_record::{Readiness, RecordState, SessionSummary, Severity};
 use mien_supervisor::{SupervisorHandle, start};
 
-use super::run::{RunArguments, options, tell};
+use super::run::{RunArguments, options, tell, tell_event};
 use crate::interrupt;
 use crate::live::Live;
 use crate::names::Names;
@@ -157,12 +157,13 @@ fn agree(found: &Readiness, anyway: bool) -> Result<()> {
 fn watch(supervisor: &SupervisorHandle, live: &Live, seconds: Option<f64>) -> Option<String> {
     let started = Instant::now();
     let over = || seconds.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds);
-    let markers = typed_markers();
+    let (markers, events) = (typed_markers(), supervisor.events());
     let (mut told, mut low) = (Instant::now(), false);
     while !interrupt::is_requested() && !over() {
         if let Ok(marker) = markers.recv_timeout(Duration::from_millis(50)) {
             live.marker(&marker);
         }
+        events.try_iter().for_each(|event| tell_event(&event));
         let status = live.record_status()?;
         if let RecordState::Failed(reason) = status.state {
             return Some(reason);

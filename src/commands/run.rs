@@ -222,28 +222,33 @@ pub(crate) fn options(mut config: Config, trace: Option<PathBuf>) -> Result<Supe
     })
 }
 
-/// Tells what happens until the time is over or somebody ends it; what workers tell is in their logs.
+/// Tells what happens until the time is over or somebody ends it.
 fn watch(supervisor: &SupervisorHandle, seconds: Option<f64>) {
     let events = supervisor.events();
     let started = Instant::now();
     let over = |started: Instant| seconds.is_some_and(|seconds| started.elapsed().as_secs_f64() >= seconds);
     let mut told = Instant::now();
     while !crate::interrupt::is_requested() && !over(started) {
-        if let Ok(CameraEvent { camera, state, reason, by_worker, .. }) =
-            events.recv_timeout(Duration::from_millis(50))
-            && !by_worker
-        {
-            match state {
-                CameraState::Starting | CameraState::Live | CameraState::Stopped => {
-                    tracing::info!("camera {camera}: {}", state.label());
-                }
-                _ => tracing::warn!("camera {camera}: {}: {reason}", state.label()),
-            }
+        if let Ok(event) = events.recv_timeout(Duration::from_millis(50)) {
+            tell_event(&event);
         }
         if told.elapsed() >= TELL {
             told = Instant::now();
             supervisor.cameras().iter().for_each(tell);
         }
+    }
+}
+
+/// Tells of a camera's new state, unless its worker's log does.
+pub(crate) fn tell_event(CameraEvent { camera, state, reason, by_worker, .. }: &CameraEvent) {
+    match state {
+        // A worker that starts says so itself.
+        CameraState::Starting => {}
+        _ if *by_worker => {}
+        CameraState::Live | CameraState::Stopped => {
+            tracing::info!("camera {camera}: {}", state.label());
+        }
+        _ => tracing::warn!("camera {camera}: {}: {reason}", state.label()),
     }
 }
 
