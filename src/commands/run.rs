@@ -241,14 +241,13 @@ fn watch(supervisor: &SupervisorHandle, seconds: Option<f64>) {
 
 /// Tells of a camera's new state, unless its worker's log does.
 pub(crate) fn tell_event(CameraEvent { camera, state, reason, by_worker, .. }: &CameraEvent) {
-    match state {
-        // A worker that starts says so itself.
-        CameraState::Starting => {}
-        _ if *by_worker => {}
-        CameraState::Live | CameraState::Stopped => {
-            tracing::info!("camera {camera}: {}", state.label());
-        }
-        _ => tracing::warn!("camera {camera}: {}: {reason}", state.label()),
+    // A worker that starts says so itself.
+    if *by_worker || *state == CameraState::Starting {
+        return;
+    }
+    match state.is_trouble() {
+        true => tracing::warn!("camera {camera}: {}: {reason}", state.label()),
+        false => tracing::info!("camera {camera}: {}", state.label()),
     }
 }
 

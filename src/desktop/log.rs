@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use mien_gui::{LogLevel, LogLine};
-use mien_supervisor::{CameraEvent, CameraState};
+use mien_supervisor::CameraEvent;
 
 /// Lines kept; older ones go.
 const CAPACITY: usize = 5000;
@@ -44,10 +44,7 @@ impl Log {
         if event.by_worker {
             return;
         }
-        let level = match event.state {
-            CameraState::Starting | CameraState::Live | CameraState::Stopped => LogLevel::Info,
-            _ => LogLevel::Warning,
-        };
+        let level = if event.state.is_trouble() { LogLevel::Warning } else { LogLevel::Info };
         let reason = if event.reason.is_empty() { String::new() } else { format!(": {}", event.reason) };
         self.add(level, &event.camera, format!("{}{reason}", event.state.label()));
     }
@@ -87,6 +84,8 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use mien_supervisor::CameraState;
+
     use super::*;
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::screen::{Screen, skip, until};
 use crate::support::mien;
 
@@ -123,6 +125,19 @@ pub fn children(process: u32) -> Vec<(u32, String)> {
         .flat_map(|pids| pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>())
         .map(|pid| (pid, std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()))
         .collect()
+}
+
+/// A worker of the app, where it has one.
+pub fn worker(app: &App) -> Option<u32> {
+    let found = children(app.process.id()).into_iter().find(|(_, command)| command.contains("worker"));
+    found.map(|(pid, _)| pid)
+}
+
+/// Kills a worker of the app, once it has one; its process.
+pub fn kill_worker(app: &App) -> u32 {
+    let pid = until("a worker", PATIENCE, || worker(app));
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    pid
 }
 
 /// Whether a process is no more (a zombie is not).

@@ -13,8 +13,7 @@ mod screen;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use app::{App, PATIENCE, children, is_gone};
-use rustix::process::{Pid, Signal, kill_process};
+use app::{App, PATIENCE, children, is_gone, kill_worker, worker};
 use screen::until;
 use support::{have_ffmpeg, mien_without_models, succeed};
 
@@ -190,12 +189,7 @@ fn a_killed_worker_is_seen_and_comes_back() {
     let file = config(folder.path(), 1, "");
     let Some(app) = App::open(folder.path(), &["--config", file.to_str().unwrap()]) else { return };
     app.told(&["cam1", "live"]);
-    let worker = |app: &App| {
-        let found = children(app.process.id()).into_iter().find(|(_, command)| command.contains("worker"));
-        found.map(|(pid, _)| pid)
-    };
-    let pid = until("a worker", PATIENCE, || worker(&app));
-    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    let pid = kill_worker(&app);
     app.told(&["cam1", "reconnecting", "signal 9"]);
     until("another worker", PATIENCE, || worker(&app).filter(|other| *other != pid));
     app.told_times(&["cam1: live"], 2);
@@ -221,11 +215,7 @@ fn a_named_person_keeps_the_name_when_the_worker_comes_back() {
     }
     app.press("ctrl+r");
     app.titled("recording");
-    let (pid, _) = children(app.process.id())
-        .into_iter()
-        .find(|(_, command)| command.contains("worker"))
-        .expect("a camera has a worker");
-    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    kill_worker(&app);
     app.told(&["cam1", "of the new worker is Ada"]);
     app.press("ctrl+r");
     app.told(&["recorded", "s into"]);

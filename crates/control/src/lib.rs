@@ -111,6 +111,12 @@ impl CameraState {
             Self::Stopped => "stopped",
         }
     }
+
+    /// Whether something is wrong.
+    #[must_use]
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Stalled | Self::Reconnecting | Self::Failed)
+    }
 }
 
 /// What a worker tells.

@@ -1,5 +1,7 @@
 //! Whole frames scaled into a network's input.
 
+use std::ops::AddAssign;
+
 use mien_face::{FrameView, PixelFormat};
 
 use crate::{Affine, AxisTaps, LetterboxTaps, Normalization, rgb_row};
@@ -60,12 +62,15 @@ impl Letterbox {
                 &mut p1[at..at + scaled_width],
                 &mut p2[at..at + scaled_width],
             ];
+            let LetterboxTaps { columns, rows, .. } = &self.taps;
             if self.taps.counts_pixels() {
-                self.count_rows(frame, y);
-                mix_columns(&self.taps.columns, &self.counted_row, channels, picture);
+                let counted = &mut self.counted_row;
+                add_rows(rows, y, frame, &mut self.rgb, counted, |byte, _| u16::from(byte));
+                mix_columns(columns, counted, channels, picture);
             } else {
-                self.mix_rows(frame, y);
-                mix_columns(&self.taps.columns, &self.mixed_row, channels, picture);
+                let mixed = &mut self.mixed_row;
+                add_rows(rows, y, frame, &mut self.rgb, mixed, |byte, weight| weight * f32::from(byte));
+                mix_columns(columns, mixed, channels, picture);
             }
             for (plane, mean) in planes.iter_mut().zip(mean) {
                 let row = &mut plane[at..at + self.width];
@@ -95,35 +100,29 @@ impl Letterbox {
         self.counted_row.resize(if counts { 3 * frame_width } else { 0 }, 0);
         self.rgb.resize(3 * frame_width, 0);
     }
+}
 
-    /// The weighted sum of the source rows that output row `y` covers.
-    fn mix_rows(&mut self, frame: &FrameView<'_>, y: usize) {
-        let (start, weights) = self.taps.rows.at(y);
-        for (tap, &weight) in weights.iter().enumerate() {
-            if weight == 0.0 && tap > 0 {
-                continue;
-            }
-            let source = rgb_bytes(frame, start + tap, &mut self.rgb);
-            let mixed = self.mixed_row.iter_mut().zip(source);
-            if tap == 0 {
-                mixed.for_each(|(sum, &byte)| *sum = weight * f32::from(byte));
-            } else {
-                mixed.for_each(|(sum, &byte)| *sum += weight * f32::from(byte));
-            }
+/// The sum, over the source rows that output row `y` covers, of what `term` makes of a byte and its row's weight.
+/// `rgb` has room for a row.
+fn add_rows<T: Copy + AddAssign>(
+    rows: &AxisTaps,
+    y: usize,
+    frame: &FrameView<'_>,
+    rgb: &mut [u8],
+    sums: &mut [T],
+    term: impl Fn(u8, f32) -> T,
+) {
+    let (start, weights) = rows.at(y);
+    for (tap, &weight) in weights.iter().enumerate() {
+        if weight == 0.0 && tap > 0 {
+            continue;
         }
-    }
-
-    /// The sum of the source rows that output row `y` covers.
-    fn count_rows(&mut self, frame: &FrameView<'_>, y: usize) {
-        let (start, weights) = self.taps.rows.at(y);
-        for tap in 0..weights.len() {
-            let source = rgb_bytes(frame, start + tap, &mut self.rgb);
-            let counted = self.counted_row.iter_mut().zip(source);
-            if tap == 0 {
-                counted.for_each(|(sum, &byte)| *sum = u16::from(byte));
-            } else {
-                counted.for_each(|(sum, &byte)| *sum += u16::from(byte));
-            }
+        let source = rgb_bytes(frame, start + tap, rgb);
+        let sums = sums.iter_mut().zip(source);
+        if tap == 0 {
+            sums.for_each(|(sum, &byte)| *sum = term(byte, weight));
+        } else {
+            sums.for_each(|(sum, &byte)| *sum += term(byte, weight));
         }
     }
 }

@@ -67,8 +67,8 @@ fn convert_yuv(
 ) {
     let (first, rest) = rgb.split_at_mut((columns.start % 2).min(columns.len()));
     let (blocks, last) = rest.as_chunks_mut::<BLOCK>();
-    let singles =
-        first.iter_mut().zip(columns.start..).chain(last.iter_mut().rev().zip((0..columns.end).rev()));
+    let after_blocks = columns.end - last.len();
+    let singles = first.iter_mut().zip(columns.start..).chain(last.iter_mut().zip(after_blocks..));
     singles.for_each(|(to, x)| *to = pixel(x));
     for (to, x) in blocks.iter_mut().zip((columns.start.next_multiple_of(2)..).step_by(BLOCK)) {
         let [y, u, v] = block(x);

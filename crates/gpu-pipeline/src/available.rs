@@ -1,4 +1,4 @@
-//! Whether the stages can run on the GPU at all.
+//! What the stages need: a GPU, and TensorRT.
 
 use std::path::PathBuf;
 
@@ -6,32 +6,6 @@ use mien_gpu::Device;
 use mien_tensorrt::{Library, SearchOptions};
 
 use crate::GpuPipelineError;
-
-/// What was found.
-#[derive(Debug, Clone)]
-pub struct Available {
-    /// Name of the GPU.
-    pub gpu: String,
-    /// Flavour and version of TensorRT.
-    pub tensorrt: String,
-    /// Where TensorRT lies.
-    pub path: PathBuf,
-}
-
-/// Finds TensorRT and takes a look at a GPU.
-///
-/// # Errors
-/// What is missing, and what to do.
-pub fn available(gpu: usize, tensorrt: Option<PathBuf>) -> Result<Available, GpuPipelineError> {
-    // Without a GPU there is no use in a list of places where TensorRT is not.
-    let device = open(gpu)?;
-    let library = find(tensorrt)?;
-    Ok(Available {
-        gpu: device.info().name.clone(),
-        tensorrt: library.to_string(),
-        path: library.path().to_owned(),
-    })
-}
 
 /// The TensorRT that would be used, without a look at a GPU.
 ///

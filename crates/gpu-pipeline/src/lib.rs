@@ -30,7 +30,7 @@ mod options;
 mod stages;
 mod work;
 
-pub use available::{Available, available, tensorrt_library};
+pub use available::tensorrt_library;
 pub use cache::{CacheEntry, EngineCache, EntryState, PlanKey};
 pub use calibration::CalibrationInputs;
 pub use error::GpuPipelineError;

@@ -8,7 +8,8 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mien_engine::{EngineChoice, EngineOptions};
 use mien_face::{Frame, FrameFaces, LANDMARK_COUNT, Picture};
 use mien_gpu_pipeline::{
-    BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource, TensorRtEngine, available,
+    BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource, TensorRtEngine,
+    tensorrt_library,
 };
 use mien_models::{ModelSet, Role};
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings, Role as Part};
@@ -17,7 +18,8 @@ use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 const DETECTOR_SIZE: [usize; 2] = [256, 320];
 
 fn is_here() -> bool {
-    match available(0, None) {
+    let found = mien_gpu::Device::open(0).map_err(Into::into).and_then(|_| tensorrt_library());
+    match found {
         Ok(_) => true,
         Err(error) => {
             assert!(std::env::var_os("MIEN_TEST_GPU").is_none(), "MIEN_TEST_GPU is set, but {error}");
