@@ -65,6 +65,8 @@ impl Control {
             Some(live) => drop(live.name_participant(camera, track_id, name)),
             None => self.names.give(camera, track_id, name),
         }
+        let said = if name.is_empty() { "has no name any more".to_owned() } else { format!("is {name}") };
+        self.log.add(LogLevel::Info, camera, format!("face {track_id} {said}"));
     }
 
     /// What is missing for a recording, measured, into the log and, where it matters, the warnings.

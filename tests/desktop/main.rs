@@ -213,6 +213,7 @@ fn a_named_person_keeps_the_name_when_the_worker_comes_back() {
     for key in ["A", "d", "a", "Return"] {
         app.press(key);
     }
+    app.told(&["cam1: face 1 is Ada"]);
     app.press("ctrl+r");
     app.titled("recording");
     kill_worker(&app);

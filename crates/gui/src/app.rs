@@ -10,6 +10,7 @@ use crate::backend::{Backend, Command};
 use crate::feed::CameraFeed;
 use crate::model::{AppModel, Closing, SessionForm, View, WindowState};
 use crate::pace::Pace;
+use crate::typing::Typing;
 use crate::{keys, shell, theme};
 
 /// How often the window's place is looked at, to be remembered.
@@ -44,6 +45,7 @@ pub struct App {
     theme: Option<Theme>,
     title: String,
     window_told: (WindowState, Instant),
+    typing: Typing,
 }
 
 /// What a view may use while it draws.
@@ -79,6 +81,7 @@ impl App {
             theme: None,
             title: String::new(),
             window_told: (window, Instant::now()),
+            typing: Typing::default(),
         }
     }
 
@@ -236,6 +239,10 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         self.update(ui.ctx());
         self.draw(ui);
+    }
+
+    fn raw_input_hook(&mut self, ctx: &egui::Context, input: &mut egui::RawInput) {
+        self.typing.in_order(ctx, input);
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {

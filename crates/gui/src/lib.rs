@@ -14,6 +14,7 @@ mod pace;
 mod scale;
 mod shell;
 mod theme;
+mod typing;
 mod views;
 
 pub use app::{App, AppOptions, run};
