@@ -122,11 +122,10 @@ pub fn bottlenecks(
         let drops = drops_per_second(&camera.name);
         sentences.push(if drops >= 0.5 {
             format!(
-                "{} drops {drops:.1} frames a second: {} takes {:.1} of {total:.1} ms a frame ({share:.0} %); \
-                 at most {:.0} frames a second.",
+                "{} drops {drops:.1} frames a second: {total:.1} ms a frame, most of it {} ({share:.0} %), allow \
+                 {:.1}.",
                 camera.name,
                 slowest.stage,
-                slowest.times.p50_ms,
                 1000.0 / total
             )
         } else {
