@@ -208,7 +208,22 @@ impl App {
         };
         shell::show(ui, &mut page);
         self.tell_changes();
+        self.tell_name(ui.ctx());
         self.set_title(ui.ctx());
+    }
+
+    /// Gives a participant the name that was typed once its field has lost the focus, be it by a key, a click or
+    /// because another page is shown.
+    fn tell_name(&mut self, ctx: &egui::Context) {
+        let Some(naming) = &self.model.naming else { return };
+        if ctx.memory(|memory| memory.focused()) == Some(naming.field) {
+            return;
+        }
+        let camera = self.feeds.iter().position(|feed| feed.name == naming.camera);
+        let now = camera.and_then(|camera| self.backend.participant(camera, naming.track_id));
+        if let Some(command) = self.model.typed_name(now) {
+            self.backend.command(command);
+        }
     }
 
     fn tell_changes(&mut self) {

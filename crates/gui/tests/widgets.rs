@@ -137,25 +137,59 @@ fn theme_overlays_and_signals_are_settings() {
     assert_eq!(config.gui.signals.last().map(String::as_str), Some("browDownLeft"));
 }
 
+/// The only field with this accessible name.
+fn field<'a>(harness: &'a Harness<'static, App>, name: &'a str) -> egui_kittest::Node<'a> {
+    harness.get_by(|node| node.label().as_deref() == Some(name) && node.role() == Role::TextInput)
+}
+
+fn type_into(harness: &mut Harness<'static, App>, name: &str, text: &str) {
+    field(harness, name).focus();
+    harness.run_steps(2);
+    field(harness, name).type_text(text);
+    harness.run_steps(2);
+}
+
+fn named(camera: &str, track_id: u32, name: &str) -> Command {
+    Command::NameParticipant { camera: camera.into(), track_id, name: name.into() }
+}
+
 #[test]
 fn a_participant_is_named_on_the_signals_page_and_in_the_session_panel() {
     let (mut harness, commands) = open(2);
     page(&mut harness, View::Signals);
-    let fields = harness.get_all_by_label_contains("Participant").count();
-    assert!(fields >= 1);
     // The second camera's first face has no name yet.
-    harness
-        .get_by(|node| node.label().as_deref() == Some("camera-2, face 1") && node.role() == Role::TextInput)
-        .focus();
-    harness.run_steps(2);
-    harness
-        .get_by(|node| node.label().as_deref() == Some("camera-2, face 1") && node.role() == Role::TextInput)
-        .type_text("Grace");
-    harness.run_steps(2);
+    type_into(&mut harness, "camera-2, face 1", "Grace");
+    assert_eq!(asked(&commands), []);
     harness.key_press(eframe::egui::Key::Enter);
     harness.run_steps(2);
-    let expected = Command::NameParticipant { camera: "camera-2".into(), track_id: 1, name: "Grace".into() };
-    assert_eq!(asked(&commands), [expected]);
+    // The first camera's has one, and gets another; that page is left before Enter is pressed.
+    type_into(&mut harness, "Participant", " L.");
+    page(&mut harness, View::Live);
+    assert_eq!(asked(&commands), [named("camera-2", 1, "Grace"), named("camera-1", 1, "Ada L.")]);
+}
+
+#[test]
+fn who_is_being_named_stays_in_the_field_though_others_come_and_all_leave() {
+    let nobody_in_view = std::rc::Rc::<std::cell::Cell<bool>>::default();
+    nobody_in_view.set(true);
+    let (mut harness, commands) = open_with(2, |backend| backend.nobody_in_view = nobody_in_view.clone());
+    nobody_in_view.set(false);
+    harness.run_steps(1);
+    type_into(&mut harness, "camera-2, face 2", "Gr");
+    for (is_empty, text) in [(true, "a"), (false, "c"), (true, "e")] {
+        nobody_in_view.set(is_empty);
+        harness.run_steps(4);
+        field(&harness, "camera-2, face 2").type_text(text);
+        harness.run_steps(2);
+    }
+    assert_eq!(asked(&commands), []);
+    harness.key_press(eframe::egui::Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(asked(&commands), [named("camera-2", 2, "Grace")]);
+    assert!(
+        harness.query_by_label("camera-2, face 2").is_none(),
+        "who is out of view is not listed any more"
+    );
 }
 
 #[test]

@@ -84,8 +84,10 @@ pub enum Closing {
 }
 
 /// A participant's name while it is being typed.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Naming {
+    /// The field in which it is typed: while that has the focus, the name is not given.
+    pub field: eframe::egui::Id,
     /// The camera's name.
     pub camera: String,
     /// The face's track id.
@@ -179,7 +181,7 @@ impl AppModel {
 
     /// The participant's name that was typed, trimmed; nothing when it is as it was.
     pub fn typed_name(&mut self, now: Option<&str>) -> Option<Command> {
-        let Naming { camera, track_id, name } = self.naming.take()?;
+        let Naming { camera, track_id, name, .. } = self.naming.take()?;
         let name = name.trim().to_owned();
         (name != now.unwrap_or_default()).then_some(Command::NameParticipant { camera, track_id, name })
     }
@@ -254,7 +256,9 @@ mod tests {
 
     #[test]
     fn a_name_is_given_once_and_can_be_taken_away() {
-        let naming = |name: &str| Some(Naming { camera: "left".into(), track_id: 3, name: name.to_owned() });
+        let field = eframe::egui::Id::unique("field");
+        let naming =
+            |name: &str| Some(Naming { field, camera: "left".into(), track_id: 3, name: name.to_owned() });
         let mut model = AppModel { naming: naming(" Ada "), ..AppModel::default() };
         let expected = Command::NameParticipant { camera: "left".into(), track_id: 3, name: "Ada".into() };
         assert_eq!(model.typed_name(None), Some(expected));

@@ -55,32 +55,26 @@ fn banner(ui: &mut egui::Ui, fill: Color32, text: &str) {
     });
 }
 
-/// The field in which a face's participant is named.
+/// The field in which a face's participant is named; `place` tells apart those of the same face. The name is given
+/// once the field has lost the focus (see [`App`](crate::App)).
 fn name_field(
     ui: &mut egui::Ui,
     page: &mut Page<'_>,
-    camera: usize,
-    track_id: u32,
+    (camera, track_id): (usize, u32),
+    place: &str,
     label: egui::Id,
     width: f32,
 ) {
     let Some(feed) = page.feeds.get(camera) else { return };
-    let now = page.backend.participant(camera, track_id).map(str::to_owned);
     let typed = page.model.naming.as_ref();
     let typed = typed.filter(|typed| typed.camera == feed.name && typed.track_id == track_id);
-    let mut text = typed.map(|typed| typed.name.clone()).or_else(|| now.clone()).unwrap_or_default();
-    let edit = TextEdit::singleline(&mut text)
-        .id_salt(("participant", &feed.name, track_id))
-        .hint_text("name")
-        .desired_width(width);
-    let response = ui.add(edit).labelled_by(label);
-    if response.changed() {
-        page.model.naming = Some(Naming { camera: feed.name.clone(), track_id, name: text });
-    }
-    if response.lost_focus()
-        && let Some(command) = page.model.typed_name(now.as_deref())
-    {
-        page.backend.command(command);
+    let text = typed.map(|typed| typed.name.as_str()).or_else(|| page.backend.participant(camera, track_id));
+    let mut text = text.unwrap_or_default().to_owned();
+    // The same field, whoever comes into view above it or leaves.
+    let field = egui::Id::unique(("participant", place, &feed.name, track_id));
+    let edit = TextEdit::singleline(&mut text).id(field).hint_text("name").desired_width(width);
+    if ui.add(edit).labelled_by(label).changed() {
+        page.model.naming = Some(Naming { field, camera: feed.name.clone(), track_id, name: text });
     }
 }
 

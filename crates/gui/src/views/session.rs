@@ -153,17 +153,16 @@ fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
     }
 }
 
-/// Everybody in view of a camera, to be named.
+/// Everybody in view of a camera, to be named, and who is being named, in view or not.
 fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
     ui.label(RichText::new("Participants").strong());
-    let seen: Vec<(usize, String, u32)> = page
-        .feeds
-        .iter()
-        .enumerate()
-        .flat_map(|(camera, feed)| {
-            feed.faces.faces().iter().map(move |face| (camera, feed.name.clone(), face.track_id))
-        })
-        .collect();
+    let mut seen: Vec<(usize, String, u32)> = Vec::new();
+    for (camera, feed) in page.feeds.iter().enumerate() {
+        let mut tracks: Vec<u32> = feed.faces.faces().iter().map(|face| face.track_id).collect();
+        let named = page.model.naming.as_ref().filter(|naming| naming.camera == feed.name);
+        tracks.extend(named.map(|naming| naming.track_id).filter(|track_id| !tracks.contains(track_id)));
+        seen.extend(tracks.into_iter().map(|track_id| (camera, feed.name.clone(), track_id)));
+    }
     if seen.is_empty() {
         ui.label(RichText::new("Nobody in view.").weak());
     }
@@ -178,7 +177,8 @@ fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
                 ui.add(egui::Label::new(text).truncate())
             });
             let label = label.inner;
-            super::name_field(ui, page, camera, track_id, label.id, ui.available_width());
+            let width = ui.available_width();
+            super::name_field(ui, page, (camera, track_id), "session", label.id, width);
         });
     }
 }

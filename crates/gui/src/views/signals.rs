@@ -61,10 +61,13 @@ fn choose(ui: &mut egui::Ui, page: &mut Page<'_>) {
             }
         });
         list.response.labelled_by(name.id);
-        let shown = face.or(shown_face(page).map(|face| face.track_id));
+        // Who is being named stays in the field.
+        let named = page.model.naming.as_ref().filter(|naming| naming.camera == names[camera]);
+        let shown = named.map(|naming| naming.track_id).or(face);
+        let shown = shown.or_else(|| shown_face(page).map(|face| face.track_id));
         let name = ui.label("Participant");
         match shown {
-            Some(track_id) => super::name_field(ui, page, camera, track_id, name.id, 140.0),
+            Some(track_id) => super::name_field(ui, page, (camera, track_id), "signals", name.id, 140.0),
             None => {
                 let mut nobody = String::new();
                 let edit = egui::TextEdit::singleline(&mut nobody).desired_width(140.0);

@@ -1,6 +1,6 @@
 //! A machinery without processes: synthetic heads whose truth stands in for tracking results.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use mien_capture::{CameraControl, CameraDevice, CameraMode, ControlValues};
@@ -29,6 +29,8 @@ pub struct ScriptedBackend {
     cameras: Vec<SyntheticCamera>,
     frame: Frame,
     frames_shown: u64,
+    /// Whether nobody is seen.
+    pub nobody_in_view: Rc<Cell<bool>>,
     /// How the recording stands.
     pub recording: RecordingStatus,
     streams: Vec<StreamStatus>,
@@ -141,6 +143,7 @@ impl ScriptedBackend {
             cameras: (0..cameras).map(camera).collect(),
             frame: Frame::empty(),
             frames_shown: 0,
+            nobody_in_view: Rc::default(),
             recording: RecordingStatus { free_bytes: 412_000_000_000, ..RecordingStatus::default() },
             streams: ["landmarks", "blendshapes", "pose", "quality"]
                 .map(|what| StreamStatus {
@@ -195,7 +198,7 @@ impl ScriptedBackend {
         into.frame_width = self.frame.width;
         into.frame_height = self.frame.height;
         let truth = self.cameras[camera].truth();
-        into.face_count = truth.len() as u32;
+        into.face_count = if self.nobody_in_view.get() { 0 } else { truth.len() as u32 };
         for (face, truth) in into.faces.iter_mut().zip(truth) {
             face.track_id = truth.person as u32 + 1;
             face.presence = 0.99;
