@@ -1,6 +1,7 @@
 //! The last seconds of one face's signals, for plots.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use mien_face::{BLENDSHAPE_COUNT, Face};
 
@@ -15,6 +16,8 @@ pub struct Sample {
     pub rotation_deg: [f32; 3],
     /// Position in cm.
     pub translation_cm: [f32; 3],
+    /// Whether the face was out of view in the result before.
+    follows_gap: bool,
 }
 
 /// A window of [`Sample`]s of one face of one camera. It starts anew when the face changes.
@@ -22,28 +25,36 @@ pub struct Sample {
 pub struct History {
     track_id: u32,
     samples: VecDeque<Sample>,
+    /// Capture time of the newest result, in seconds on the monotonic clock.
+    now_seconds: f64,
+    /// Whether the face was in the newest result.
+    in_view: bool,
 }
 
 impl History {
     /// How far back the plots reach.
     pub const SECONDS: f64 = 20.0;
 
-    /// Adds one frame's face; drops what is older than [`History::SECONDS`].
-    pub fn push(&mut self, capture_nanos: i64, face: &Face) {
+    /// Takes in one frame's face, or that it is out of view; drops what is older than [`History::SECONDS`].
+    pub fn push(&mut self, capture_nanos: i64, face: Option<&Face>) {
         let seconds = capture_nanos as f64 * 1e-9;
-        let starts_anew =
-            face.track_id != self.track_id || self.samples.back().is_some_and(|last| seconds < last.seconds);
-        if starts_anew {
+        let is_another = face.is_some_and(|face| face.track_id != self.track_id);
+        if is_another || seconds < self.now_seconds {
             self.samples.clear();
-            self.track_id = face.track_id;
         }
-        let state = &face.smoothed;
-        self.samples.push_back(Sample {
-            seconds,
-            blendshapes: state.blendshapes,
-            rotation_deg: state.pose.rotation_deg,
-            translation_cm: state.pose.translation_cm,
-        });
+        self.now_seconds = seconds;
+        if let Some(face) = face {
+            self.track_id = face.track_id;
+            let state = &face.smoothed;
+            self.samples.push_back(Sample {
+                seconds,
+                blendshapes: state.blendshapes,
+                rotation_deg: state.pose.rotation_deg,
+                translation_cm: state.pose.translation_cm,
+                follows_gap: !self.in_view,
+            });
+        }
+        self.in_view = face.is_some();
         while self.samples.front().is_some_and(|first| seconds - first.seconds > Self::SECONDS) {
             self.samples.pop_front();
         }
@@ -55,6 +66,22 @@ impl History {
         &self.samples
     }
 
+    /// Places of the samples between which the face was never out of view, oldest first.
+    #[must_use]
+    pub fn runs(&self) -> Vec<Range<usize>> {
+        let count = self.samples.len();
+        let gaps = (1..count).filter(|&place| self.samples[place].follows_gap);
+        let mut begin = 0;
+        let ends = gaps.chain((count > 0).then_some(count));
+        ends.map(|end| std::mem::replace(&mut begin, end)..end).collect()
+    }
+
+    /// Capture time of the newest result, with the face or without, in seconds on the monotonic clock.
+    #[must_use]
+    pub fn now_seconds(&self) -> f64 {
+        self.now_seconds
+    }
+
     /// The face that the samples belong to; 0 before the first.
     #[must_use]
     pub fn track_id(&self) -> u32 {
@@ -64,5 +91,40 @@ impl History {
     /// Forgets everything.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_on_and_the_course_is_broken_while_the_face_is_out_of_view() {
+        let mut frame = mien_face::FrameFaces::boxed();
+        let face = &mut frame.faces[0];
+        face.track_id = 3;
+        let mut history = History::default();
+        assert_eq!(history.runs(), []);
+        for (second, in_view) in [true, true, false, false, true, false, true, true].into_iter().enumerate() {
+            history.push(second as i64 * 1_000_000_000, in_view.then_some(face));
+        }
+        assert_eq!(history.runs(), [0..2, 2..3, 3..5]);
+        history.push(21_500_000_000, None);
+        assert_eq!((history.now_seconds(), history.samples().len(), history.track_id()), (21.5, 3, 3));
+        assert_eq!(history.runs(), [0..1, 1..3], "what is left of the runs");
+        history.push(60_000_000_000, None);
+        assert!(history.samples().is_empty() && history.runs().is_empty());
+    }
+
+    #[test]
+    fn another_face_or_an_earlier_time_starts_anew() {
+        let mut frame = mien_face::FrameFaces::boxed();
+        let mut history = History::default();
+        for (track_id, millis) in [(3, 5000), (3, 5033), (4, 5066), (4, 5099), (4, 100)] {
+            frame.faces[0].track_id = track_id;
+            history.push(millis * 1_000_000, Some(&frame.faces[0]));
+            let is_first = matches!((track_id, millis), (3, 5000) | (4, 5066 | 100));
+            assert_eq!(history.samples().len(), if is_first { 1 } else { 2 }, "{millis}");
+        }
     }
 }

@@ -193,6 +193,26 @@ fn who_is_being_named_stays_in_the_field_though_others_come_and_all_leave() {
 }
 
 #[test]
+fn the_signals_page_stays_while_the_face_is_out_of_view() {
+    let nobody_in_view = std::rc::Rc::<std::cell::Cell<bool>>::default();
+    let shared = nobody_in_view.clone();
+    let (mut harness, _) = open_with(1, |backend| backend.nobody_in_view = shared);
+    page(&mut harness, View::Signals);
+    harness.get_by_label_contains("browDownLeft 0.").click();
+    type_into(&mut harness, "Filter", "jaw");
+    nobody_in_view.set(true);
+    harness.run_steps(4);
+    harness.get_by_label("jawOpen –");
+    field(&harness, "Filter").type_text("O");
+    harness.run_steps(2);
+    nobody_in_view.set(false);
+    harness.run_steps(2);
+    harness.get_by_label_contains("jawOpen 0.");
+    let signals = &harness.state().model.signals;
+    assert_eq!((signals.filter.as_str(), signals.history.runs().len()), ("jawO", 2));
+}
+
+#[test]
 fn cameras_are_moved_changed_and_removed() {
     let (mut harness, commands) = open(2);
     page(&mut harness, View::Devices);

@@ -35,9 +35,7 @@ impl SignalsModel {
             // Follow the face on display while it is there, so that plots do not jump between people.
             None => faces.iter().find(|face| face.track_id == self.history.track_id()).or(faces.first()),
         };
-        if let Some(face) = shown {
-            self.history.push(result.capture_nanos, face);
-        }
+        self.history.push(result.capture_nanos, shown);
     }
 
     /// Shows another camera or face.

@@ -134,7 +134,9 @@ fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
     ui.horizontal(|ui| {
         let set = Vec2::new(52.0, ui.spacing().interact_size.y);
         let width = ui.available_width() - set.x - ui.spacing().item_spacing.x;
-        let edit = TextEdit::singleline(&mut page.model.marker).hint_text("text").desired_width(width);
+        // The same field, and with the focus, when a check's findings come above it.
+        let edit = TextEdit::singleline(&mut page.model.marker).id(egui::Id::unique("marker"));
+        let edit = edit.hint_text("text").desired_width(width);
         let response = ui.add(edit).labelled_by(name.id);
         send = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         if send {

@@ -1,7 +1,7 @@
 //! One face's signals: blendshapes now, chosen ones over time, head pose, a head that turns with it.
 
 use eframe::egui::{self, Color32, Mesh, Rect, RichText, Sense, Shape, Vec2, pos2};
-use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints};
+use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints, PlotUi};
 use mien_face::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
 
 use crate::app::Page;
@@ -11,6 +11,9 @@ use crate::theme;
 /// Height of a blendshape's bar, in points.
 const ROW: f32 = 24.0;
 
+/// In place of a value while the face is out of view.
+const NOTHING: &str = "–";
+
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if page.backend.cameras().is_empty() {
@@ -18,20 +21,20 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         return;
     }
     choose(ui, page);
-    let Some(face) = shown_face(page) else {
+    let face = shown_face(page).copied();
+    if face.is_none() && page.model.signals.history.samples().is_empty() {
         super::empty(ui, "No face in view", "Signals appear as soon as this camera sees a face.");
         return;
-    };
-    let face = *face;
+    }
     let window = page.model.window;
     let left = egui::Panel::left("blendshapes")
         .default_size(window.blendshapes_width)
         .size_range(220.0..=520.0)
-        .show(ui, |ui| bars(ui, page, &face));
+        .show(ui, |ui| bars(ui, page, face.as_ref()));
     let right = egui::Panel::right("head")
         .default_size(window.head_width)
         .size_range(200.0..=480.0)
-        .show(ui, |ui| pose(ui, &face));
+        .show(ui, |ui| pose(ui, face.as_ref()));
     page.model.window.blendshapes_width = left.response.rect.width();
     page.model.window.head_width = right.response.rect.width();
     plots(ui, page);
@@ -89,15 +92,16 @@ fn shown_face<'a>(page: &'a Page<'_>) -> Option<&'a Face> {
         .or_else(|| if signals.face.is_none() { faces.first() } else { None })
 }
 
-fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
+/// Each blendshape with its value; without one while the face is out of view.
+fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: Option<&Face>) {
     let signals = &mut page.model.signals;
     ui.horizontal(|ui| {
         let name = ui.label("Filter");
         ui.add(egui::TextEdit::singleline(&mut signals.filter).desired_width(120.0)).labelled_by(name.id);
         ui.toggle_value(&mut signals.by_value, "Largest first");
     });
-    let values = &face.smoothed.blendshapes;
-    let listed = signals.listed(values);
+    let values = face.map_or([0.0; BLENDSHAPE_COUNT], |face| face.smoothed.blendshapes);
+    let listed = signals.listed(&values);
     let mut toggled = None;
     egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, ROW, listed.len(), |ui, rows| {
         for &blendshape in &listed[rows] {
@@ -122,16 +126,11 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: &Face) {
                 font.clone(),
                 text,
             );
-            ui.painter().text(
-                right,
-                egui::Align2::RIGHT_CENTER,
-                format!("{:.2}", values[blendshape]),
-                font,
-                text,
-            );
+            let number = face.map_or_else(|| NOTHING.to_owned(), |_| format!("{:.2}", values[blendshape]));
+            ui.painter().text(right, egui::Align2::RIGHT_CENTER, &number, font, text);
             let name = BLENDSHAPE_NAMES[blendshape];
             response.widget_info(|| {
-                let text = format!("{name} {:.2}", values[blendshape]);
+                let text = format!("{name} {number}");
                 egui::WidgetInfo::selected(egui::Role::CheckBox, true, plotted.is_some(), text)
             });
             if response.has_focus() {
@@ -156,26 +155,31 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
     let signals = &page.model.signals;
     let history = &signals.history;
     let height = (ui.available_height() - theme::GAP * 3.0) / 3.0;
-    let now = history.samples().back().map_or(0.0, |sample| sample.seconds);
-    let series = |name: &str, place: usize, value: &dyn Fn(&Sample) -> f32| {
-        let points: PlotPoints<'_> =
-            history.samples().iter().map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
-        Line::new(name.to_owned(), points).color(theme::SERIES[place % theme::SERIES.len()]).width(1.6)
+    let (now, runs) = (history.now_seconds(), history.runs());
+    // A line for each run of one name and colour, which the legend takes for one.
+    let series = |plot: &mut PlotUi<'_>, name: &str, place: usize, value: &dyn Fn(&Sample) -> f32| {
+        for run in &runs {
+            let samples = history.samples().range(run.clone());
+            let points: PlotPoints<'_> =
+                samples.map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
+            let color = theme::SERIES[place % theme::SERIES.len()];
+            plot.line(Line::new(name.to_owned(), points).id((name, run.start)).color(color).width(1.6));
+        }
     };
     plot("blendshape plot", height, [0.0, 1.0]).show(ui, |plot| {
         for (place, &blendshape) in signals.plotted.iter().enumerate() {
-            plot.line(series(BLENDSHAPE_NAMES[blendshape], place, &|sample| sample.blendshapes[blendshape]));
+            series(plot, BLENDSHAPE_NAMES[blendshape], place, &|sample| sample.blendshapes[blendshape]);
         }
     });
     plot("pose plot", height, [-30.0, 30.0]).show(ui, |plot| {
         for (axis, name) in ["pitch °", "yaw °", "roll °"].into_iter().enumerate() {
-            plot.line(series(name, axis, &|sample| sample.rotation_deg[axis]));
+            series(plot, name, axis, &|sample| sample.rotation_deg[axis]);
         }
     });
     plot("gaze plot", height, [-1.0, 1.0]).x_axis_label("seconds").show(ui, |plot| {
-        plot.line(series("gaze left", 0, &|sample| gaze(&sample.blendshapes)[0]));
-        plot.line(series("gaze up", 1, &|sample| gaze(&sample.blendshapes)[1]));
-        plot.line(series("blink", 2, &|sample| blinks(&sample.blendshapes).iter().sum::<f32>() * 0.5));
+        series(plot, "gaze left", 0, &|sample| gaze(&sample.blendshapes)[0]);
+        series(plot, "gaze up", 1, &|sample| gaze(&sample.blendshapes)[1]);
+        series(plot, "blink", 2, &|sample| blinks(&sample.blendshapes).iter().sum::<f32>() * 0.5);
     });
 }
 
@@ -211,31 +215,43 @@ fn read_out(hover: &HoverPosition<'_>) -> Option<String> {
     })
 }
 
-fn pose(ui: &mut egui::Ui, face: &Face) {
+/// The head as it is turned, and where it is.
+fn pose(ui: &mut egui::Ui, face: Option<&Face>) {
     let side = ui.available_width();
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
     ui.painter().rect_filled(rect, 6.0, ui.visuals().extreme_bg_color);
-    ui.painter().add(Shape::mesh(head(rect, &face.smoothed.pose.camera_from_head)));
+    match face {
+        Some(face) => drop(ui.painter().add(Shape::mesh(head(rect, &face.smoothed.pose.camera_from_head)))),
+        None => {
+            let (font, color) = (egui::FontId::proportional(14.5), ui.visuals().weak_text_color());
+            ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, "not in view", font, color);
+        }
+    }
+    const NAMES: [&str; 9] = ["Pitch", "Yaw", "Roll", "x", "y", "Distance", "Gaze", "Eyes", "Presence"];
+    let values = face.map_or_else(|| NAMES.map(|_| NOTHING.to_owned()), pose_texts);
     egui::Grid::new("pose").num_columns(2).spacing([20.0, 6.0]).show(ui, |ui| {
-        let pose = &face.smoothed.pose;
-        let [pitch, yaw, roll] = pose.rotation_deg;
-        let [x, y, z] = pose.translation_cm;
-        for (name, value) in [
-            ("Pitch", format!("{pitch:+.1}°")),
-            ("Yaw", format!("{yaw:+.1}°")),
-            ("Roll", format!("{roll:+.1}°")),
-            ("x", format!("{x:+.1} cm")),
-            ("y", format!("{y:+.1} cm")),
-            ("Distance", format!("{:.1} cm", -z)),
-            ("Gaze", gaze_text(face)),
-            ("Eyes", blink_text(face)),
-            ("Presence", format!("{:.2}", face.presence)),
-        ] {
+        for (name, value) in NAMES.into_iter().zip(values) {
             ui.label(RichText::new(name).weak());
             ui.label(RichText::new(value).monospace());
             ui.end_row();
         }
     });
+}
+
+fn pose_texts(face: &Face) -> [String; 9] {
+    let [pitch, yaw, roll] = face.smoothed.pose.rotation_deg;
+    let [x, y, z] = face.smoothed.pose.translation_cm;
+    [
+        format!("{pitch:+.1}°"),
+        format!("{yaw:+.1}°"),
+        format!("{roll:+.1}°"),
+        format!("{x:+.1} cm"),
+        format!("{y:+.1} cm"),
+        format!("{:.1} cm", -z),
+        gaze_text(face),
+        blink_text(face),
+        format!("{:.2}", face.presence),
+    ]
 }
 
 fn value(blendshapes: &[f32; BLENDSHAPE_COUNT], name: &str) -> f32 {
