@@ -162,8 +162,9 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
             let samples = history.samples().range(run.clone());
             let points: PlotPoints<'_> =
                 samples.map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
-            let color = theme::SERIES[place % theme::SERIES.len()];
-            plot.line(Line::new(name.to_owned(), points).id((name, run.start)).color(color).width(1.6));
+            let line = Line::new(name.to_owned(), points).id((name, run.start)).width(1.6);
+            // The plot's bands, for points that are dense, are thin where they are steep, and break.
+            plot.line(line.color(theme::SERIES[place % theme::SERIES.len()]).allow_band(false));
         }
     };
     plot("blendshape plot", height, [0.0, 1.0]).show(ui, |plot| {
