@@ -17,15 +17,16 @@ use app::{App, PATIENCE, children, is_gone, kill_worker, worker};
 use screen::until;
 use support::{have_ffmpeg, mien_without_models, succeed};
 
-/// Small cameras that a loaded machine can follow, and nothing on the network; for pictures to keep, streams.
+/// Small cameras that a loaded machine can follow, and nothing on the network; for pictures to keep, streams and
+/// more frames.
 fn config(folder: &Path, cameras: usize, more: &str) -> PathBuf {
-    let lsl = keeps_pictures();
+    let (lsl, rate_hz) = if keeps_pictures() { (true, 15.0) } else { (false, 5.0) };
     let mut text = format!("# Kept as it is.\nversion = 1\n\n[lsl]\nenabled = {lsl} # quiet\n{more}\n");
     for camera in 1..=cameras {
         let (heads, seed) = (1 + camera % 2, 10 + camera);
         text += &format!(
             "[[cameras]]\nname = \"cam{camera}\"\nsource = \"synthetic?heads={heads}&seed={seed}\"\n\
-             size = [480, 270]\nrate_hz = 5.0\nengine = \"cpu\"\n\n"
+             size = [480, 270]\nrate_hz = {rate_hz:.1}\nengine = \"cpu\"\n\n"
         );
     }
     let path = folder.join("mien.toml");
