@@ -34,7 +34,6 @@ const LOOK: Duration = Duration::from_millis(50);
 ///
 /// Each camera has a thread that follows its results through every restart of its worker.
 pub struct Live {
-    config: Config,
     cameras: Vec<String>,
     outputs: Arc<Mutex<Outputs>>,
     names: Names,
@@ -84,7 +83,7 @@ impl Live {
             let camera = configured(config, &status.name);
             CameraDescription {
                 name: status.name.clone(),
-                source: status.source.clone(),
+                source: camera.map_or(&status.source, |camera| &camera.source).clone(),
                 frame_size: status.size.map(|[width, height]| (width, height)),
                 triggered_rate_hz: camera.and_then(|camera| camera.triggered_rate_hz),
                 engine: match status.engine.as_str() {
@@ -102,7 +101,6 @@ impl Live {
         });
         let outputs = Outputs::new(descriptions.collect(), stream_settings(config), publish);
         let mut live = Self {
-            config: config.clone(),
             cameras: statuses.into_iter().map(|status| status.name).collect(),
             outputs: Arc::new(Mutex::new(outputs)),
             names: names.clone(),
@@ -172,6 +170,7 @@ impl Live {
     pub fn check(
         &self,
         supervisor: &SupervisorHandle,
+        config: &Config,
         recording: &Recording,
         seconds: Option<f64>,
     ) -> Readiness {
@@ -188,22 +187,27 @@ impl Live {
             hardware: recording.hardware,
             limits: disk_limits(recording),
             seconds,
-            cameras: crate::readiness::loads(supervisor, &self.config, &cameras),
+            cameras: crate::readiness::loads(supervisor, config, &cameras),
             required_streams: recording.required_streams.clone(),
         })
     }
 
-    /// Sets a marker, now.
-    pub fn marker(&self, text: &str) {
-        self.outputs().marker(text);
+    /// Sets a marker at a time on the monotonic clock.
+    pub fn marker(&self, nanos: i64, text: &str) {
+        self.outputs().marker_at(nanos, text);
     }
 
-    /// Begins a recording as `recording` says, and tells the workers to record their videos. Gives the
-    /// session's folder.
+    /// Begins a recording as `recording` says, of cameras that run as `config` says, and tells the workers to record
+    /// their videos. Gives the session's folder.
     ///
     /// # Errors
     /// When the folder cannot be made or the disk is full.
-    pub fn start_recording(&self, supervisor: &SupervisorHandle, recording: &Recording) -> Result<PathBuf> {
+    pub fn start_recording(
+        &self,
+        supervisor: &SupervisorHandle,
+        config: &Config,
+        recording: &Recording,
+    ) -> Result<PathBuf> {
         // The workers need not look for an encoder that is not there while their first pictures wait.
         let hardware = recording.hardware
             && recording.video == VideoKind::H264
@@ -212,7 +216,7 @@ impl Live {
         let rates: Vec<f64> = self
             .cameras
             .iter()
-            .map(|name| configured(&self.config, name).and_then(|camera| camera.rate_hz))
+            .map(|name| configured(config, name).and_then(|camera| camera.rate_hz))
             .map(|rate_hz| rate_hz.unwrap_or(USUAL_RATE_HZ))
             .collect();
         let plan = SessionPlan {
@@ -226,12 +230,9 @@ impl Live {
             hardware,
             privacy: recording.privacy,
             limits: disk_limits(recording),
-            configuration: mien_config::print(&Config {
-                recording: recording.clone(),
-                ..self.config.clone()
-            }),
+            configuration: mien_config::print(&Config { recording: recording.clone(), ..config.clone() }),
             markers: outputs.markers(),
-            cameras: outputs.camera_plans(&rates, self.config.detection.vertical_fov_deg),
+            cameras: outputs.camera_plans(&rates, config.detection.vertical_fov_deg),
         };
         let recorder = outputs.start_recording(plan)?;
         for video in recorder.videos() {

@@ -109,8 +109,8 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
         tracing::warn!("nothing is streamed: {problem}");
     }
     let seconds = arguments.run.seconds();
-    agree(&live.check(&supervisor, &config.recording, seconds), arguments.anyway)?;
-    let folder = live.start_recording(&supervisor, &config.recording)?;
+    agree(&live.check(&supervisor, &config, &config.recording, seconds), arguments.anyway)?;
+    let folder = live.start_recording(&supervisor, &config, &config.recording)?;
     eprintln!("recording into {}", folder.display());
     let failed = watch(&supervisor, &live, arguments.run.seconds());
     let summary = live.stop_recording(&supervisor)?;
@@ -160,8 +160,8 @@ fn watch(supervisor: &SupervisorHandle, live: &Live, seconds: Option<f64>) -> Op
     let (markers, events) = (typed_markers(), supervisor.events());
     let (mut told, mut low) = (Instant::now(), false);
     while !interrupt::is_requested() && !over() {
-        if let Ok(marker) = markers.recv_timeout(Duration::from_millis(50)) {
-            live.marker(&marker);
+        if let Ok((typed_nanos, marker)) = markers.recv_timeout(Duration::from_millis(50)) {
+            live.marker(typed_nanos, &marker);
         }
         events.try_iter().for_each(|event| tell_event(&event));
         let status = live.record_status()?;
@@ -185,12 +185,13 @@ fn watch(supervisor: &SupervisorHandle, live: &Live, seconds: Option<f64>) -> Op
     None
 }
 
-/// Lines on standard input are markers.
-fn typed_markers() -> Receiver<String> {
+/// Lines on standard input are markers, at the time at which they were typed on the monotonic clock.
+fn typed_markers() -> Receiver<(i64, String)> {
     let (sender, receiver) = bounded(64);
     let read = move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if !line.trim().is_empty() && sender.send(line.trim().to_owned()).is_err() {
+            let typed = (mien_clock::monotonic_nanos(), line.trim().to_owned());
+            if !typed.1.is_empty() && sender.send(typed).is_err() {
                 return;
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct DesktopBackend {
     /// Repaints in each second since the start; kept only where somebody asked for statistics.
     repaints: Vec<u32>,
     thread: Option<JoinHandle<()>>,
-    commands: Option<Sender<Command>>,
+    commands: Option<Sender<(i64, Command)>>,
     board: Option<Arc<Board>>,
     log: Arc<Log>,
     wake: Wake,
@@ -243,7 +243,8 @@ impl Backend for DesktopBackend {
     }
 
     fn command(&mut self, command: Command) {
-        let refused = self.commands.as_ref().is_none_or(|commands| commands.try_send(command).is_err());
+        let asked = (mien_clock::monotonic_nanos(), command);
+        let refused = self.commands.as_ref().is_none_or(|commands| commands.try_send(asked).is_err());
         if refused {
             self.log.add(
                 LogLevel::Error,

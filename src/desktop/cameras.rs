@@ -11,6 +11,12 @@ impl Control {
         if self.config.cameras.iter().any(|known| known.name == camera.name) {
             bail!("there is a camera `{}` already; names are unique", camera.name);
         }
+        if self.recording_since.is_some() {
+            bail!(
+                "camera `{}` is not added: a recording runs, whose cameras are fixed; stop it first",
+                camera.name
+            );
+        }
         if camera.enabled {
             self.supervisor.add(camera.clone())?;
         }

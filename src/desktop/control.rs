@@ -25,6 +25,8 @@ const TICK: Duration = Duration::from_millis(250);
 const LOAD_LOOK: Duration = Duration::from_secs(1);
 /// How long new cameras may take before the streams begin without knowing their picture sizes.
 pub(super) const CAMERA_PATIENCE: Duration = Duration::from_secs(4);
+/// How long a camera that is changed may go on to be live as it was.
+const CHANGE_TAKES: Duration = Duration::from_millis(500);
 /// How long settings of tracking must have been still before the workers are told: they load networks.
 const SETTINGS_REST: Duration = Duration::from_millis(400);
 
@@ -40,8 +42,10 @@ pub(crate) struct Control {
     pub(super) recording_since: Option<Instant>,
     /// What went wrong and stays on the screen until it is dismissed or a recording begins.
     pub(super) lasting_warnings: Vec<String>,
-    /// Cameras that `live` streams.
-    streamed: Vec<String>,
+    /// Words of warnings that were dismissed and are still so.
+    pub(super) dismissed: Vec<String>,
+    /// Cameras that `live` streams, and what their streams' descriptions say.
+    streamed: Option<(Vec<String>, Config)>,
     /// Since when the cameras are others than those.
     cameras_changed: Option<Instant>,
     /// What the workers were told, and since when it is to be something else.
@@ -73,7 +77,8 @@ impl Control {
             names: Names::default(),
             recording_since: None,
             lasting_warnings: Vec::new(),
-            streamed: Vec::new(),
+            dismissed: Vec::new(),
+            streamed: None,
             cameras_changed: None,
             settings_changed: None,
             load: LoadMeter::default(),
@@ -84,7 +89,7 @@ impl Control {
     }
 
     /// Carries out commands until the window has gone; then finishes the recording and the settings.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+    pub(crate) fn run(mut self, commands: &Receiver<(i64, Command)>) {
         devices::look(&self.board);
         let events = self.supervisor.events();
         loop {
@@ -102,7 +107,7 @@ impl Control {
             events.try_iter().for_each(|event| self.log.camera_event(&event));
             self.keeping.look(&self.config);
             self.keeping.tick(&self.config);
-            self.tell_workers();
+            self.tell_workers(SETTINGS_REST);
             self.follow_cameras();
             self.show();
             let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -117,7 +122,8 @@ impl Control {
         self.end_trace();
     }
 
-    fn carry_out(&mut self, command: Command) {
+    /// Does what was asked for at a time on the monotonic clock.
+    fn carry_out(&mut self, (asked_nanos, command): (i64, Command)) {
         let result = match command {
             Command::AddCamera(camera) => self.add_camera(*camera),
             Command::RemoveCamera(name) => self.remove_camera(&name),
@@ -145,11 +151,11 @@ impl Control {
                 Ok(())
             }
             Command::DismissWarnings => {
-                self.clear_warnings();
+                self.dismiss_warnings();
                 Ok(())
             }
             Command::Marker(text) => {
-                self.marker(&text);
+                self.marker(asked_nanos, &text);
                 Ok(())
             }
             Command::NameParticipant { camera, track_id, name } => {
@@ -177,9 +183,9 @@ impl Control {
         self.settings_changed = Some(Instant::now());
     }
 
-    /// Tells the workers what has rested, and opens the streams anew where their descriptions change.
-    fn tell_workers(&mut self) {
-        if self.settings_changed.is_none_or(|since| since.elapsed() < SETTINGS_REST) {
+    /// Tells the workers the settings that have been still for so long.
+    pub(super) fn tell_workers(&mut self, rest: Duration) {
+        if self.settings_changed.is_none_or(|since| since.elapsed() < rest) {
             return;
         }
         self.settings_changed = None;
@@ -190,40 +196,36 @@ impl Control {
         if told.preview != config.preview {
             self.supervisor.change_preview(&config.preview);
         }
-        if (&told.lsl, &told.smoothing) != (&config.lsl, &config.smoothing) {
-            self.streamed.clear();
-        }
         self.told = config.clone();
     }
 
-    /// Opens the streams of the present cameras anew when cameras have come or gone and the new ones have
-    /// settled; not during a recording, whose streams are fixed.
+    /// Opens the streams of the present cameras anew when cameras have come, gone or changed, or what the streams say
+    /// of themselves has, and all have settled; not during a recording, whose streams are fixed.
     fn follow_cameras(&mut self) {
-        let cameras = self.supervisor.cameras();
-        let names: Vec<String> = cameras.iter().map(|camera| camera.name.clone()).collect();
-        if names == self.streamed || self.recording_since.is_some() {
+        if self.streams_are_current() || self.recording_since.is_some() {
             self.cameras_changed = None;
             return;
         }
-        let since = *self.cameras_changed.get_or_insert_with(Instant::now);
+        let since = self.cameras_changed.get_or_insert_with(Instant::now).elapsed();
+        let cameras = self.supervisor.cameras();
         let settled =
             cameras.iter().all(|camera| matches!(camera.state, CameraState::Live | CameraState::Failed));
-        if settled || since.elapsed() >= CAMERA_PATIENCE {
+        if (settled && since >= CHANGE_TAKES) || since >= CAMERA_PATIENCE {
             self.open_streams(Duration::ZERO);
         }
     }
 
-    /// Streams of exactly the cameras that there are; they may be open already. Cameras that are not live yet
-    /// are waited for no longer than `patience`.
+    /// Streams of exactly the cameras that there are, and as they are; they may be open already. Cameras that are
+    /// not live yet are waited for no longer than `patience`.
     pub(super) fn open_streams(&mut self, patience: Duration) {
-        let names: Vec<String> = self.supervisor.cameras().into_iter().map(|camera| camera.name).collect();
-        if names == self.streamed && self.live.is_some() {
+        if self.streams_are_current() && self.live.is_some() {
             return;
         }
         self.cameras_changed = None;
         self.live = None;
-        self.streamed = names;
-        if self.streamed.is_empty() {
+        let names = self.camera_names();
+        self.streamed = Some((names.clone(), self.described()));
+        if names.is_empty() {
             return;
         }
         Live::wait_for_cameras(&self.supervisor, patience);
@@ -236,6 +238,27 @@ impl Control {
             }
             Err(error) => self.log.add(LogLevel::Error, "lsl", format!("{error:#}")),
         }
+    }
+
+    fn camera_names(&self) -> Vec<String> {
+        self.supervisor.cameras().into_iter().map(|camera| camera.name).collect()
+    }
+
+    fn streams_are_current(&self) -> bool {
+        let is_current = |(names, described): &(Vec<String>, Config)| {
+            *names == self.camera_names() && *described == self.described()
+        };
+        self.streamed.as_ref().is_some_and(is_current)
+    }
+
+    /// What the streams' descriptions say of the settings, once these have rested: nothing of the order of the
+    /// cameras, nor of what their drivers let one change while they run.
+    fn described(&self) -> Config {
+        let mut cameras = self.config.cameras.clone();
+        cameras.sort_by(|one, other| one.name.cmp(&other.name));
+        cameras.iter_mut().for_each(|camera| camera.controls.clear());
+        let Config { lsl, smoothing, models, .. } = self.told.clone();
+        Config { cameras, lsl, smoothing, models, ..Config::default() }
     }
 
     /// Puts the present state on the board.

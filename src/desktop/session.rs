@@ -1,7 +1,7 @@
 //! Recordings: begun, ended, marked, and how they stand.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use mien_config::Recording;
@@ -13,12 +13,25 @@ use super::control::{CAMERA_PATIENCE, Control};
 use crate::live::Live;
 
 impl Control {
+    /// Begins a recording. Nothing where one runs: who pressed twice wants one.
     pub(super) fn start_recording(&mut self, recording: &Recording) -> Result<()> {
+        if self.recording_since.is_some() {
+            return Ok(());
+        }
         self.clear_warnings();
-        self.board.change(|shown| shown.recording.readiness = None);
+        self.board.change(|shown| {
+            shown.recording = RecordingStatus { is_starting: true, ..RecordingStatus::default() };
+        });
+        let started = self.begin(recording);
+        self.board.change(|shown| shown.recording.is_starting = false);
+        started
+    }
+
+    fn begin(&mut self, recording: &Recording) -> Result<()> {
+        self.tell_workers(Duration::ZERO);
         self.open_streams(CAMERA_PATIENCE);
         let Some(live) = &self.live else { bail!("there is no camera to record") };
-        let folder = live.start_recording(&self.supervisor, recording)?;
+        let folder = live.start_recording(&self.supervisor, &self.config, recording)?;
         self.log.add(LogLevel::Info, "app", format!("recording into {}", folder.display()));
         self.recording_since = Some(Instant::now());
         self.board.change(|shown| {
@@ -49,13 +62,15 @@ impl Control {
         }
     }
 
-    pub(super) fn marker(&self, text: &str) {
+    /// Sets a marker at a time on the monotonic clock.
+    pub(super) fn marker(&self, nanos: i64, text: &str) {
         if let Some(live) = &self.live {
-            live.marker(text);
+            live.marker(nanos, text);
         }
         self.log.add(LogLevel::Info, "app", format!("marker {text}"));
         if let Some(since) = self.recording_since {
-            let seconds = since.elapsed().as_secs_f64();
+            let age_seconds = (mien_clock::monotonic_nanos() - nanos) as f64 * 1e-9;
+            let seconds = (since.elapsed().as_secs_f64() - age_seconds).max(0.0);
             self.board.change(|shown| shown.recording.markers.push((seconds, text.to_owned())));
         }
     }
@@ -72,10 +87,19 @@ impl Control {
     /// What is missing for a recording, measured, into the log and, where it matters, the warnings.
     pub(super) fn check_recording(&mut self, recording: &Recording) -> Result<()> {
         self.clear_warnings();
-        self.board.change(|shown| shown.recording.readiness = None);
+        self.board.change(|shown| {
+            shown.recording.readiness = None;
+            shown.recording.is_checking = true;
+        });
+        let checked = self.check(recording);
+        self.board.change(|shown| shown.recording.is_checking = false);
+        checked
+    }
+
+    fn check(&mut self, recording: &Recording) -> Result<()> {
         self.open_streams(CAMERA_PATIENCE);
         let Some(live) = &self.live else { bail!("there is no camera to record") };
-        let found = live.check(&self.supervisor, recording, None);
+        let found = live.check(&self.supervisor, &self.config, recording, None);
         for line in found.lines() {
             self.log.add(LogLevel::Info, "check", line);
         }
@@ -97,6 +121,11 @@ impl Control {
         let parent = &self.config.recording.dir;
         let free = status.as_ref().map(|status| status.free_bytes).or_else(|| free_bytes(parent));
         let now = status.as_ref().map(|status| self.warnings(status));
+        let now = now.map(|mut now| {
+            self.dismissed.retain(|dismissed| now.iter().any(|text| words(text) == *dismissed));
+            now.retain(|text| !self.dismissed.contains(&words(text)));
+            now
+        });
         self.log_new(now.as_deref().unwrap_or_default());
         let lasting = &self.lasting_warnings;
         let since = self.recording_since;
@@ -120,7 +149,6 @@ impl Control {
 
     /// Warnings that were not there at the last look, into the log; a count in one may have grown.
     fn log_new(&self, warnings: &[String]) {
-        let words = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
         let known = self.board.read(|shown| shown.recording.warnings.clone());
         for new in warnings.iter().filter(|new| known.iter().all(|known| words(known) != words(new))) {
             self.log.add(LogLevel::Warning, "app", new.clone());
@@ -140,8 +168,17 @@ impl Control {
         });
     }
 
-    /// Forgets what was said; what is still so comes back at the next look.
-    pub(super) fn clear_warnings(&mut self) {
+    /// Takes the warnings off the screen: what is still so does not come back until it has ceased to be so.
+    pub(super) fn dismiss_warnings(&mut self) {
+        let shown = self.board.read(|shown| shown.recording.warnings.clone());
+        self.dismissed.extend(shown.iter().map(|text| words(text)));
+        self.lasting_warnings.clear();
+        self.board.change(|shown| shown.recording.warnings.clear());
+    }
+
+    /// Forgets what was said and what was dismissed; what is still so comes back at the next look.
+    fn clear_warnings(&mut self) {
+        self.dismissed.clear();
         self.lasting_warnings.clear();
         self.board.change(|shown| shown.recording.warnings.clear());
     }
@@ -168,6 +205,11 @@ impl Control {
         warnings.extend(lost.map(|camera| format!("{} is not live: its rows have a gap", camera.name)));
         warnings
     }
+}
+
+/// A warning without its numbers, which may grow.
+fn words(text: &str) -> String {
+    text.replace(|letter: char| letter.is_ascii_digit(), "")
 }
 
 /// Free bytes where a folder is, or is going to be.

@@ -185,6 +185,29 @@ fn closing_while_recording_asks_and_finishes_the_files() {
 }
 
 #[test]
+fn record_pressed_again_while_it_starts_records_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = recording(folder.path()) + "video = \"none\"\n";
+    let file = config(folder.path(), 1, &more);
+    let Some(app) = App::open(folder.path(), &["--config", file.to_str().unwrap()]) else { return };
+    // The camera has just begun, so that a recording cannot begin at once.
+    app.press("ctrl+r");
+    std::thread::sleep(Duration::from_millis(200));
+    app.press("ctrl+r");
+    app.told(&["recording into"]);
+    app.titled("recording");
+    let session = until("a session", PATIENCE, || session(folder.path()));
+    until("rows", PATIENCE, || {
+        (std::fs::metadata(session.join("data.xdf")).ok()?.len() > 20_000).then_some(())
+    });
+    app.press("ctrl+r");
+    app.told(&["recorded", "s into"]);
+    app.press("ctrl+q");
+    app.ended();
+    assert_eq!(std::fs::read_dir(folder.path().join("sessions")).unwrap().count(), 1);
+}
+
+#[test]
 fn a_killed_worker_is_seen_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = config(folder.path(), 1, "");

@@ -36,6 +36,10 @@ impl Default for PreviewImage {
 pub struct RecordingStatus {
     /// Folder of the session; `None` when nothing is being recorded.
     pub folder: Option<PathBuf>,
+    /// A recording was asked for and is about to begin.
+    pub is_starting: bool,
+    /// The look before a recording is under way.
+    pub is_checking: bool,
     /// Since the start of the recording.
     pub elapsed_seconds: f64,
     /// Written so far.

@@ -101,12 +101,17 @@ impl Outputs {
 
     /// Sets a marker, now.
     pub fn marker(&self, text: &str) {
-        let now = seconds(monotonic_nanos());
+        self.marker_at(monotonic_nanos(), text);
+    }
+
+    /// Sets a marker at a time on the monotonic clock.
+    pub fn marker_at(&self, nanos: i64, text: &str) {
+        let at = seconds(nanos);
         if let Ok(publisher) = &self.publisher {
-            publisher.marker(now, text);
+            publisher.marker(at, text);
         }
         if let Some(recorder) = &self.recorder {
-            recorder.marker(now, text);
+            recorder.marker(at, text);
         }
     }
 

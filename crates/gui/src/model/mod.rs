@@ -153,6 +153,9 @@ impl Default for AppModel {
 impl AppModel {
     /// The record button or its key.
     pub fn toggle_recording(&mut self, recording: &RecordingStatus) -> Option<Command> {
+        if recording.is_starting {
+            return None;
+        }
         self.session_problem = None;
         if recording.folder.is_some() {
             return Some(Command::StopRecording);

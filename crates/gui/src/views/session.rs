@@ -17,9 +17,9 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let running = recording.folder.is_some();
     form(ui, page, running);
     ui.add_space(theme::GAP);
-    record_button(ui, page, running);
+    record_button(ui, page, &recording);
     progress(ui, page, &recording);
-    check_button(ui, page, running);
+    check_button(ui, page, &recording);
     ui.separator();
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if let Some((is_ready, findings)) = &recording.readiness {
@@ -92,8 +92,12 @@ fn row(ui: &mut egui::Ui, label: &str, width: f32, add: impl FnOnce(&mut egui::U
     });
 }
 
-fn record_button(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
-    let (label, fill) = if running { ("Stop", theme::ALERT) } else { ("Record", theme::ACCENT) };
+fn record_button(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
+    let (label, fill) = match (&recording.folder, recording.is_starting) {
+        (Some(_), _) => ("Stop", theme::ALERT),
+        (None, false) => ("Record", theme::ACCENT),
+        (None, true) => ("Starting …", theme::CAUTION),
+    };
     let size = Vec2::new(ui.available_width(), 54.0);
     if ui.add_sized(size, strong_button(label, 22.0, fill)).on_hover_text("Ctrl+R").clicked()
         && let Some(command) = page.model.toggle_recording(page.backend.recording())
@@ -186,12 +190,14 @@ fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
 }
 
 /// A look, before a recording, at what is missing for it.
-fn check_button(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
+fn check_button(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
     let about =
         "tries the disk and the encoder for two seconds, and looks for the streams that must be there";
-    let button = egui::Button::new((Atom::grow(), "Check before recording", Atom::grow()))
-        .min_size([ui.available_width(), 32.0].into());
-    if ui.add_enabled(!running, button).on_hover_text(about).clicked() {
+    let label = if recording.is_checking { "Checking …" } else { "Check before recording" };
+    let can_check = recording.folder.is_none() && !recording.is_starting && !recording.is_checking;
+    let button =
+        egui::Button::new((Atom::grow(), label, Atom::grow())).min_size([ui.available_width(), 32.0].into());
+    if ui.add_enabled(can_check, button).on_hover_text(about).clicked() {
         match page.model.session.request(&page.model.settings.wanted.recording) {
             Ok(request) => page.backend.command(Command::CheckRecording(Box::new(request))),
             Err(problem) => page.model.session_problem = Some(problem),
