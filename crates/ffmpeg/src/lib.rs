@@ -16,6 +16,7 @@ mod matroska;
 mod nut;
 mod probe;
 mod process;
+mod times;
 
 pub use decode::Decoder;
 pub use encode::{Codec, Encoder, EncoderSettings};
@@ -23,3 +24,4 @@ pub use error::FfmpegError;
 pub use hardware::{HardwareEncoder, hardware_encoder};
 pub use nut::NutError;
 pub use probe::VideoInfo;
+pub use times::MendedTimes;

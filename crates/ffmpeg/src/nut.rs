@@ -52,8 +52,8 @@ struct FrameCode {
 pub(crate) struct FrameHeader {
     /// Bytes of the picture.
     pub(crate) size: usize,
-    /// When it is to be shown, in nanoseconds.
-    pub(crate) pts_nanos: i64,
+    /// When it is to be shown, in microseconds.
+    pub(crate) pts_micros: i64,
 }
 
 /// A stream of raw pictures.
@@ -164,7 +164,7 @@ impl<R: Read> NutReader<R> {
         let size = size.and_then(|size| usize::try_from(size).ok());
         Ok(FrameHeader {
             size: size.ok_or(NutError::Format("a picture too large to exist"))?,
-            pts_nanos: nanos(self.last_pts, stream.time_base),
+            pts_micros: micros(self.last_pts, stream.time_base),
         })
     }
 
@@ -368,9 +368,9 @@ fn full_pts(coded: u64, last: i64, shift: u32) -> i64 {
     ((coded as i64).wrapping_sub(floor) & mask).wrapping_add(floor)
 }
 
-fn nanos(pts: i64, (numerator, denominator): (u64, u64)) -> i64 {
-    let nanos = i128::from(pts) * i128::from(numerator) * 1_000_000_000 / i128::from(denominator);
-    nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+fn micros(pts: i64, (numerator, denominator): (u64, u64)) -> i64 {
+    let micros = i128::from(pts) * i128::from(numerator) * 1_000_000 / i128::from(denominator);
+    micros.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
 #[cfg(test)]

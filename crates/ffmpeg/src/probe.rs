@@ -13,10 +13,13 @@ use crate::process::{Process, file_url};
 /// What a video's headers promise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoInfo {
-    /// Width in pixels as shown (after the rotation that the file asks for).
+    /// Width in square pixels as shown (after the rotation that the file asks for).
     pub width: u32,
     /// Height in pixels as shown.
     pub height: u32,
+    /// Width to height of the file's own pixels as they are stored (its sample aspect ratio); `None` when
+    /// it does not say.
+    pub pixel_aspect: Option<(u32, u32)>,
     /// Average frames per second; `None` when the file does not say.
     pub rate_hz: Option<f64>,
     /// Number of frames; counted by the container, or duration × rate. `None` when neither is known.
@@ -27,6 +30,8 @@ pub struct VideoInfo {
     pub codec: String,
     /// ffmpeg's version, as it prints it.
     pub ffmpeg_version: String,
+    /// Whether the container has edit lists, which may leave pictures out (MP4, QuickTime).
+    pub(crate) has_edit_lists: bool,
 }
 
 impl VideoInfo {
@@ -56,6 +61,8 @@ struct ProgramVersion {
 
 #[derive(Deserialize, Default)]
 struct Format {
+    #[serde(default)]
+    format_name: String,
     duration: Option<String>,
 }
 
@@ -67,6 +74,7 @@ struct Stream {
     width: u32,
     #[serde(default)]
     height: u32,
+    sample_aspect_ratio: Option<String>,
     avg_frame_rate: Option<String>,
     r_frame_rate: Option<String>,
     nb_frames: Option<String>,
@@ -111,8 +119,8 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
         .iter()
         .find_map(|data| data.rotation)
         .is_some_and(|rotation| (rotation / 90.0).round() as i64 % 2 != 0);
-    let (width, height) =
-        if sideways { (stream.height, stream.width) } else { (stream.width, stream.height) };
+    let pixel_aspect = stream.sample_aspect_ratio.as_deref().and_then(parse_aspect);
+    let (width, height) = square_pixels((stream.width, stream.height), pixel_aspect, sideways);
     let rate_hz = [&stream.avg_frame_rate, &stream.r_frame_rate]
         .into_iter()
         .find_map(|rate| rate.as_deref().and_then(parse_ratio));
@@ -123,12 +131,36 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
     VideoInfo {
         width,
         height,
+        pixel_aspect,
         rate_hz,
         frame_count: counted.or(estimated),
         frame_count_exact: counted.is_some(),
         codec: stream.codec_name.clone(),
         ffmpeg_version,
+        has_edit_lists: format.format_name.split(',').any(|name| name == "mov"),
     }
+}
+
+/// Size of the pictures as shown, with square pixels: the height is kept, the width scaled.
+fn square_pixels(
+    (width, height): (u32, u32),
+    pixel_aspect: Option<(u32, u32)>,
+    sideways: bool,
+) -> (u32, u32) {
+    let (across, down) = pixel_aspect.unwrap_or((1, 1));
+    // Pixels turn with the picture.
+    let (width, height, ratio) = match sideways {
+        true => (height, width, f64::from(down) / f64::from(across)),
+        false => (width, height, f64::from(across) / f64::from(down)),
+    };
+    (((f64::from(width) * ratio).round() as u32).max(1), height)
+}
+
+/// `64:45` → (64, 45); `None` for `0:1` and `N/A`, which say nothing, and for pixels that nobody makes.
+fn parse_aspect(aspect: &str) -> Option<(u32, u32)> {
+    let (width, height) = aspect.split_once(':')?;
+    let aspect = (width.parse::<u32>().ok()?, height.parse::<u32>().ok()?);
+    (1.0 / 16.0..=16.0).contains(&(f64::from(aspect.0) / f64::from(aspect.1))).then_some(aspect)
 }
 
 /// `30000/1001` → 29.97; `None` for `0/0`.
@@ -147,6 +179,19 @@ mod tests {
         assert_eq!(parse_ratio("30/1"), Some(30.0));
         assert_eq!(parse_ratio("0/0"), None);
         assert_eq!(parse_ratio("30"), None);
+    }
+
+    #[test]
+    fn pixels_that_are_not_square() {
+        assert_eq!(parse_aspect("64:45"), Some((64, 45)));
+        for nothing in ["0:1", "1:0", "0:0", "N/A", "", "1000:1", "-4:3"] {
+            assert_eq!(parse_aspect(nothing), None, "{nothing}");
+        }
+        assert_eq!(square_pixels((720, 576), Some((64, 45)), false), (1024, 576));
+        assert_eq!(square_pixels((720, 480), Some((8, 9)), false), (640, 480));
+        assert_eq!(square_pixels((960, 540), Some((2, 1)), true), (270, 960));
+        assert_eq!(square_pixels((1, 7), Some((1, 16)), false), (1, 7));
+        assert_eq!(square_pixels((959, 539), None, true), (539, 959));
     }
 
     #[test]

@@ -68,6 +68,107 @@ fn odd_sizes_are_padded_not_refused() {
     assert_eq!((decoder.info().width, decoder.info().height), (34, 18));
 }
 
+/// Runs ffmpeg to make an input; whether it could.
+fn ffmpeg(words: &str, folder: &Path) -> bool {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "error", "-y"]).args(words.split(' ')).current_dir(folder);
+    command.status().unwrap().success()
+}
+
+/// Rows and columns that are white, of a black picture with a white box.
+fn white_box(frame: &Frame) -> [usize; 4] {
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let white = |x: usize, y: usize| frame.pixels[(y * width + x) * 3] > 128;
+    let columns: Vec<usize> = (0..width).filter(|&x| white(x, height / 2)).collect();
+    let rows: Vec<usize> = (0..height).filter(|&y| white(width / 2, y)).collect();
+    [columns[0], columns[columns.len() - 1] + 1, rows[0], rows[rows.len() - 1] + 1]
+}
+
+#[test]
+fn pixels_that_are_not_square_are_made_square() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Stored, the box is 16 pixels wide and 32 high; shown, it is as wide as it is high.
+    let picture = "color=black:s=64x48:r=5:d=1,drawbox=x=24:y=8:w=16:h=32:color=white:t=fill";
+    for (name, aspect) in [("wide", "2/1"), ("square", "1/1"), ("unknown", "0/1")] {
+        let words = format!("-f lavfi -i {picture},setsar={aspect} -c:v mpeg4 -q:v 1 {name}.mp4");
+        assert!(ffmpeg(&words, folder.path()));
+    }
+    // The option is that of ffmpeg since 6, or before.
+    let rotated = ffmpeg("-display_rotation 90 -i wide.mp4 -c copy rotated.mp4", folder.path())
+        || ffmpeg("-i wide.mp4 -c copy -metadata:s:v rotate=90 rotated.mp4", folder.path());
+    assert!(rotated);
+    for (name, aspect, size, expected) in [
+        ("wide", Some((2, 1)), (128, 48), [48, 80, 8, 40]),
+        ("square", Some((1, 1)), (64, 48), [24, 40, 8, 40]),
+        ("unknown", None, (64, 48), [24, 40, 8, 40]),
+        // Turned, the pixels are half as wide as high; the height stays that of the turned picture.
+        ("rotated", Some((2, 1)), (24, 64), [4, 20, 24, 40]),
+    ] {
+        let mut decoder = Decoder::open(&folder.path().join(name).with_extension("mp4")).unwrap();
+        let info = decoder.info();
+        assert!(info.pixel_aspect == aspect || aspect.is_none_or(|aspect| aspect == (1, 1)), "{info:?}");
+        assert_eq!((info.width, info.height), size, "{name}");
+        let mut frame = Frame::empty();
+        assert!(decoder.next_frame(&mut frame).unwrap());
+        let found = white_box(&frame);
+        assert!(found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 1), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn times_that_go_backwards_go_on_at_the_rate_and_are_told() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one.mkv"), folder.path().join("two.mkv"));
+    let times: Vec<i64> = (0..10).map(|i| i * 40_000_000).collect();
+    write_video(&one, 64, 48, &times);
+    // Matroska files can be strung together; the second one's times begin at 0 again.
+    let bytes = std::fs::read(&one).unwrap();
+    std::fs::write(&two, [bytes.clone(), bytes].concat()).unwrap();
+    for (path, frames, mended) in [(&one, 10, None), (&two, 20, Some(10))] {
+        let mut decoder = Decoder::open(path).unwrap();
+        let interval = (1e9 / decoder.info().rate_hz.unwrap()).round() as i64;
+        let mut frame = Frame::empty();
+        let mut found = Vec::new();
+        while decoder.next_frame(&mut frame).unwrap() {
+            found.push(frame.capture_nanos);
+        }
+        let second = (0..frames - 10).map(|i| 360_000_000 + interval + i * 40_000_000);
+        assert_eq!(found, times.iter().copied().chain(second).collect::<Vec<_>>());
+        let told = decoder.mended_times();
+        assert_eq!(told.map(|told| told.frames), mended);
+        if let Some(told) = told {
+            assert_eq!((told.frame_index, told.file_nanos, told.previous_file_nanos), (10, 0, 360_000_000));
+            assert!(told.to_string().contains("go backwards at frame 10 (0.000 s after 0.360 s)"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn pictures_that_an_edit_list_leaves_out_are_read_all_the_same() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write_video(&folder.path().join("plain.mkv"), 64, 48, &[0, 40_000_000, 80_000_000]);
+    let early = "-itsoffset -5 -i plain.mkv -c copy -avoid_negative_ts disabled early.mp4";
+    assert!(ffmpeg(early, folder.path()));
+    for (name, ignores) in [("plain.mkv", false), ("early.mp4", true)] {
+        let mut decoder = Decoder::open(&folder.path().join(name)).unwrap();
+        let mut frame = Frame::empty();
+        let mut frames = 0;
+        while decoder.next_frame(&mut frame).unwrap() {
+            frames += 1;
+        }
+        assert_eq!((frames, decoder.ignores_edit_list()), (3, ignores), "{name}");
+    }
+}
+
 #[test]
 fn damage_is_told_after_the_frames_before_it() {
     if !have_ffmpeg() {
