@@ -95,6 +95,8 @@ impl App {
         }
         self.set_theme(ctx);
         self.take_in(ctx);
+        let seconds = ctx.input(|input| input.time);
+        self.model.follow_recording(self.backend.recording(), seconds);
         self.keys(ctx);
         self.closing(ctx);
         self.remember_window(ctx);
@@ -153,7 +155,12 @@ impl App {
         let cameras: Vec<String> = self.feeds.iter().map(|feed| feed.name.clone()).collect();
         let mut asked = keys::read(ctx, &mut self.model, &cameras);
         if asked.toggle_recording {
-            asked.commands.extend(self.model.toggle_recording(self.backend.recording()));
+            let seconds = ctx.input(|input| input.time);
+            asked.commands.extend(self.model.toggle_recording(self.backend.recording(), seconds));
+        }
+        for text in asked.markers {
+            let is_kept = is_kept(self.backend.as_ref());
+            asked.commands.push(self.model.set_marker(text, is_kept));
         }
         if asked.close {
             ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -248,6 +255,11 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::Title(title));
         }
     }
+}
+
+/// Whether a marker that is set now goes anywhere.
+pub(crate) fn is_kept(backend: &dyn Backend) -> bool {
+    backend.recording().folder.is_some() || !backend.streams().is_empty()
 }
 
 impl eframe::App for App {

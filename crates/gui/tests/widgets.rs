@@ -382,3 +382,72 @@ fn everything_can_be_reached_by_key() {
     harness.run_steps(2);
     assert!(matches!(asked(&commands)[..], [Command::StartRecording(_)]));
 }
+
+/// Holds a key down over so many repaints, and lets it go.
+fn hold(harness: &mut Harness<'static, App>, modifiers: eframe::egui::Modifiers, key: eframe::egui::Key) {
+    let event =
+        |pressed| eframe::egui::Event::Key { key, physical_key: None, pressed, repeat: false, modifiers };
+    for _ in 0..8 {
+        harness.event(event(true));
+        harness.run_steps(1);
+    }
+    harness.event(event(false));
+    harness.run_steps(1);
+}
+
+#[test]
+fn a_key_that_is_held_down_acts_once() {
+    use eframe::egui::{Key, Modifiers};
+    let (mut harness, commands) = open(2);
+    hold(&mut harness, Modifiers::NONE, Key::F3);
+    hold(&mut harness, Modifiers::COMMAND, Key::R);
+    hold(&mut harness, Modifiers::COMMAND, Key::Space);
+    hold(&mut harness, Modifiers::ALT, Key::Num2);
+    let told = asked(&commands);
+    assert!(
+        matches!(&told[..], [Command::Marker(text), Command::StartRecording(_)] if text == "F3"),
+        "{told:?}"
+    );
+    let model = &harness.state().model;
+    assert!(model.signals.frozen && model.enlarged.as_deref() == Some("camera-2"));
+    hold(&mut harness, Modifiers::COMMAND, Key::R);
+    assert_eq!(asked(&commands)[2..], [Command::StopRecording]);
+}
+
+#[test]
+fn the_question_before_closing_is_answered_by_escape_and_keeps_other_keys_away() {
+    use eframe::egui::{Key, Modifiers};
+    let (mut harness, commands) = open(1);
+    harness.get_by_label("Record").click();
+    harness.run_steps(3);
+    let ask = |harness: &mut Harness<'static, App>| {
+        let model = &mut harness.state_mut().model;
+        model.closing = mien_gui::Closing::Asking;
+        harness.run_steps(2);
+        harness.get_by_label("Finish and close");
+    };
+    ask(&mut harness);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    harness.key_press(Key::F1);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Num2);
+    harness.run_steps(2);
+    assert_eq!((asked(&commands).len(), harness.state().model.view), (1, View::Live));
+    harness.key_press(Key::Escape);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Finish and close").is_none());
+    assert_eq!(asked(&commands).len(), 1, "it goes on recording");
+    // It does not outlive the recording.
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::R);
+    harness.run_steps(2);
+    harness.state_mut().model.closing = mien_gui::Closing::Asking;
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Finish and close").is_none());
+}
+
+#[test]
+fn a_marker_that_nobody_keeps_is_told() {
+    let (mut harness, _) = open_with(1, |backend| backend.streams.clear());
+    harness.key_press(eframe::egui::Key::F2);
+    harness.run_steps(2);
+    harness.get_by_label_contains("Marker F2 is lost");
+}

@@ -96,6 +96,10 @@ pub struct Naming {
     pub name: String,
 }
 
+/// A press on Record or Stop that follows what it would undo within so many seconds is taken for the second of a double
+/// click.
+const DOUBLE_CLICK_SECONDS: f64 = 0.5;
+
 /// The interface's own state.
 #[derive(Debug)]
 pub struct AppModel {
@@ -109,6 +113,8 @@ pub struct AppModel {
     pub session: SessionForm,
     /// The last refusal, to be shown beside the button that caused it.
     pub session_problem: Option<String>,
+    /// Whether a recording runs, and since when that is so, in seconds.
+    pub recording: (bool, f64),
     /// Text of the next marker.
     pub marker: String,
     /// The signals page.
@@ -137,6 +143,7 @@ impl Default for AppModel {
             settings: SettingsModel::default(),
             session: SessionForm::default(),
             session_problem: None,
+            recording: (false, f64::NEG_INFINITY),
             marker: String::new(),
             signals: SignalsModel::default(),
             devices: DevicesModel::default(),
@@ -151,9 +158,22 @@ impl Default for AppModel {
 }
 
 impl AppModel {
-    /// The record button or its key.
-    pub fn toggle_recording(&mut self, recording: &RecordingStatus) -> Option<Command> {
-        if recording.is_starting {
+    /// Follows whether a recording runs at a time in seconds; where none does, there is nothing to ask before closing.
+    pub fn follow_recording(&mut self, recording: &RecordingStatus, seconds: f64) {
+        let runs = recording.folder.is_some();
+        if self.recording.0 != runs {
+            self.recording = (runs, seconds);
+        }
+        if self.closing == Closing::Asking && !runs {
+            self.closing = Closing::No;
+        }
+    }
+
+    /// The record button or its key, at a time in seconds; nothing while a recording begins, or just after it has begun
+    /// or ended.
+    pub fn toggle_recording(&mut self, recording: &RecordingStatus, seconds: f64) -> Option<Command> {
+        self.follow_recording(recording, seconds);
+        if recording.is_starting || seconds - self.recording.1 < DOUBLE_CLICK_SECONDS {
             return None;
         }
         self.session_problem = None;
@@ -169,17 +189,18 @@ impl AppModel {
         }
     }
 
-    /// A marker by function key: F1 sets `F1`.
-    #[must_use]
-    pub fn key_marker(number: u8) -> Command {
-        Command::Marker(format!("F{number}"))
+    /// Sets a marker; says so where it goes nowhere, because nothing is recorded or streamed.
+    pub fn set_marker(&mut self, text: String, is_kept: bool) -> Command {
+        self.session_problem =
+            (!is_kept).then(|| format!("Marker {text} is lost: nothing is recorded or streamed"));
+        Command::Marker(text)
     }
 
-    /// The marker that was typed; nothing for an empty one.
-    pub fn typed_marker(&mut self) -> Option<Command> {
+    /// The marker that was typed, see [`AppModel::set_marker`]; nothing for an empty one.
+    pub fn typed_marker(&mut self, is_kept: bool) -> Option<Command> {
         let text = std::mem::take(&mut self.marker);
         let text = text.trim();
-        (!text.is_empty()).then(|| Command::Marker(text.to_owned()))
+        (!text.is_empty()).then(|| self.set_marker(text.to_owned(), is_kept))
     }
 
     /// The participant's name that was typed, trimmed; nothing when it is as it was.
@@ -235,16 +256,33 @@ mod tests {
     fn recording_starts_only_with_sound_names() {
         let mut model = model();
         model.session.subject = "../etc".to_owned();
-        assert_eq!(model.toggle_recording(&RecordingStatus::default()), None);
+        let idle = RecordingStatus::default();
+        assert_eq!(model.toggle_recording(&idle, 0.0), None);
         assert!(model.session_problem.as_deref().is_some_and(|text| text.starts_with("Subject")));
         model.session.subject = "s-7".to_owned();
-        let Some(Command::StartRecording(request)) = model.toggle_recording(&RecordingStatus::default())
-        else {
+        let Some(Command::StartRecording(request)) = model.toggle_recording(&idle, 1.0) else {
             panic!("must start");
         };
         assert_eq!(request.subject, "s-7");
         assert_eq!(model.session_problem, None);
-        assert_eq!(model.toggle_recording(&recording()), Some(Command::StopRecording));
+        let starting = RecordingStatus { is_starting: true, ..RecordingStatus::default() };
+        assert_eq!(model.toggle_recording(&starting, 1.3), None);
+        model.follow_recording(&recording(), 4.0);
+        assert_eq!(model.toggle_recording(&recording(), 4.4), None, "the second press of a double click");
+        assert_eq!(model.toggle_recording(&recording(), 4.6), Some(Command::StopRecording));
+        assert_eq!(model.toggle_recording(&idle, 4.8), None, "likewise on Stop");
+        assert!(model.toggle_recording(&idle, 5.4).is_some());
+    }
+
+    #[test]
+    fn a_marker_that_goes_nowhere_is_told() {
+        let mut model = model();
+        model.marker = " stimulus ".to_owned();
+        assert_eq!(model.typed_marker(false), Some(Command::Marker("stimulus".to_owned())));
+        assert!(model.session_problem.as_deref().is_some_and(|text| text.contains("stimulus is lost")));
+        assert_eq!((model.typed_marker(true), model.session_problem.is_some()), (None, true));
+        assert_eq!(model.set_marker("F1".to_owned(), true), Command::Marker("F1".to_owned()));
+        assert_eq!(model.session_problem, None);
     }
 
     #[test]
@@ -255,6 +293,13 @@ mod tests {
         model.closing = Closing::Confirmed;
         assert!(model.ask_to_close(&recording()));
         assert!(AppModel::default().ask_to_close(&RecordingStatus::default()));
+        // The question goes with what it is about.
+        let mut model = AppModel::default();
+        assert!(!model.ask_to_close(&recording()));
+        model.follow_recording(&recording(), 1.0);
+        assert_eq!(model.closing, Closing::Asking);
+        model.follow_recording(&RecordingStatus::default(), 2.0);
+        assert_eq!(model.closing, Closing::No);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use eframe::egui::{self, Atom, RichText, TextEdit, Vec2};
 use mien_config::{PrivacyKind, VideoKind};
 
-use crate::app::Page;
+use crate::app::{Page, is_kept};
 use crate::backend::{Command, RecordingStatus, SaveState};
 use crate::model::{name_problem, privacy_label, video_label};
 use crate::shell::strong_button;
@@ -100,7 +100,8 @@ fn record_button(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingSt
     };
     let size = Vec2::new(ui.available_width(), 54.0);
     if ui.add_sized(size, strong_button(label, 22.0, fill)).on_hover_text("Ctrl+R").clicked()
-        && let Some(command) = page.model.toggle_recording(page.backend.recording())
+        && let Some(command) =
+            page.model.toggle_recording(page.backend.recording(), ui.input(|input| input.time))
     {
         page.backend.command(command);
     }
@@ -149,7 +150,7 @@ fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
         }
         send |= ui.add_sized(set, egui::Button::new("Set")).clicked();
     });
-    if send && let Some(command) = page.model.typed_marker() {
+    if send && let Some(command) = page.model.typed_marker(is_kept(page.backend)) {
         page.backend.command(command);
     }
     ui.label(RichText::new("F1–F12 set a marker at once.").small().weak());

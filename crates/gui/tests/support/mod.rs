@@ -33,7 +33,8 @@ pub struct ScriptedBackend {
     pub nobody_in_view: Rc<Cell<bool>>,
     /// How the recording stands.
     pub recording: RecordingStatus,
-    streams: Vec<StreamStatus>,
+    /// LSL outlets.
+    pub streams: Vec<StreamStatus>,
     devices: Vec<CameraDevice>,
     checks: Vec<Check>,
     log: Vec<LogLine>,
