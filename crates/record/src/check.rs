@@ -51,7 +51,11 @@ pub struct SessionReport {
 pub fn check_session(folder: &Path, repair: bool) -> Result<SessionReport, RecordError> {
     let mut session = SessionFile::read(folder)?;
     let data_path = folder.join(DATA_FILE);
-    let data_repair = if repair { mien_xdf::repair(&data_path)? } else { mien_xdf::Repair::default() };
+    let data_repair = if repair {
+        mien_xdf::repair(&data_path, mien_xdf::KeepOriginal::BeyondUnfinishedChunk)?
+    } else {
+        mien_xdf::Repair::default()
+    };
     let data = mien_xdf::check(&data_path)?;
     let mut videos = Vec::new();
     for path in video_files(folder)? {

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::chunk::{BOUNDARY_UUID, ChunkReader, MAGIC};
+use crate::chunk::{ChunkReader, MAGIC};
 use crate::reader::Decoder;
+use crate::resync::{begins_a_row, is_unfinished, next_sound_chunk};
 use crate::{Event, StreamInfo, StreamTotals, XdfError};
 
 /// A stretch of the file that cannot be read.
@@ -14,8 +15,11 @@ use crate::{Event, StreamInfo, StreamTotals, XdfError};
 pub struct Damage {
     /// Where it begins.
     pub offset: u64,
-    /// Where reading goes on: at the end of the file, or after a boundary.
+    /// Where reading goes on: at the next sound chunk, or at the end of the file.
     pub resumes_at: u64,
+    /// Whether it is only what a crash leaves at the end of a file: one chunk that was not finished, or
+    /// zeros.
+    pub is_unfinished: bool,
     /// What is wrong.
     pub what: String,
 }
@@ -78,12 +82,14 @@ pub(crate) fn survey(
     let mut report = Report { file_bytes, ..Report::default() };
     if !read_magic(&mut file, path)? {
         let what = "the file ends before its first chunk".to_owned();
-        report.damages.push(Damage { offset: 0, resumes_at: file_bytes, what });
+        report.damages.push(Damage { offset: 0, resumes_at: file_bytes, is_unfinished: true, what });
         return Ok(report);
     }
     let mut streams = BTreeMap::new();
     let mut decoder = Decoder::default();
     let mut position = MAGIC.len() as u64;
+    // Has a place of its own in the file.
+    let mut ahead = File::open(path).map_err(XdfError::io("cannot open", path))?;
     while position < file_bytes {
         file.seek(SeekFrom::Start(position)).map_err(XdfError::io("cannot read", path))?;
         let mut chunks = ChunkReader::new(BufReader::with_capacity(1 << 20, &file), position);
@@ -94,6 +100,13 @@ pub(crate) fn survey(
                 Err(error) => Err(error),
             };
             match event {
+                // The length of a damaged chunk could lead anywhere.
+                Ok(Event::Other { .. })
+                    if chunks.position < file_bytes
+                        && !begins_a_row(&mut ahead, chunks.position, &decoder)? =>
+                {
+                    break XdfError::Damaged { offset: position, what: "its kind is unknown" };
+                }
                 Ok(event) => {
                     visit(position, chunks.position, &event)?;
                     position = chunks.position;
@@ -103,10 +116,11 @@ pub(crate) fn survey(
                 Err(error) => break error,
             }
         };
-        let resumes_at = after_next_boundary(&mut file, position)
-            .map_err(XdfError::io("cannot read", path))?
-            .unwrap_or(file_bytes);
-        report.damages.push(Damage { offset: position, resumes_at, what: error.to_string() });
+        let next = next_sound_chunk(&mut ahead, position + 1, file_bytes, &decoder)?;
+        let resumes_at = next.unwrap_or(file_bytes);
+        let is_unfinished = next.is_none()
+            && is_unfinished(&mut ahead, position, &decoder).map_err(XdfError::io("cannot read", path))?;
+        report.damages.push(Damage { offset: position, resumes_at, is_unfinished, what: error.to_string() });
         position = resumes_at;
     }
     Ok(finish(report, streams))
@@ -173,25 +187,4 @@ fn note(report: &mut Report, streams: &mut BTreeMap<u32, StreamReport>, event: E
 fn finish(mut report: Report, streams: BTreeMap<u32, StreamReport>) -> Report {
     report.streams = streams.into_values().collect();
     report
-}
-
-/// The end of the first boundary after `from`.
-fn after_next_boundary(file: &mut File, from: u64) -> std::io::Result<Option<u64>> {
-    file.seek(SeekFrom::Start(from))?;
-    let mut window = Vec::new();
-    let mut start = from;
-    loop {
-        let kept = window.len();
-        let read = file.by_ref().take(1 << 20).read_to_end(&mut window)?;
-        if let Some(found) = window.windows(BOUNDARY_UUID.len()).position(|bytes| bytes == BOUNDARY_UUID) {
-            return Ok(Some(start + (found + BOUNDARY_UUID.len()) as u64));
-        }
-        if read == 0 {
-            return Ok(None);
-        }
-        // A boundary may lie across two windows.
-        let drop = (kept + read).saturating_sub(BOUNDARY_UUID.len() - 1);
-        window.drain(..drop);
-        start += drop as u64;
-    }
 }

@@ -10,7 +10,7 @@
 //!   broken chunk.
 //! - [`Reader`] walks through a file event by event. It trusts no length in it: memory stays bounded,
 //!   and garbage ends in an error, never a panic.
-//! - [`check`] says what a file holds and what is wrong with it; [`repair`] cuts a broken tail off and
+//! - [`check`] says what a file holds and what is wrong with it; [`repair`] takes out what is broken and
 //!   writes the missing footers.
 
 mod check;
@@ -18,6 +18,7 @@ mod chunk;
 mod description;
 mod reader;
 mod repair;
+mod resync;
 mod sink;
 mod totals;
 mod writer;
@@ -27,7 +28,7 @@ pub use check::{Damage, Report, StreamReport, check};
 pub use chunk::MAX_CHUNK_BYTES;
 pub use description::{Channel, ChannelFormat, StreamDescription};
 pub use reader::{Event, Footer, Reader, Samples, StreamInfo, Values};
-pub use repair::{Repair, repair};
+pub use repair::{KeepOriginal, Repair, is_being_recorded, repair};
 pub use sink::{FileSink, Sink};
 pub use totals::StreamTotals;
 pub use writer::{FlushPolicy, StreamId, Writer};

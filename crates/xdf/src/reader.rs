@@ -5,11 +5,14 @@ use std::io::Read;
 
 use roxmltree::{Document, Node};
 
-use crate::chunk::{ChunkReader, MAGIC, RawChunk, tag};
+use crate::chunk::{BOUNDARY_UUID, ChunkReader, MAGIC, RawChunk, tag};
+use crate::resync::chunk_length;
 use crate::{Channel, ChannelFormat, XdfError};
 
 /// Most channels that a stream may claim.
 const MAX_CHANNELS: usize = 1 << 20;
+/// What is wrong with a chunk of a stream that no header has named.
+pub(crate) const NO_HEADER: &str = "no header names its stream";
 
 /// What a stream header says.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +116,7 @@ pub enum Event {
 }
 
 /// What decoding the samples of a stream needs to know.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct StreamState {
     format: ChannelFormat,
     channels: usize,
@@ -174,7 +177,7 @@ impl<R: Read> Iterator for Reader<R> {
 }
 
 /// Makes events of chunks; knows the streams seen so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Decoder {
     streams: HashMap<u32, StreamState>,
 }
@@ -186,7 +189,8 @@ impl Decoder {
         let mut content = Bytes { rest: &chunk.content, offset };
         Ok(match chunk.tag {
             tag::FILE_HEADER => Event::FileHeader { xml: content.xml()? },
-            tag::BOUNDARY => Event::Boundary,
+            tag::BOUNDARY if chunk.content == BOUNDARY_UUID => Event::Boundary,
+            tag::BOUNDARY => return Err(damaged("it is no boundary")),
             tag::STREAM_HEADER => {
                 let stream = content.u32()?;
                 let xml = content.xml()?;
@@ -203,26 +207,82 @@ impl Decoder {
             }
             tag::SAMPLES => {
                 let stream = content.u32()?;
-                let state = self.streams.get_mut(&stream).ok_or(damaged("no header names its stream"))?;
+                let state = self.streams.get_mut(&stream).ok_or(damaged(NO_HEADER))?;
                 Event::Samples { stream, samples: content.samples(state)? }
             }
             tag::CLOCK_OFFSET => {
                 let stream = content.u32()?;
                 if !self.streams.contains_key(&stream) {
-                    return Err(damaged("no header names its stream"));
+                    return Err(damaged(NO_HEADER));
                 }
-                Event::ClockOffset { stream, time: content.f64()?, value: content.f64()? }
+                let offset = Event::ClockOffset { stream, time: content.f64()?, value: content.f64()? };
+                if !content.rest.is_empty() {
+                    return Err(damaged("its content is longer than a clock offset"));
+                }
+                offset
             }
             tag::STREAM_FOOTER => {
                 let stream = content.u32()?;
                 if !self.streams.contains_key(&stream) {
-                    return Err(damaged("no header names its stream"));
+                    return Err(damaged(NO_HEADER));
                 }
                 let footer = footer(&content.xml()?).map_err(damaged)?;
                 Event::Footer { stream, footer }
             }
             tag => Event::Other { tag },
         })
+    }
+
+    /// Whether a sound chunk of `length` bytes can begin with these, of which the first two are its tag.
+    pub fn could_begin(&self, bytes: &[u8], length: u64) -> bool {
+        let Some((&[tag, 0], content)) = bytes.split_first_chunk() else { return false };
+        let stream = content.first_chunk().map(|&number| u32::from_le_bytes(number));
+        let known = stream.and_then(|number| self.streams.get(&number));
+        let xml = |content: &[u8]| content.starts_with(b"<");
+        match u16::from(tag) {
+            tag::FILE_HEADER => xml(content),
+            tag::BOUNDARY => length == 18 && content.starts_with(&BOUNDARY_UUID),
+            tag::STREAM_HEADER => xml(&content[content.len().min(4)..]),
+            tag::STREAM_FOOTER => known.is_some() && xml(&content[4..]),
+            tag::CLOCK_OFFSET => known.is_some() && length == 22,
+            tag::SAMPLES => known.is_some_and(|stream| stream.fits(&content[4..], length - 6)),
+            _ => false,
+        }
+    }
+
+    /// Whether a chunk that is cut off can begin with these bytes, of which the first two are its tag.
+    pub fn could_be_unfinished(&self, bytes: &[u8]) -> bool {
+        let Some((&[tag, high], content)) = bytes.split_first_chunk() else { return true };
+        let stream = content.first_chunk().map(|&number| u32::from_le_bytes(number));
+        high == 0
+            && match u16::from(tag) {
+                tag::FILE_HEADER | tag::STREAM_HEADER | tag::BOUNDARY => true,
+                tag::SAMPLES | tag::CLOCK_OFFSET | tag::STREAM_FOOTER => {
+                    stream.is_none_or(|number| self.streams.contains_key(&number))
+                }
+                _ => false,
+            }
+    }
+}
+
+impl StreamState {
+    /// Whether samples of this stream can take `length` bytes, which begin with these: their count.
+    fn fits(&self, bytes: &[u8], length: u64) -> bool {
+        let Some((count, width)) = chunk_length(bytes) else { return false };
+        let value_bytes = match self.format {
+            ChannelFormat::Int8 => 1,
+            ChannelFormat::Int16 => 2,
+            ChannelFormat::Int32 | ChannelFormat::Float32 => 4,
+            ChannelFormat::Int64 | ChannelFormat::Double64 => 8,
+            // At least a length and its width.
+            ChannelFormat::String => 2,
+        };
+        let row_bytes = (self.channels * value_bytes) as u64;
+        let Some(rest) = length.checked_sub(width as u64) else { return false };
+        // A timestamp takes one byte or nine.
+        let least = count.saturating_mul(1 + row_bytes);
+        let most = count.saturating_mul(9 + row_bytes);
+        count > 0 && least <= rest && (rest <= most || self.format == ChannelFormat::String)
     }
 }
 

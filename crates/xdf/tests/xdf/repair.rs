@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::{compare_with_pyxdf, small_recording};
-use mien_xdf::{FileSink, FlushPolicy, Writer, XdfError, check, repair};
+use mien_xdf::{FileSink, FlushPolicy, KeepOriginal, Writer, XdfError, check, repair};
 use serde_json::json;
 
 #[test]
@@ -15,7 +15,7 @@ fn a_recording_cut_at_every_byte_keeps_every_whole_chunk() {
     for cut in 0..=recording.bytes.len() {
         let file = folder.path().join(format!("cut-{cut:05}.xdf"));
         fs::write(&file, &recording.bytes[..cut]).unwrap();
-        repair(&file).unwrap();
+        repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap();
         // All that had been written whole, and nothing else.
         let state = recording.states.iter().rev().find(|(end, _)| *end <= cut).unwrap();
         let report = check(&file).unwrap();
@@ -24,7 +24,11 @@ fn a_recording_cut_at_every_byte_keeps_every_whole_chunk() {
         let wanted: Vec<_> = state.1.iter().map(|s| s.rows.len()).collect();
         assert_eq!(counts, wanted, "cut at {cut}");
         let repaired = fs::read(&file).unwrap();
-        assert_eq!(repair(&file).unwrap(), Default::default(), "a second repair has nothing to do");
+        assert_eq!(
+            repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap(),
+            Default::default(),
+            "a second repair has nothing to do"
+        );
         assert_eq!(fs::read(&file).unwrap(), repaired);
         let streams: Vec<_> = state.1.iter().map(|s| s.json()).collect();
         cases.push(json!({"file": file, "streams": streams}));
@@ -34,7 +38,7 @@ fn a_recording_cut_at_every_byte_keeps_every_whole_chunk() {
 }
 
 #[test]
-fn damage_in_the_middle_costs_only_what_lies_up_to_the_next_boundary() {
+fn damage_in_the_middle_costs_only_the_chunk_that_it_hits() {
     let recording = small_recording(12);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("data.xdf");
@@ -46,15 +50,99 @@ fn damage_in_the_middle_costs_only_what_lies_up_to_the_next_boundary() {
     let report = check(&file).unwrap();
     assert_eq!(report.damages.len(), 1, "{report:?}");
     assert_eq!(report.damages[0].offset, hit as u64);
-    assert!(report.damages[0].resumes_at < bytes.len() as u64);
-    let done = repair(&file).unwrap();
+    assert_eq!(report.damages[0].resumes_at, recording.states[17].0 as u64);
+    let done = repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap();
     assert_eq!(fs::read(done.original.unwrap()).unwrap(), bytes, "the original is kept");
     let after = check(&file).unwrap();
     assert!(after.is_sound());
     let kept: u64 = after.streams.iter().map(|s| s.totals.sample_count).sum();
-    // Boundaries are three rounds apart, and a round has five samples.
-    assert!((45..60).contains(&kept), "{kept} of 60 samples are left");
+    let lost: u64 = done.lost_samples.iter().map(|(_, count)| count).sum();
+    assert!((58..60).contains(&kept) && kept + lost == 60, "{kept} of 60 samples are left, {lost} told");
     assert!(after.streams.iter().all(|s| s.wrong_footer_count.is_none()), "the footers count anew");
+}
+
+/// Without any boundary, as in the first seconds of every recording.
+#[test]
+fn damage_anywhere_costs_no_chunk_that_it_does_not_touch() {
+    let recording = small_recording(2);
+    let whole = &recording.bytes;
+    let mut ends: Vec<usize> = recording.states.iter().map(|(end, _)| *end).filter(|&end| end > 0).collect();
+    ends.dedup();
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let file = folder.path().join("data.xdf");
+    for hit in 4..whole.len() {
+        for (junk, width) in [(0xee, 4), (0x00, 1), (0x01, 1), (0x04, 9), (0x08, 200)] {
+            let mut bytes = whole.clone();
+            let end = (hit + width).min(bytes.len());
+            bytes[hit..end].fill(junk);
+            fs::write(&file, &bytes).unwrap();
+            let report = check(&file).unwrap();
+            let first = ends.iter().rev().find(|&&end| end <= hit).copied().unwrap_or(4);
+            let last = *ends.iter().find(|&&chunk_end| chunk_end >= end).unwrap();
+            // A lost header costs its stream's samples too, wherever they are.
+            let samples_begin = recording.states[11].0;
+            let cost: u64 = report.damages.iter().map(|damage| damage.resumes_at - damage.offset).sum();
+            if first >= samples_begin {
+                let what = format!("{junk:#x} × {width} at {hit}: {cost} of {} bytes", last - first);
+                assert!(cost <= (last - first) as u64, "{what}");
+                assert!(report.streams.len() == 5, "{what}");
+            } else {
+                assert!(report.chunk_count >= 4, "{hit}: {report:?}");
+            }
+            assert!(report.damages.iter().all(|damage| !damage.is_unfinished || last == whole.len()));
+        }
+    }
+}
+
+#[test]
+fn more_than_an_unfinished_chunk_goes_only_with_a_copy_kept() {
+    let recording = small_recording(3);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.xdf");
+    let cut = &recording.bytes[..recording.bytes.len() - 3];
+    let mut scrambled = recording.bytes.clone();
+    let middle = recording.states[14].0;
+    scrambled[middle..].iter_mut().for_each(|byte| *byte = byte.wrapping_mul(31) ^ 0x5a);
+    let mut appended = recording.bytes.clone();
+    appended.extend_from_slice(b"not XDF at all, and more than a little of it");
+    // In each case: what lies in the file, when the original is kept, and whether it is.
+    let cases = [
+        (cut, KeepOriginal::BeyondUnfinishedChunk, false),
+        (cut, KeepOriginal::Always, true),
+        (&scrambled, KeepOriginal::BeyondUnfinishedChunk, true),
+        (&appended, KeepOriginal::BeyondUnfinishedChunk, true),
+        (&[][..], KeepOriginal::BeyondUnfinishedChunk, false),
+        (&b"XD"[..], KeepOriginal::Always, true),
+    ];
+    for (number, (bytes, keep, is_kept)) in cases.into_iter().enumerate() {
+        fs::write(&file, bytes).unwrap();
+        let done = repair(&file, keep).unwrap();
+        assert_eq!(done.original.is_some(), is_kept, "case {number}");
+        if let Some(original) = &done.original {
+            assert_eq!(fs::read(original).unwrap(), bytes, "case {number}");
+        }
+        assert!(check(&file).unwrap().is_sound(), "case {number}");
+    }
+    let kept = fs::read_dir(folder.path()).unwrap().flatten();
+    let kept = kept.filter(|entry| entry.file_name().to_string_lossy().contains(".damaged")).count();
+    assert_eq!(kept, 4, "no kept original takes the place of another");
+}
+
+#[test]
+fn a_damaged_file_header_is_replaced_at_the_beginning() {
+    let recording = small_recording(2);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.xdf");
+    let mut bytes = recording.bytes.clone();
+    bytes[5..9].fill(0xff);
+    fs::write(&file, &bytes).unwrap();
+    assert!(!check(&file).unwrap().has_file_header);
+    assert!(repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap().original.is_some());
+    let after = check(&file).unwrap();
+    assert!(after.is_sound());
+    assert_eq!(after.streams.iter().map(|s| s.totals.sample_count).sum::<u64>(), 10);
+    let first = mien_xdf::Reader::new(fs::File::open(&file).unwrap()).unwrap().next().unwrap().unwrap();
+    assert!(matches!(first, mien_xdf::Event::FileHeader { .. }));
 }
 
 #[test]
@@ -65,7 +153,7 @@ fn zeros_after_a_power_cut_are_taken_off() {
     let mut bytes = recording.bytes.clone();
     bytes.resize(bytes.len() + 4096, 0);
     fs::write(&file, &bytes).unwrap();
-    assert_eq!(repair(&file).unwrap().removed_bytes, 4096);
+    assert_eq!(repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap().removed_bytes, 4096);
     assert_eq!(fs::read(&file).unwrap(), recording.bytes);
 }
 
@@ -75,9 +163,9 @@ fn a_file_that_is_being_recorded_is_left_alone() {
     let file = folder.path().join("data.xdf");
     let sink = FileSink::create(&file).unwrap();
     let writer = Writer::new(sink, &[], FlushPolicy::default(), 0.0).unwrap();
-    assert!(matches!(repair(&file), Err(XdfError::Busy { .. })));
+    assert!(matches!(repair(&file, KeepOriginal::BeyondUnfinishedChunk), Err(XdfError::Busy { .. })));
     writer.finish().unwrap();
-    assert_eq!(repair(&file).unwrap(), Default::default());
+    assert_eq!(repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap(), Default::default());
 }
 
 #[test]
@@ -85,6 +173,6 @@ fn other_files_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.xdf");
     fs::write(&file, "my notes").unwrap();
-    assert!(matches!(repair(&file), Err(XdfError::NotXdf { .. })));
+    assert!(matches!(repair(&file, KeepOriginal::BeyondUnfinishedChunk), Err(XdfError::NotXdf { .. })));
     assert_eq!(fs::read(&file).unwrap(), b"my notes");
 }
