@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, ThemePreference, ViewportCommand};
 use mien_config::Theme;
+use mien_control::CameraState;
 
 use crate::backend::{Backend, Command};
 use crate::feed::CameraFeed;
@@ -138,6 +139,8 @@ impl App {
             }
         }
         for (camera, feed) in self.feeds.iter_mut().enumerate() {
+            let is_live =
+                self.backend.cameras().get(camera).is_some_and(|status| status.state == CameraState::Live);
             // Only what is on the screen is uploaded.
             let in_view = self.model.view == View::Live
                 && self.model.enlarged.as_ref().is_none_or(|enlarged| *enlarged == feed.name);
@@ -145,8 +148,13 @@ impl App {
                 let age_ms = (mien_clock::monotonic_nanos() - feed.capture_nanos()) as f32 * 1e-6;
                 self.model.performance.shown(seconds, &feed.name, age_ms);
             }
-            if self.backend.take_faces(camera, &mut feed.faces) {
-                self.model.signals.update(camera, &feed.faces);
+            let is_new = self.backend.take_faces(camera, &mut feed.faces);
+            if !is_live {
+                // Whom it saw last is nobody to show.
+                feed.faces.face_count = 0;
+                self.model.signals.interrupt(&feed.name);
+            } else if is_new {
+                self.model.signals.update(&feed.name, &feed.faces);
             }
         }
     }

@@ -60,6 +60,11 @@ impl History {
         }
     }
 
+    /// Notes that nothing is known of the face until the next result.
+    pub fn interrupt(&mut self) {
+        self.in_view = false;
+    }
+
     /// The samples, oldest first.
     #[must_use]
     pub fn samples(&self) -> &VecDeque<Sample> {

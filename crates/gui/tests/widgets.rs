@@ -451,3 +451,48 @@ fn a_marker_that_nobody_keeps_is_told() {
     harness.run_steps(2);
     harness.get_by_label_contains("Marker F2 is lost");
 }
+
+#[test]
+fn the_signals_stay_with_their_camera_when_the_order_changes() {
+    let (mut harness, _) = open(2);
+    page(&mut harness, View::Signals);
+    let shown = |harness: &Harness<'static, App>| {
+        let signals = &harness.state().model.signals;
+        (signals.camera.clone(), signals.history.samples().len())
+    };
+    let (camera, before) = shown(&harness);
+    assert_eq!(camera, "camera-1");
+    page(&mut harness, View::Devices);
+    harness.get_by_label("show camera-2 earlier").click();
+    harness.run_steps(3);
+    page(&mut harness, View::Signals);
+    let (camera, after) = shown(&harness);
+    assert!(camera == "camera-1" && after > before, "{camera}: {before}, then {after} samples");
+}
+
+#[test]
+fn nobody_is_shown_of_a_camera_that_is_not_live() {
+    use mien_control::CameraState;
+    let state = std::rc::Rc::new(std::cell::Cell::new(CameraState::Live));
+    let shared = state.clone();
+    let (mut harness, _) = open_with(2, |backend| backend.first_state = shared);
+    page(&mut harness, View::Signals);
+    harness.get_by_label_contains("browDownLeft 0.");
+    assert!(harness.query_by_label("camera-1, face 1").is_some());
+    type_into(&mut harness, "camera-2, face 2", "G");
+    state.set(CameraState::Failed);
+    harness.run_steps(3);
+    harness.get_by_label_contains("camera-1 is failed: the cable is out");
+    harness.get_by_label("browDownLeft –");
+    assert!(harness.query_by_label("camera-1, face 1").is_none());
+    assert!(harness.query_by_label("camera-2, face 1").is_some());
+    state.set(CameraState::Live);
+    harness.run_steps(3);
+    harness.get_by_label_contains("browDownLeft 0.");
+    assert_eq!(harness.state().model.signals.history.runs().len(), 2, "a gap where it was away");
+    // Who is being named stays, live or not.
+    type_into(&mut harness, "camera-1, face 1", "!");
+    state.set(CameraState::Stalled);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("camera-1, face 1").is_some());
+}

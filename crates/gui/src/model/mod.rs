@@ -226,14 +226,13 @@ impl AppModel {
         false
     }
 
-    /// Brings remembered places back into range when cameras have gone. `cameras` are the names of those
-    /// there are.
-    pub fn follow<'a>(&mut self, cameras: impl ExactSizeIterator<Item = &'a str> + Clone) {
+    /// Shows what there is when cameras have gone. `cameras` are the names of those there are.
+    pub fn follow<'a>(&mut self, mut cameras: impl Iterator<Item = &'a str> + Clone) {
         if self.enlarged.as_ref().is_some_and(|enlarged| cameras.clone().all(|name| name != enlarged)) {
             self.enlarged = None;
         }
-        if self.signals.camera >= cameras.len() {
-            self.signals.show(0, None);
+        if cameras.clone().all(|name| name != self.signals.camera) {
+            self.signals.show(cameras.next().unwrap_or_default(), None);
         }
     }
 }
@@ -318,12 +317,14 @@ mod tests {
     }
 
     #[test]
-    fn places_stay_in_range_when_cameras_go() {
+    fn what_is_shown_follows_the_cameras_by_name() {
         let mut model = AppModel { enlarged: Some("c".into()), ..AppModel::default() };
-        model.signals.camera = 3;
-        model.follow(["a", "c"].into_iter());
-        assert_eq!((model.enlarged.as_deref(), model.signals.camera), (Some("c"), 0));
+        model.signals.camera = "c".to_owned();
+        for cameras in [vec!["a", "b", "c"], vec!["c", "a", "b"], vec!["a", "c"]] {
+            model.follow(cameras.into_iter());
+            assert_eq!((model.enlarged.as_deref(), model.signals.camera.as_str()), (Some("c"), "c"));
+        }
         model.follow(["a"].into_iter());
-        assert_eq!(model.enlarged, None);
+        assert_eq!((model.enlarged.as_deref(), model.signals.camera.as_str()), (None, "a"));
     }
 }

@@ -130,8 +130,8 @@ pub fn bottlenecks(
             )
         } else {
             format!(
-                "{} keeps up: {total:.1} ms a frame, most of it {} ({share:.0} %); there is room for {:.0} \
-                 frames a second.",
+                "{} keeps up: {total:.1} ms a frame, most of it {} ({share:.0} %); alone there is room for \
+                 {:.0} frames a second.",
                 camera.name,
                 slowest.stage,
                 1000.0 / total

@@ -7,8 +7,8 @@ use crate::history::History;
 /// Which face's signals are shown, and how.
 #[derive(Debug, Default)]
 pub struct SignalsModel {
-    /// Place of the camera.
-    pub camera: usize,
+    /// Name of the camera.
+    pub camera: String,
     /// Track id; `None` follows the camera's first face.
     pub face: Option<u32>,
     /// Part of a name that blendshapes must contain.
@@ -25,7 +25,7 @@ pub struct SignalsModel {
 
 impl SignalsModel {
     /// Takes in a camera's newest result.
-    pub fn update(&mut self, camera: usize, result: &FrameFaces) {
+    pub fn update(&mut self, camera: &str, result: &FrameFaces) {
         if camera != self.camera || self.frozen {
             return;
         }
@@ -38,10 +38,17 @@ impl SignalsModel {
         self.history.push(result.capture_nanos, shown);
     }
 
+    /// Notes that a camera is not live: its faces' courses have a gap.
+    pub fn interrupt(&mut self, camera: &str) {
+        if camera == self.camera && !self.frozen {
+            self.history.interrupt();
+        }
+    }
+
     /// Shows another camera or face.
-    pub fn show(&mut self, camera: usize, face: Option<u32>) {
-        if (camera, face) != (self.camera, self.face) {
-            self.camera = camera;
+    pub fn show(&mut self, camera: &str, face: Option<u32>) {
+        if (camera, face) != (self.camera.as_str(), self.face) {
+            camera.clone_into(&mut self.camera);
             self.face = face;
             self.history.clear();
         }
@@ -87,22 +94,32 @@ mod tests {
 
     #[test]
     fn signals_follow_one_person() {
-        let mut signals = SignalsModel::default();
+        let mut signals = SignalsModel { camera: "left".to_owned(), ..SignalsModel::default() };
         let mut result = FrameFaces::boxed();
         result.face_count = 2;
         result.faces[0].track_id = 7;
         result.faces[1].track_id = 9;
-        signals.update(0, &result);
+        signals.update("right", &result);
+        assert_eq!(signals.history.samples().len(), 0);
+        signals.update("left", &result);
         assert_eq!(signals.history.track_id(), 7);
         // The order of the faces changes; the plot stays with the person.
         result.faces.swap(0, 1);
         result.capture_nanos = 1_000_000;
-        signals.update(0, &result);
+        signals.update("left", &result);
         assert_eq!(signals.history.track_id(), 7);
         assert_eq!(signals.history.samples().len(), 2);
+        // What comes after the camera was away is no longer the same course.
+        signals.interrupt("right");
+        signals.interrupt("left");
+        signals.update("left", &result);
+        assert_eq!(signals.history.runs(), [0..2, 2..3]);
         signals.frozen = true;
-        signals.update(0, &result);
-        assert_eq!(signals.history.samples().len(), 2);
+        signals.update("left", &result);
+        assert_eq!(signals.history.samples().len(), 3);
+        // The same track id of another camera is another person's.
+        signals.show("right", None);
+        assert_eq!(signals.history.samples().len(), 0);
     }
 
     #[test]

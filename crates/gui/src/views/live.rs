@@ -118,12 +118,12 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
         }
     }
     if !live {
-        let text = if status.reason.is_empty() {
-            status.state.label().to_owned()
-        } else {
-            format!("{}: {}", status.state.label(), status.reason)
-        };
-        let galley = painter.layout(text, FontId::proportional(17.0), Color32::WHITE, area.width() - 40.0);
+        let galley = painter.layout(
+            super::state_text(status),
+            FontId::proportional(17.0),
+            Color32::WHITE,
+            area.width() - 40.0,
+        );
         let back = Rect::from_center_size(area.center(), galley.size() + Vec2::splat(20.0));
         painter.rect_filled(back, 6.0, Color32::from_black_alpha(190));
         painter.galley(back.min + Vec2::splat(10.0), galley, Color32::WHITE);

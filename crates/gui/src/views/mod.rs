@@ -11,6 +11,7 @@ pub mod signals;
 pub mod streams;
 
 use eframe::egui::{self, Color32, RichText, TextEdit};
+use mien_control::CameraStatus;
 
 use crate::app::Page;
 use crate::model::Naming;
@@ -36,6 +37,12 @@ pub fn bytes(count: u64) -> String {
         value /= 1000.0;
     }
     format!("{value:.1} TB")
+}
+
+/// How a camera is doing, with the reason where there is one.
+fn state_text(camera: &CameraStatus) -> String {
+    let state = camera.state.label();
+    if camera.reason.is_empty() { state.to_owned() } else { format!("{state}: {}", camera.reason) }
 }
 
 /// A page with nothing on it yet: what is missing and what to do.

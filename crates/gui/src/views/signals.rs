@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, Color32, Mesh, Rect, RichText, Sense, Shape, Vec2, pos2};
 use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints, PlotUi};
+use mien_control::CameraState;
 use mien_face::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
 
 use crate::app::Page;
@@ -22,10 +23,23 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
     choose(ui, page);
     let face = shown_face(page).copied();
+    let camera = page.backend.cameras().iter().find(|camera| camera.name == page.model.signals.camera);
+    let trouble = camera.filter(|camera| camera.state != CameraState::Live).cloned();
     if face.is_none() && page.model.signals.history.samples().is_empty() {
-        super::empty(ui, "No face in view", "Signals appear as soon as this camera sees a face.");
+        match &trouble {
+            Some(camera) => {
+                super::empty(ui, &format!("The camera is {}", camera.state.label()), &camera.reason)
+            }
+            None => super::empty(ui, "No face in view", "Signals appear as soon as this camera sees a face."),
+        }
         return;
     }
+    if let Some(camera) = &trouble {
+        let color = theme::legible(theme::state_color(camera.state), ui.visuals());
+        let text = format!("{} is {}: its signals stand still", camera.name, super::state_text(camera));
+        ui.add(egui::Label::new(RichText::new(&text).color(color).strong()).truncate()).on_hover_text(text);
+    }
+    let absence = trouble.as_ref().map_or("not in view", |camera| camera.state.label());
     let window = page.model.window;
     let left = egui::Panel::left("blendshapes")
         .default_size(window.blendshapes_width)
@@ -34,7 +48,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let right = egui::Panel::right("head")
         .default_size(window.head_width)
         .size_range(200.0..=480.0)
-        .show(ui, |ui| pose(ui, face.as_ref()));
+        .show(ui, |ui| pose(ui, face.as_ref(), absence));
     page.model.window.blendshapes_width = left.response.rect.width();
     page.model.window.head_width = right.response.rect.width();
     plots(ui, page);
@@ -42,7 +56,8 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
 
 fn choose(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let names: Vec<String> = page.backend.cameras().iter().map(|camera| camera.name.clone()).collect();
-    let (mut camera, mut face) = (page.model.signals.camera, page.model.signals.face);
+    let shown = names.iter().position(|name| *name == page.model.signals.camera);
+    let (mut camera, mut face) = (shown.unwrap_or(0), page.model.signals.face);
     ui.horizontal(|ui| {
         let name = ui.label("Camera");
         let list =
@@ -79,12 +94,12 @@ fn choose(ui: &mut egui::Ui, page: &mut Page<'_>) {
         }
         ui.toggle_value(&mut page.model.signals.frozen, "Freeze").on_hover_text("Ctrl+Space");
     });
-    page.model.signals.show(camera, face);
+    page.model.signals.show(&names[camera], face);
 }
 
 fn shown_face<'a>(page: &'a Page<'_>) -> Option<&'a Face> {
     let signals = &page.model.signals;
-    let faces = page.feeds.get(signals.camera)?.faces.faces();
+    let faces = page.feeds.iter().find(|feed| feed.name == signals.camera)?.faces.faces();
     let wanted = signals.face.unwrap_or(signals.history.track_id());
     faces
         .iter()
@@ -216,8 +231,8 @@ fn read_out(hover: &HoverPosition<'_>) -> Option<String> {
     })
 }
 
-/// The head as it is turned, and where it is.
-fn pose(ui: &mut egui::Ui, face: Option<&Face>) {
+/// The head as it is turned, and where it is; why there is none.
+fn pose(ui: &mut egui::Ui, face: Option<&Face>, absence: &str) {
     let side = ui.available_width();
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
     ui.painter().rect_filled(rect, 6.0, ui.visuals().extreme_bg_color);
@@ -225,7 +240,7 @@ fn pose(ui: &mut egui::Ui, face: Option<&Face>) {
         Some(face) => drop(ui.painter().add(Shape::mesh(head(rect, &face.smoothed.pose.camera_from_head)))),
         None => {
             let (font, color) = (egui::FontId::proportional(14.5), ui.visuals().weak_text_color());
-            ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, "not in view", font, color);
+            ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, absence, font, color);
         }
     }
     const NAMES: [&str; 9] = ["Pitch", "Yaw", "Roll", "x", "y", "Distance", "Gaze", "Eyes", "Presence"];

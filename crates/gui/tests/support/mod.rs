@@ -19,7 +19,8 @@ pub type Commands = Rc<RefCell<Vec<Command>>>;
 
 /// See the module.
 pub struct ScriptedBackend {
-    statuses: Vec<CameraStatus>,
+    /// How the cameras are doing.
+    pub statuses: Vec<CameraStatus>,
     /// The settings that hold.
     pub config: Config,
     /// Where they are kept.
@@ -31,6 +32,8 @@ pub struct ScriptedBackend {
     frames_shown: u64,
     /// Whether nobody is seen.
     pub nobody_in_view: Rc<Cell<bool>>,
+    /// The first camera's state.
+    pub first_state: Rc<Cell<CameraState>>,
     /// How the recording stands.
     pub recording: RecordingStatus,
     /// LSL outlets.
@@ -145,6 +148,7 @@ impl ScriptedBackend {
             frame: Frame::empty(),
             frames_shown: 0,
             nobody_in_view: Rc::default(),
+            first_state: Rc::new(Cell::new(CameraState::Live)),
             recording: RecordingStatus { free_bytes: 412_000_000_000, ..RecordingStatus::default() },
             streams: ["landmarks", "blendshapes", "pose", "quality"]
                 .map(|what| StreamStatus {
@@ -218,6 +222,11 @@ impl ScriptedBackend {
     }
 }
 
+fn move_to<T>(list: &mut Vec<T>, from: usize, to: usize) {
+    let moved = list.remove(from);
+    list.insert(to, moved);
+}
+
 impl Backend for ScriptedBackend {
     fn on_change(&mut self, wake: Box<dyn Fn() + Send + Sync>) {
         std::thread::spawn(move || {
@@ -230,6 +239,11 @@ impl Backend for ScriptedBackend {
 
     fn poll(&mut self) -> bool {
         self.frames_shown += 1;
+        if let Some(first) = self.statuses.first_mut() {
+            first.state = self.first_state.get();
+            let is_live = first.state == CameraState::Live;
+            first.reason = if is_live { String::new() } else { "the cable is out".to_owned() };
+        }
         true
     }
 
@@ -272,7 +286,7 @@ impl Backend for ScriptedBackend {
     }
 
     fn participant(&self, camera: usize, track_id: u32) -> Option<&str> {
-        (camera == 0 && track_id == 1).then_some("Ada")
+        (self.statuses[camera].name == "camera-1" && track_id == 1).then_some("Ada")
     }
 
     fn recording(&self) -> &RecordingStatus {
@@ -307,6 +321,12 @@ impl Backend for ScriptedBackend {
                 self.recording.bytes_on_disk = 48_300_000;
             }
             Command::StopRecording => self.recording.folder = None,
+            Command::MoveCamera { name, to } => {
+                let from = self.statuses.iter().position(|status| status.name == *name).unwrap();
+                move_to(&mut self.statuses, from, *to);
+                move_to(&mut self.cameras, from, *to);
+                move_to(&mut self.config.cameras, from, *to);
+            }
             Command::Marker(name) => self.recording.markers.push((12.0, name.clone())),
             _ => {}
         }
