@@ -50,6 +50,14 @@ pub enum SourceError {
     /// A video that cannot be read.
     #[error(transparent)]
     Video(#[from] FfmpegError),
+    /// A recorded session's file that does not go with the others.
+    #[error("{}: {reason}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and the remedy.
+        reason: String,
+    },
     /// A camera that cannot be opened, or is gone.
     #[error("camera {camera}: {reason}")]
     Camera {

@@ -1,6 +1,7 @@
 //! Images as a source: one file, or a folder of them.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,12 +10,18 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use mien_face::{Frame, PixelFormat};
 
+use crate::still::is_whole;
 use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
 
 /// Images carry no times: those of a folder count as frames of a video at this rate.
 pub const ASSUMED_RATE_HZ: f64 = 30.0;
 /// Endings of the files that are looked at, in lower case.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
+/// Endings of pictures, in lower case, that are not read from a folder.
+const OTHER_ENDINGS: [&str; 16] = [
+    "arw", "avif", "bmp", "cr2", "dng", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jxl", "nef", "tif",
+    "tiff", "webp",
+];
 /// Largest width and height that are decoded, in pixels.
 const MAX_SIDE: u32 = 32_768;
 /// Most memory that decoding one image may take, in bytes.
@@ -24,14 +31,24 @@ const MAX_DECODE_BYTES: u64 = 1 << 30;
 /// An orientation that a camera left in the file is applied.
 pub struct ImageSource {
     info: SourceInfo,
+    is_folder: bool,
     next: usize,
+    notice: Option<String>,
 }
 
 /// Whether a file's name ends as an image's does.
 pub(crate) fn is_image_name(path: &Path) -> bool {
-    path.extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+    ENDINGS.contains(&ending(path).as_str())
+}
+
+/// In lower case; empty without one.
+fn ending(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+}
+
+/// Whether a file is kept out of sight: copying programs leave such ones beside pictures.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 impl ImageSource {
@@ -43,24 +60,31 @@ impl ImageSource {
         Self::new(path, vec![path.to_owned()])
     }
 
-    /// Lists the images of a folder; folders within it are not looked at.
+    /// Lists the images of a folder; folders within it, and files whose names begin with a dot, are not
+    /// looked at.
     ///
     /// # Errors
     /// When the folder cannot be listed or holds no image.
     pub fn open_folder(path: &Path) -> Result<Self, SourceError> {
         let unreadable = |source| SourceError::Unreadable { path: path.to_owned(), source };
         let mut files = Vec::new();
+        let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
         for entry in std::fs::read_dir(path).map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.path();
-            if is_image_name(&file) && !file.is_dir() {
+            if is_hidden(&file) || file.is_dir() {
+                continue;
+            }
+            if is_image_name(&file) {
                 files.push(file);
+            } else if OTHER_ENDINGS.contains(&ending(&file).as_str()) {
+                *left_out.entry(ending(&file)).or_default() += 1;
             }
         }
         if files.is_empty() {
             return Err(SourceError::NoImages { path: path.to_owned() });
         }
         files.sort_by(|a, b| natural_order(&a.to_string_lossy(), &b.to_string_lossy()));
-        Self::new(path, files)
+        Ok(Self { notice: left_out_notice(path, &left_out), ..Self::new(path, files)? })
     }
 
     fn new(path: &Path, files: Vec<PathBuf>) -> Result<Self, SourceError> {
@@ -78,13 +102,26 @@ impl ImageSource {
             spec: path.display().to_string(),
             kind: SourceKind::Images,
             size,
+            pixel_aspect: None,
             rate_hz: None,
             frame_count: Some(files.len() as u64),
             files,
             live: false,
         };
-        Ok(Self { info, next: 0 })
+        Ok(Self { info, is_folder: !single, next: 0, notice: None })
     }
+}
+
+/// Says how many pictures of a folder are of other kinds, by their endings.
+fn left_out_notice(folder: &Path, left_out: &BTreeMap<String, usize>) -> Option<String> {
+    let count = match left_out.values().sum() {
+        0 => return None,
+        1 => "1 picture was".to_owned(),
+        count => format!("{count} pictures were"),
+    };
+    let kinds: Vec<String> = left_out.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
+    let (folder, kinds) = (folder.display(), kinds.join(", "));
+    Some(format!("{folder}: {count} left out ({kinds}); of a folder only .png, .jpg and .jpeg are read"))
 }
 
 impl Source for ImageSource {
@@ -96,17 +133,31 @@ impl Source for ImageSource {
         let Some(file) = self.info.files.get(self.next) else { return Ok(Step::End) };
         let index = self.next;
         self.next += 1;
-        read_image(file, frame)?;
+        read_image(file, frame).map_err(|error| match error {
+            // Of several, one that is gone is one bad picture.
+            SourceError::NotFound { path } if self.is_folder => {
+                SourceError::Image { path, reason: "it is gone, or a link to nothing".to_owned() }
+            }
+            error => error,
+        })?;
         frame.frame_index = index as u64;
         frame.capture_nanos = (index as f64 / ASSUMED_RATE_HZ * 1e9).round() as i64;
         Ok(Step::Frame)
+    }
+
+    fn notice(&mut self) -> Option<String> {
+        self.notice.take()
     }
 }
 
 /// Decodes an image into the frame as tight RGB rows.
 fn read_image(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
-    let bad = |reason: String| SourceError::Image { path: path.to_owned(), reason };
+    let bad = |reason: String| bad_image(path, &reason);
     let mut decoder = open_decoder(path)?;
+    // The decoder takes what is left of a JPEG for the whole, with grey below.
+    if !is_whole(path).map_err(|source| SourceError::Unreadable { path: path.to_owned(), source })? {
+        return Err(bad("it is a JPEG that was cut off: its end is missing".to_owned()));
+    }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| bad(error.to_string()))?;
     picture.apply_orientation(orientation);
@@ -119,13 +170,18 @@ fn read_image(path: &Path, frame: &mut Frame) -> Result<(), SourceError> {
     Ok(())
 }
 
+/// Decoders end their words with a new line.
+fn bad_image(path: &Path, reason: &str) -> SourceError {
+    SourceError::Image { path: path.to_owned(), reason: reason.trim_end().to_owned() }
+}
+
 /// Opens an image by its content, whatever its name says.
 fn open_decoder(path: &Path) -> Result<impl ImageDecoder, SourceError> {
     let unreadable = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => SourceError::NotFound { path: path.to_owned() },
         _ => SourceError::Unreadable { path: path.to_owned(), source },
     };
-    let bad = |reason: String| SourceError::Image { path: path.to_owned(), reason };
+    let bad = |reason: String| bad_image(path, &reason);
     let file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.len() == 0 {
         return Err(SourceError::Empty { path: path.to_owned() });

@@ -11,6 +11,7 @@ mod live;
 mod network;
 mod source;
 mod spec;
+mod still;
 mod synthetic;
 mod usb;
 mod v4l2;

@@ -1,6 +1,6 @@
 //! Sources that keep real time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -76,6 +76,8 @@ struct PacedSource {
     next_index: u64,
     /// Whether the pictures carry their index and time.
     is_stamped: bool,
+    /// What was told of the recording: once, however often it plays.
+    notices: BTreeSet<String>,
 }
 
 impl PacedSource {
@@ -94,6 +96,7 @@ impl PacedSource {
             start_nanos: None,
             last_nanos: None,
             next_index: 0,
+            notices: BTreeSet::new(),
         })
     }
 
@@ -132,6 +135,12 @@ impl Source for PacedSource {
         while self.inner.next_frame(frame)? == Step::End {
             if !self.rewind()? {
                 return Ok(Step::End);
+            }
+        }
+        while let Some(notice) = self.inner.notice() {
+            if !self.notices.contains(&notice) {
+                tracing::warn!("{notice}");
+                self.notices.insert(notice);
             }
         }
         // Images have no time of their own: they follow each other at the rate.

@@ -70,6 +70,7 @@ impl NetworkSource {
             spec: camera,
             kind: SourceKind::Network,
             size: (0, 0),
+            pixel_aspect: None,
             rate_hz: None,
             frame_count: None,
             files: Vec::new(),
@@ -160,13 +161,14 @@ fn command(url: &str, scheme: &str) -> Command {
     }
     command.arg("-i").arg(url);
     // Numbered through at the rate of the output: every picture once, none made up for the sender's pauses.
-    command.args(
-        "-map 0:V:0 -vf setpts=N/(25*TB) -r 25 -pix_fmt rgb24 -c:v ppm -f image2pipe -flush_packets 1 pipe:1"
-            .split(' '),
-    );
+    command.args(["-map", "0:V:0", "-vf", &format!("setpts=N/(25*TB),{SQUARE_PIXELS}"), "-r", "25"]);
+    command.args("-pix_fmt rgb24 -c:v ppm -f image2pipe -flush_packets 1 pipe:1".split(' '));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
+
+/// Filters that make pixels square, the height being kept; pixels that nobody makes count as square.
+const SQUARE_PIXELS: &str = "scale=w='if(between(sar,0.0625,16),max(round(iw*sar),1),iw)':h=ih,setsar=1";
 
 /// ffmpeg's words for a picture that could not be decoded, in its releases before and since 7.
 const DAMAGED: [&str; 2] = ["Error while decoding", "Error submitting packet to decoder"];
@@ -392,6 +394,25 @@ mod tests {
         assert_eq!(source.heard.damaged.load(Ordering::Relaxed), 5);
         // How many are known by the last picture is ffmpeg's business.
         assert!((13..20).contains(&last), "{last}");
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_are_made_square() {
+        if ffmpeg_is_missing() {
+            return;
+        }
+        // Of a JFIF header: no unit, then the pixels' aspect.
+        let with_aspect = |mut jpeg: Vec<u8>, aspect: [u8; 2]| {
+            assert_eq!(&jpeg[6..10], b"JFIF");
+            jpeg[13..18].copy_from_slice(&[0, 0, aspect[0], 0, aspect[1]]);
+            jpeg
+        };
+        for (aspect, size) in [([2, 1], (64, 16)), ([3, 4], (24, 16)), ([1, 1], (32, 16)), ([0, 1], (32, 16))]
+        {
+            let sent = (0..12).map(|number| with_aspect(jpeg(number * 10), aspect)).collect();
+            let source = NetworkSource::open(&camera(sent)).unwrap();
+            assert_eq!(source.info().size, size, "{aspect:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,12 @@ pub trait Source: Send {
     /// [`SourceError::is_recoverable`], the next call goes on with the picture after it.
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError>;
 
+    /// What a person should know of what was opened and read so far, each thing once; nothing when all is
+    /// as usual. To be asked after each frame.
+    fn notice(&mut self) -> Option<String> {
+        None
+    }
+
     /// Whether frames that the source gets as JPEG files are to be left so from now on, because whoever
     /// takes them decodes them elsewhere; decoded until this is said. Sources that get none ignore it.
     fn keep_jpeg(&mut self, keep: bool) {
@@ -64,6 +70,9 @@ pub struct SourceInfo {
     pub kind: SourceKind,
     /// Width and height in pixels of the first frame (images may differ from one another).
     pub size: (u32, u32),
+    /// Width to height of the pixels in a video file, where it says so. Frames have square pixels
+    /// whatever this is.
+    pub pixel_aspect: Option<(u32, u32)>,
     /// Nominal frames per second; `None` when unknown.
     pub rate_hz: Option<f64>,
     /// Frames that are to be expected; `None` when unknown or endless. Videos often only estimate it.

@@ -1,13 +1,13 @@
 //! The words that name a source.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mien_synthetic::{Motion, SyntheticSettings};
 
 use crate::images::is_image_name;
+use crate::still::{Content, content};
 use crate::synthetic::MAX_HEADS;
 use crate::{ImageSource, Source, SourceError, SyntheticSource, VideoSource};
 
@@ -152,15 +152,12 @@ fn open_path(path: &Path) -> Result<Box<dyn Source>, SourceError> {
     if metadata.len() == 0 {
         return Err(SourceError::Empty { path: path.to_owned() });
     }
-    let mut head = [0; 8];
-    let read = File::open(path).and_then(|mut file| file.read(&mut head)).map_err(unreadable)?;
     // By content first: a PNG is a PNG whatever its name; a damaged one is at least named as one.
-    let magic =
-        head[..read].starts_with(b"\x89PNG\r\n\x1a\n") || head[..read].starts_with(&[0xFF, 0xD8, 0xFF]);
-    if magic || is_image_name(path) {
-        return Ok(Box::new(ImageSource::open_file(path)?));
+    match content(path).map_err(unreadable)? {
+        Content::Still => Ok(Box::new(ImageSource::open_file(path)?)),
+        Content::Other if is_image_name(path) => Ok(Box::new(ImageSource::open_file(path)?)),
+        Content::Moving | Content::Other => Ok(Box::new(VideoSource::open(path)?)),
     }
-    Ok(Box::new(VideoSource::open(path)?))
 }
 
 #[cfg(test)]

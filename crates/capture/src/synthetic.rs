@@ -41,6 +41,7 @@ impl SyntheticSource {
             spec: spec.to_string(),
             kind: SourceKind::Synthetic,
             size: (settings.width, settings.height),
+            pixel_aspect: None,
             rate_hz: Some(settings.rate_hz),
             frame_count,
             files: Vec::new(),

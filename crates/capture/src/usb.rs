@@ -122,6 +122,7 @@ impl UsbSource {
             spec: camera,
             kind: SourceKind::Usb,
             size: (agreed.size[0], agreed.size[1]),
+            pixel_aspect: None,
             rate_hz: agreed.rate_hz,
             frame_count: None,
             files: Vec::new(),

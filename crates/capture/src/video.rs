@@ -11,6 +11,8 @@ use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
 pub struct VideoSource {
     info: SourceInfo,
     decoder: Decoder,
+    told_of_times: bool,
+    told_of_edit_list: bool,
 }
 
 impl VideoSource {
@@ -26,12 +28,13 @@ impl VideoSource {
             spec: path.display().to_string(),
             kind: SourceKind::Video,
             size: (video.width, video.height),
+            pixel_aspect: video.pixel_aspect,
             rate_hz: video.rate_hz,
             frame_count: video.frame_count,
             files: Vec::new(),
             live: false,
         };
-        Ok(Self { info, decoder })
+        Ok(Self { info, decoder, told_of_times: false, told_of_edit_list: false })
     }
 }
 
@@ -42,5 +45,18 @@ impl Source for VideoSource {
 
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Step, SourceError> {
         Ok(if self.decoder.next_frame(frame)? { Step::Frame } else { Step::End })
+    }
+
+    fn notice(&mut self) -> Option<String> {
+        let file = &self.info.spec;
+        if let Some(mended) = self.decoder.mended_times().filter(|_| !self.told_of_times) {
+            self.told_of_times = true;
+            return Some(format!("{file}: {mended}"));
+        }
+        if self.decoder.ignores_edit_list() && !self.told_of_edit_list {
+            self.told_of_edit_list = true;
+            return Some(format!("{file}: its edit list leaves out every picture; all of them are read"));
+        }
+        None
     }
 }

@@ -53,6 +53,129 @@ fn a_folder_of_images_in_natural_order() {
     assert_eq!(seen[3].0, 4);
 }
 
+/// What happens to a folder's pictures, in order: their red, or the reason.
+fn read_all(source: &mut dyn mien_capture::Source) -> Vec<Result<u8, String>> {
+    let mut frame = Frame::empty();
+    let mut seen = Vec::new();
+    loop {
+        match source.next_frame(&mut frame) {
+            Ok(Step::Frame) => seen.push(Ok(frame.pixels[0])),
+            Ok(Step::End) => return seen,
+            Err(error) => {
+                assert!(error.is_recoverable(), "{error}");
+                seen.push(Err(error.to_string()));
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn one_bad_file_does_not_end_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (name, red) in [("1.png", 1), ("3.png", 3), (".hidden.png", 9), ("._3.png", 9)] {
+        picture(4, 4, red).save(at(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("/nonexistent", at("2.png")).unwrap();
+    picture(64, 64, 200).save(at("4.jpg")).unwrap();
+    let jpeg = std::fs::read(at("4.jpg")).unwrap();
+    std::fs::write(at("4.jpg"), &jpeg[..jpeg.len() - 50]).unwrap();
+    for name in ["5.webp", "6.webp", "7.BMP", "notes.txt", ".8.tiff"] {
+        std::fs::write(at(name), b"whatever").unwrap();
+    }
+
+    let mut source = open_path(folder.path()).unwrap();
+    assert_eq!(source.info().frame_count, Some(4));
+    let notice = source.notice().unwrap();
+    assert!(notice.contains("3 pictures were left out (1 .bmp, 2 .webp)"), "{notice}");
+    assert_eq!(source.notice(), None);
+    let seen = read_all(&mut *source);
+    assert_eq!([&seen[0], &seen[2]], [&Ok(1), &Ok(3)]);
+    let reason = |at: usize| seen[at].as_ref().unwrap_err();
+    assert!(reason(1).contains("2.png") && reason(1).contains("a link to nothing"), "{}", reason(1));
+    assert!(reason(3).contains("4.jpg") && reason(3).contains("cut off"), "{}", reason(3));
+}
+
+#[test]
+fn a_jpeg_is_read_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("picture.jpg");
+    picture(64, 64, 200).save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for (trailing, frames) in [(&b""[..], 1), (b"\0\0trailing", 1), (&whole, 1)] {
+        std::fs::write(&path, [&whole, trailing].concat()).unwrap();
+        let seen = read_all(&mut *open_path(&path).unwrap());
+        assert_eq!(seen.len(), frames);
+        assert!(seen[0].is_ok(), "{seen:?}");
+    }
+    for cut in [whole.len() - 50, whole.len() - 2] {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let seen = read_all(&mut *open_path(&path).unwrap());
+        assert!(seen[0].as_ref().is_err_and(|reason| reason.contains("its end is missing")), "{seen:?}");
+    }
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    refusal(&path);
+}
+
+#[test]
+fn pictures_that_move_are_read_as_videos() {
+    let ffmpeg = || std::process::Command::new("ffmpeg");
+    if ffmpeg().arg("-version").stdout(std::process::Stdio::null()).status().is_err() {
+        println!("skipped: ffmpeg is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let words = "-v error -f lavfi -i testsrc2=s=64x48:r=10:d=1";
+    for (name, format) in [("moving.png", "apng"), ("moving.mjpeg", "mjpeg"), ("still.png", "image2")] {
+        let mut ffmpeg = ffmpeg();
+        ffmpeg.args(words.split(' '));
+        if format == "image2" {
+            ffmpeg.args(["-frames:v", "1"]);
+        }
+        assert!(ffmpeg.args(["-f", format]).arg(at(name)).status().unwrap().success());
+    }
+    std::fs::copy(at("moving.mjpeg"), at("no-ending")).unwrap();
+    for (name, kind, frames) in [
+        ("moving.png", SourceKind::Video, 10),
+        ("moving.mjpeg", SourceKind::Video, 10),
+        ("no-ending", SourceKind::Video, 10),
+        ("still.png", SourceKind::Images, 1),
+    ] {
+        let mut source = open_path(&at(name)).unwrap();
+        assert_eq!(source.info().kind, kind, "{name}");
+        assert_eq!(read_all(&mut *source).len(), frames, "{name}");
+    }
+}
+
+#[test]
+fn times_that_go_backwards_are_told_once() {
+    let ffmpeg = || std::process::Command::new("ffmpeg");
+    if ffmpeg().arg("-version").stdout(std::process::Stdio::null()).status().is_err() {
+        println!("skipped: ffmpeg is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let words = "-v error -f lavfi -i testsrc2=s=64x48:r=25:d=0.4,setsar=2 -c:v ffv1";
+    assert!(ffmpeg().args(words.split(' ')).arg(at("one.mkv")).status().unwrap().success());
+    let one = std::fs::read(at("one.mkv")).unwrap();
+    std::fs::write(at("two.mkv"), [one.clone(), one].concat()).unwrap();
+    let mut source = open_path(&at("two.mkv")).unwrap();
+    assert_eq!((source.info().size, source.info().pixel_aspect), ((128, 48), Some((2, 1))));
+    let (mut frame, mut notices, mut times) = (Frame::empty(), Vec::new(), Vec::new());
+    while source.next_frame(&mut frame).unwrap() == Step::Frame {
+        notices.extend(source.notice().map(|notice| (frame.frame_index, notice)));
+        times.push(frame.capture_nanos / 1_000_000);
+    }
+    assert_eq!(times, (0..20).map(|i| i * 40).collect::<Vec<_>>());
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    let (at_frame, notice) = &notices[0];
+    assert_eq!(*at_frame, 10);
+    assert!(notice.contains("two.mkv") && notice.contains("go backwards at frame 10"), "{notice}");
+}
+
 #[test]
 fn one_pixel_is_a_picture() {
     let folder = tempfile::tempdir().unwrap();

@@ -141,6 +141,7 @@ mod tests {
             spec: "test".into(),
             kind: SourceKind::Usb,
             size: (2, 2),
+            pixel_aspect: None,
             rate_hz: None,
             frame_count: None,
             files: Vec::new(),

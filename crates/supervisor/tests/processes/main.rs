@@ -90,6 +90,7 @@ impl GateSource {
             spec: gate.into(),
             kind: SourceKind::Synthetic,
             size: (32, 16),
+            pixel_aspect: None,
             rate_hz: Some(50.0),
             frame_count: None,
             files: Vec::new(),
