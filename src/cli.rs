@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::build_info::VERSION;
 use crate::commands::cameras::CamerasArguments;
@@ -22,7 +23,7 @@ use crate::{commands, interrupt, logging};
 /// Tracks faces: 478 landmarks, 52 blendshapes and head pose, live or from files. Without a command it
 /// opens the app.
 #[derive(Parser)]
-#[command(name = "mien", version = VERSION, propagate_version = true, args_conflicts_with_subcommands = true)]
+#[command(name = "mien", version = VERSION, propagate_version = true)]
 struct Cli {
     /// Say more on standard error (twice: everything); RUST_LOG overrides it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -66,13 +67,29 @@ enum Command {
     Models(ModelsCommand),
 }
 
+impl Command {
+    /// Whether it looks for Ctrl-C itself and finishes its files; the others end at once, which harms nothing.
+    fn finishes_files(&self) -> bool {
+        !matches!(
+            self,
+            Self::Cameras(_) | Self::Config(_) | Self::Doctor(_) | Self::Engines(_) | Self::Models(_)
+        )
+    }
+}
+
 /// The whole program: reads the command line, does what it says, and tells how it went. Exit codes: 0
 /// done, 1 failed (with one line on standard error), 2 a command line that makes no sense.
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.is_some() && !cli.cameras.are_none() {
+        let text = "give --config and --source after the command; before it, they are the app's";
+        Cli::command().error(ErrorKind::ArgumentConflict, text).exit();
+    }
     logging::start(cli.verbose);
-    interrupt::listen();
+    if cli.command.as_ref().is_none_or(Command::finishes_files) {
+        interrupt::listen();
+    }
     let Some(command) = cli.command else { return report(commands::run::open_app(&cli.cameras)) };
     report(match command {
         Command::Track(arguments) => commands::track::run(&arguments),
@@ -95,7 +112,7 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mien: {}", one_line(&error));
+            say_error!("mien: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
@@ -116,8 +133,6 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -3,7 +3,7 @@
 //! [`run`] is the whole program. [`offline`] tracks a recorded or synthetic source from its first frame
 //! to its last; the commands dress it up for the command line.
 
-#![deny(clippy::print_stdout)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 #[macro_use]
 mod output;

@@ -15,6 +15,8 @@ pub(crate) fn start(verbose: u8) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Else a log that nobody reads any more would be told of on standard error, which panics there.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(verbose > 0);
     if verbose == 0 { log.without_time().init() } else { log.init() }

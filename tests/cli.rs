@@ -18,6 +18,12 @@ fn version_help_and_nonsense() {
         &["track"],
         &["track", "x", "--out", "y", "--format", "xls"],
         &["track", "x", "--out", "y", "--faces", "11"],
+        &["track", "x", "--out", "y", "--fov", "0"],
+        &["track", "", "--out", "y"],
+        &["--source", "synthetic", "track", "x", "--out", "y"],
+        &["run", "--headless", "--source", "synthetic", "--seconds", "nan"],
+        &["record", "--source", "synthetic", "--seconds=-1"],
+        &["record", "--source", "synthetic", "--subject", "../x"],
     ] {
         let output = mien_without_models().args(nonsense).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{nonsense:?}");
@@ -36,6 +42,38 @@ fn a_reader_that_has_gone_away_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", support::text(&output.stderr));
     assert!(output.stderr.is_empty(), "{}", support::text(&output.stderr));
+}
+
+#[test]
+fn standard_error_that_nobody_reads_ends_no_run() {
+    let Some(mut command) = mien() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    command
+        .args(["-v", "track", "/nonexistent/one.mp4", "synthetic?seconds=0.1", "--out"])
+        .arg(folder.path());
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1), "one input was not there");
+    assert_eq!(rows(&folder.path().join("synthetic.jsonl")).len(), 3);
+}
+
+#[test]
+fn inputs_of_one_name_have_results_of_their_own() {
+    let Some(mut command) = mien() else { return };
+    command.arg("track");
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    for (path, width) in [(one.join("a.png"), 40), (other.join("a.png"), 50), (other.join("a-2.png"), 60)] {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        write_png(&path, &vec![90; width * 48 * 3], width as u32, 48).unwrap();
+        command.arg(path);
+    }
+    command.args(["--out"]).arg(folder.path().join("out"));
+    succeed(&mut command);
+    for (name, width) in [("a", 40), ("a-2", 50), ("a-2-2", 60)] {
+        let meta = json(&folder.path().join(format!("out/{name}.meta.json")));
+        assert_eq!(meta["input"]["width"], width, "{name}");
+    }
 }
 
 #[test]

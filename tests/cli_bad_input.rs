@@ -173,6 +173,14 @@ fn damaged_and_unfit_models() {
 }
 
 #[test]
+fn a_folder_without_models_that_was_named_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = track(Path::new("synthetic?seconds=0.1"), folder.path()) else { return };
+    let line = fail(command.arg("--models").arg(folder.path()));
+    assert!(line.contains("has no model of Mien's") && line.contains("mien models import"), "{line}");
+}
+
+#[test]
 fn a_model_that_changed_since_it_was_imported_is_refused() {
     let Some(blendshapes) = model_path("blendshapes") else { return };
     let home = tempfile::tempdir().unwrap();

@@ -147,9 +147,11 @@ impl BuildBar {
         let bar = &mut self.0;
         match news {
             BuildNews::Unusable { path, reason } => {
-                eprintln!("{}: {reason}; building it anew", path.display())
+                say_error!("{}: {reason}; building it anew", path.display())
             }
-            BuildNews::Waiting { model } => eprintln!("{model}: another process builds this engine; waiting"),
+            BuildNews::Waiting { model } => {
+                say_error!("{model}: another process builds this engine; waiting")
+            }
             BuildNews::Building { model, progress } => {
                 let bar = bar.get_or_insert_with(|| new_bar(model));
                 if let Some(fraction) = progress.fraction() {

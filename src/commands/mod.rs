@@ -26,3 +26,17 @@ fn make_folder(folder: &Path) -> Result<()> {
         anyhow!("cannot make the folder {}: {error}; choose another with --out", folder.display())
     })
 }
+
+/// A number of seconds on the command line.
+fn positive_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
+    seconds.ok_or_else(|| "use a number of seconds above 0".to_owned())
+}
+
+/// The name of a subject, session or task on the command line.
+fn name(text: &str) -> Result<String, String> {
+    match mien_config::is_name(text) {
+        true => Ok(text.to_owned()),
+        false => Err("use 1 to 64 letters, digits, _ and -".to_owned()),
+    }
+}

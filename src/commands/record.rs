@@ -11,7 +11,9 @@ use mien_config::{Config, PrivacyKind, VideoKind};
 use mien_record::{Readiness, RecordState, SessionSummary, Severity};
 use mien_supervisor::{SupervisorHandle, start};
 
+use super::name;
 use super::run::{RunArguments, options, tell, tell_event};
+use crate::build_info::VERSION;
 use crate::interrupt;
 use crate::live::Live;
 use crate::names::Names;
@@ -30,13 +32,13 @@ pub(crate) struct RecordArguments {
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Name of the subject
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     subject: Option<String>,
     /// Name of the session
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     session: Option<String>,
     /// Name of the task
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     task: Option<String>,
     /// Video: h264, ffv1 (lossless) or none
     #[arg(long, value_name = "KIND", value_parser = video_kind)]
@@ -110,13 +112,16 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     }
     let seconds = arguments.run.seconds();
     agree(&live.check(&supervisor, &config, &config.recording, seconds), arguments.anyway)?;
+    if interrupt::is_requested() {
+        bail!("interrupted before the recording began; nothing was recorded");
+    }
     let folder = live.start_recording(&supervisor, &config, &config.recording)?;
-    eprintln!("recording into {}", folder.display());
+    say_error!("recording into {}", folder.display());
     let failed = watch(&supervisor, &live, arguments.run.seconds());
     let summary = live.stop_recording(&supervisor)?;
     for (camera, video) in live.videos(&supervisor) {
         if let Some(problem) = &video.problem {
-            eprintln!("video of {camera}: {problem}");
+            say_error!("video of {camera}: {problem}");
         }
         say!(
             "video of {camera}: {} frames in {} files ({}), {} dropped",
@@ -127,10 +132,12 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
         );
     }
     drop(live);
+    let stats = supervisor.stats(VERSION);
     supervisor.shutdown();
     if let Some(summary) = &summary {
         print_summary(summary);
     }
+    arguments.run.write_stats(&stats)?;
     match failed {
         Some(reason) => bail!("{reason}"),
         None => Ok(()),

@@ -39,6 +39,11 @@ pub(crate) struct CameraArguments {
 }
 
 impl CameraArguments {
+    /// Whether nothing is said of cameras.
+    pub(crate) fn are_none(&self) -> bool {
+        self.config.is_none() && self.source.is_empty()
+    }
+
     /// The file's configuration, with the cameras that the command line names.
     fn config(&self) -> Result<Config> {
         self.config_of(self.config.as_deref())
@@ -114,7 +119,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// End after so many seconds
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::positive_seconds)]
     seconds: Option<f64>,
     /// Write rates, latencies, drops and the use of the machine to a JSON file at the end
     #[arg(long, value_name = "FILE")]
@@ -150,9 +155,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let stats = supervisor.stats(VERSION);
     let statuses = supervisor.cameras();
     supervisor.shutdown();
-    if let Some(path) = &arguments.stats {
-        write_stats(path, &stats)?;
-    }
+    arguments.write_stats(&stats)?;
     match statuses.iter().find(|status| status.state == CameraState::Failed) {
         Some(CameraStatus { name, reason, .. }) => bail!("camera {name} has failed: {reason}"),
         None => Ok(()),
@@ -163,6 +166,11 @@ impl RunArguments {
     /// Where the trace goes.
     pub(crate) fn trace(&self) -> Option<PathBuf> {
         self.trace.clone()
+    }
+
+    /// Writes statistics where they were asked for.
+    pub(crate) fn write_stats(&self, stats: &impl serde::Serialize) -> Result<()> {
+        self.stats.as_ref().map_or(Ok(()), |path| write_stats(path, stats))
     }
 
     /// When to end.
@@ -217,7 +225,7 @@ pub(crate) fn options(mut config: Config, trace: Option<PathBuf>) -> Result<Supe
         config,
         policy: RestartPolicy::default(),
         trace,
-        log: Arc::new(|camera, line| eprintln!("[{camera}] {line}")),
+        log: Arc::new(|camera, line| say_error!("[{camera}] {line}")),
         gpus: nvml_probe(),
     })
 }

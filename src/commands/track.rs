@@ -1,6 +1,6 @@
 //! `mien track`: videos and images in, rows out.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -24,7 +24,7 @@ const ENDLESS_SECONDS: f64 = 10.0;
 #[derive(Args)]
 pub(crate) struct TrackArguments {
     /// Videos, images, folders of images, recorded sessions, or `synthetic?heads=2&seconds=10`
-    #[arg(required = true, value_name = "INPUT")]
+    #[arg(required = true, value_name = "INPUT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     inputs: Vec<String>,
     /// Folder for the results: NAME.jsonl or NAME.csv, and NAME.meta.json beside it
     #[arg(short, long, value_name = "DIR")]
@@ -48,7 +48,7 @@ pub(crate) struct TrackArguments {
 /// Tracks every input; one that fails does not keep the others from being tracked.
 pub(crate) fn run(arguments: &TrackArguments) -> Result<()> {
     make_folder(&arguments.out)?;
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     let mut failed = 0;
     let inputs: Vec<_> = arguments.inputs.iter().flat_map(|input| opened_later(input)).collect();
     let count = inputs.len();
@@ -58,12 +58,13 @@ pub(crate) fn run(arguments: &TrackArguments) -> Result<()> {
             return tracked;
         }
         if let Err(error) = tracked {
-            eprintln!("mien: {}", one_line(&error));
+            say_error!("mien: {}", one_line(&error));
             failed += 1;
         }
     }
     match failed {
         0 => Ok(()),
+        _ if failed == count => bail!("all {count} inputs failed"),
         _ => bail!("{failed} of {count} inputs failed; the others are complete"),
     }
 }
@@ -109,11 +110,7 @@ fn opened_later(word: &str) -> Vec<Result<Input<'_>>> {
     }
 }
 
-fn track_input(
-    arguments: &TrackArguments,
-    input: &Input<'_>,
-    names: &mut BTreeMap<String, u32>,
-) -> Result<()> {
+fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeSet<String>) -> Result<()> {
     let started = SystemTime::now();
     let source = input.open()?;
     let info = source.info().clone();
@@ -181,11 +178,13 @@ impl Files {
     }
 }
 
-/// `name`, or `name-2`, `name-3` for inputs of the same name in one run.
-fn unique_name(name: &str, names: &mut BTreeMap<String, u32>) -> String {
-    let count = names.entry(name.to_owned()).or_default();
-    *count += 1;
-    if *count == 1 { name.to_owned() } else { format!("{name}-{count}") }
+/// `name`, or the first of `name-2`, `name-3`, … that no other input of this run has.
+fn unique_name(name: &str, given: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !given.contains(name));
+    let free = free.unwrap_or_default();
+    given.insert(free.clone());
+    free
 }
 
 /// How many frames are tracked at most.
@@ -202,8 +201,8 @@ mod tests {
 
     #[test]
     fn inputs_of_the_same_name_do_not_meet() {
-        let mut names = BTreeMap::new();
-        let given = ["clip", "clip", "other", "clip"].map(|name| unique_name(name, &mut names));
-        assert_eq!(given, ["clip", "clip-2", "other", "clip-3"]);
+        let mut names = BTreeSet::new();
+        let given = ["clip", "clip", "other", "clip-2", "clip"].map(|name| unique_name(name, &mut names));
+        assert_eq!(given, ["clip", "clip-2", "other", "clip-2-2", "clip-3"]);
     }
 }

@@ -71,10 +71,15 @@ pub(crate) struct TrackingArguments {
     /// Do not smooth, whatever the settings of a recorded session are
     #[arg(long, conflicts_with = "smooth")]
     raw: bool,
-    /// The camera's vertical field of view in degrees, for the head pose
+    /// The camera's vertical field of view in degrees (1 to 170), for the head pose
     /// [default: 63; recorded sessions: as they were recorded]
-    #[arg(long, value_name = "DEGREES")]
+    #[arg(long, value_name = "DEGREES", value_parser = field_of_view)]
     fov: Option<f32>,
+}
+
+fn field_of_view(text: &str) -> Result<f32, String> {
+    let degrees = text.parse().ok().filter(|degrees| (1.0..=170.0).contains(degrees));
+    degrees.ok_or_else(|| "use 1 to 170 degrees".to_owned())
 }
 
 impl TrackingArguments {

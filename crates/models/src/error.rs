@@ -96,6 +96,17 @@ pub enum ModelError {
         /// The folders, and what in them was not usable.
         looked: String,
     },
+    /// A folder that the user named, with no model in it.
+    #[error(
+        "{} has no model of Mien's{skipped}; name the folder that has them, or import some with `mien models import FILE`",
+        path.display()
+    )]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+        /// What in it was not usable, in parentheses; nothing where there was nothing.
+        skipped: String,
+    },
     /// A file whose role cannot be told.
     #[error("{} is none of Mien's networks: {reason}", path.display())]
     UnknownRole {

@@ -130,8 +130,8 @@ impl ModelSet {
     /// A role that no place has is left out; [`ModelSet::get`] then says where it was looked for.
     ///
     /// # Errors
-    /// [`ModelError`]: a place that the user named cannot be read, a manifest is invalid, a folder
-    /// without a manifest has two files of one role.
+    /// [`ModelError`]: a place that the user named cannot be read or has no model, a manifest is invalid, a
+    /// folder without a manifest has two files of one role.
     pub fn find_in(places: &[Place]) -> Result<Self, ModelError> {
         let mut set = Self::default();
         for place in places {
@@ -157,16 +157,16 @@ impl ModelSet {
 
     fn add(&mut self, origin: Origin, folder: &Folder) -> Result<(), ModelError> {
         let listing = folder.list()?;
-        let mut looked = folder.path().display().to_string();
-        if !listing.skipped.is_empty() {
-            let skipped: Vec<String> = listing
-                .skipped
-                .iter()
-                .map(|skipped| format!("{}: {}", skipped.file, skipped.reason))
-                .collect();
-            looked += &format!(" (not usable: {})", skipped.join("; "));
+        let skipped: Vec<String> =
+            listing.skipped.iter().map(|skipped| format!("{}: {}", skipped.file, skipped.reason)).collect();
+        let skipped = match skipped.as_slice() {
+            [] => String::new(),
+            skipped => format!(" (not usable: {})", skipped.join("; ")),
+        };
+        if listing.models.is_empty() && matches!(origin, Origin::Named | Origin::Environment) {
+            return Err(ModelError::Empty { path: folder.path().to_owned(), skipped });
         }
-        self.looked.push(looked);
+        self.looked.push(format!("{}{skipped}", folder.path().display()));
         for entry in listing.models {
             if self.models.iter().all(|model| model.entry.role != entry.role) {
                 self.models.push(ModelFile { entry, origin, folder: folder.clone() });

@@ -162,10 +162,15 @@ fn two_files_of_one_role_are_an_error_that_names_both() {
 fn what_is_missing_is_said_with_where_and_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("broken.onnx"), b"no model").unwrap();
-    let set = ModelSet::of_folder(folder.path()).unwrap();
-    let error = set.get(Role::Landmarks).unwrap_err().to_string();
+    let user = Place { origin: Origin::User, path: folder.path().to_owned() };
+    let error = ModelSet::find_in(&[user]).unwrap().get(Role::Landmarks).unwrap_err().to_string();
     let place = folder.path().display().to_string();
     for part in [place.as_str(), "broken.onnx", "--models DIR", "mien models import"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+    // Whoever names a folder wants models from there.
+    let error = ModelSet::of_folder(folder.path()).unwrap_err().to_string();
+    for part in [place.as_str(), "broken.onnx", "mien models import"] {
         assert!(error.contains(part), "{part} is not in: {error}");
     }
     assert!(ModelSet::of_folder(Path::new("/nonexistent")).is_err());
@@ -177,12 +182,15 @@ fn the_first_place_with_a_role_wins() {
     let place = |origin: Origin, name: &str| Place { origin, path: folder.path().join(name) };
     let all = [place(Origin::Named, "named"), place(Origin::User, "user"), place(Origin::BuiltIn, "builtin")];
     for name in ["named", "user", "builtin"] {
-        let error = ModelSet::find_in(&all);
-        assert_eq!(error.is_err(), name == "named", "a named folder must exist");
+        assert!(ModelSet::find_in(&all).is_err(), "a named folder must exist and have models");
         fs::create_dir(folder.path().join(name)).unwrap();
     }
+    fs::write(folder.path().join("named/d.onnx"), blendshapes(3.0)).unwrap();
+    assert!(ModelSet::find_in(&all).is_ok(), "the others need not have any");
+    fs::remove_file(folder.path().join("named/d.onnx")).unwrap();
     let wins = |origin: Origin| {
-        let set = ModelSet::find_in(&all).unwrap();
+        let named = folder.path().join("named/b.onnx").exists();
+        let set = ModelSet::find_in(if named { &all } else { &all[1..] }).unwrap();
         assert_eq!(set.get(Role::Blendshapes).unwrap().origin, origin);
     };
     for (name, origin, scale) in
