@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use mien_record::{SessionReport, check_session};
+use mien_record::{SessionReport, SessionState, VideoReport, check_session};
+
+/// Seconds by which the data may end before the recording without a word.
+const END_TOLERANCE_SECONDS: f64 = 2.0;
 
 /// Commands about recorded sessions.
 #[derive(Subcommand)]
@@ -29,22 +32,30 @@ pub(crate) fn run(command: &SessionCommand) -> Result<()> {
     let SessionCommand::Check(arguments) = command;
     let report = check_session(&arguments.session, !arguments.dry_run)?;
     print(&report);
-    match report.problems.first() {
-        None => Ok(()),
-        Some(problem) => bail!("{} problems are left, first: {problem}", report.problems.len()),
+    let Some(first) = report.problems.first() else { return Ok(()) };
+    bail!("{}, first: {first}", count_problems(report.problems.len(), arguments.dry_run))
+}
+
+/// How many there are; a dry run has tried nothing.
+fn count_problems(count: usize, dry_run: bool) -> String {
+    match (count, dry_run) {
+        (1, true) => "1 problem was found, nothing was changed".to_owned(),
+        (_, true) => format!("{count} problems were found, nothing was changed"),
+        (1, false) => "1 problem is left".to_owned(),
+        (_, false) => format!("{count} problems are left"),
     }
 }
 
 fn print(report: &SessionReport) {
     let session = &report.session;
     say!(
-        "subject {}, session {}, task {}: {:?}, begun {}{}",
+        "subject {}, session {}, task {}: {}, begun {}{}",
         session.subject,
         session.session,
         session.task,
-        session.state,
+        state(report),
         session.started,
-        session.duration_seconds.map(|seconds| format!(", {seconds:.1} s")).unwrap_or_default()
+        duration(report)
     );
     if let Some(reason) = &session.ended_because {
         say!("ended by itself: {reason}");
@@ -60,19 +71,52 @@ fn print(report: &SessionReport) {
             span.map(|(first, last)| format!(", {:.2} s", last - first)).unwrap_or_default()
         );
     }
-    for video in &report.videos {
-        let name = video.path.file_name().unwrap_or_default().to_string_lossy();
-        let pictures = video.pictures.map_or("no readable".to_owned(), |pictures| pictures.to_string());
-        say!("  {name:<44} {pictures:>9} pictures, {} rows beside it", video.rows);
-        for repair in &video.repairs {
-            say!("    repaired: {repair}");
-        }
-    }
+    report.videos.iter().for_each(print_video);
     for gap in &session.gaps {
         let seconds = gap.to_lsl_seconds - gap.from_lsl_seconds;
         let kind = if gap.restarted { "was restarted" } else { "had no frames" };
         say!("  camera {} {kind} for {seconds:.2} s", gap.camera);
     }
+    print_repair(report);
+    for problem in &report.problems {
+        say!("  PROBLEM {problem}");
+    }
+}
+
+/// How the session stands now, whatever it was when it was recorded.
+fn state(report: &SessionReport) -> &'static str {
+    match (report.session.state, report.problems.is_empty()) {
+        (SessionState::Recording, _) => "Cut off while it was recorded",
+        (SessionState::Complete, true) => "Complete",
+        (SessionState::Complete, false) => "Complete when it was recorded, with problems now",
+        (SessionState::Repaired, true) => "Repaired",
+        (SessionState::Repaired, false) => "Repaired, with problems",
+    }
+}
+
+/// How much of the recording the data are.
+fn duration(report: &SessionReport) -> String {
+    match (report.data_seconds, report.session.duration_seconds) {
+        (Some(there), Some(recorded)) if recorded - there > END_TOLERANCE_SECONDS => {
+            format!(", {there:.1} s of data of a recording of {recorded:.1} s")
+        }
+        (Some(_), Some(recorded)) => format!(", {recorded:.1} s"),
+        (Some(there), None) => format!(", {there:.1} s"),
+        (None, Some(recorded)) => format!(", no data of a recording of {recorded:.1} s"),
+        (None, None) => ", no data".to_owned(),
+    }
+}
+
+fn print_video(video: &VideoReport) {
+    let name = video.path.file_name().unwrap_or_default().to_string_lossy();
+    let pictures = video.pictures.map_or("no readable".to_owned(), |pictures| pictures.to_string());
+    say!("  {name:<44} {pictures:>9} pictures, {} rows beside it", video.rows);
+    for repair in &video.repairs {
+        say!("    repaired: {repair}");
+    }
+}
+
+fn print_repair(report: &SessionReport) {
     let repair = &report.data_repair;
     if repair.removed_bytes > 0 || !repair.footers_written.is_empty() {
         say!(
@@ -81,10 +125,10 @@ fn print(report: &SessionReport) {
             repair.footers_written.len()
         );
     }
+    for (stream, count) in &repair.lost_samples {
+        say!("    {count} samples of {stream} could not be saved");
+    }
     if let Some(original) = &repair.original {
         say!("  the damaged original is kept as {}", original.display());
-    }
-    for problem in &report.problems {
-        say!("  PROBLEM {problem}");
     }
 }

@@ -203,6 +203,7 @@ fn camera_record(camera: &CameraDescription, rate_hz: f64, vertical_fov_deg: f32
         engine: camera.engine.clone(),
         vertical_fov_deg,
         participants: camera.participants.clone(),
+        streams: Vec::new(),
         models: models.collect(),
     }
 }

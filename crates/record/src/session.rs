@@ -206,9 +206,10 @@ impl SessionRecorder {
     /// # Errors
     /// When `session.toml` cannot be written.
     pub fn stop(mut self) -> Result<SessionSummary, RecordError> {
+        // What is queued still belongs to the time before now.
+        let (now, unix_now) = (monotonic_nanos(), unix_nanos());
         let written = self.end();
         let status = self.status();
-        let now = monotonic_nanos();
         let duration_seconds = seconds(now) - self.file.started_lsl_seconds;
         let ended_because = match &status.state {
             RecordState::Failed(reason) => Some(reason.clone()),
@@ -220,7 +221,7 @@ impl SessionRecorder {
             state,
             ended_because,
             duration_seconds: Some(duration_seconds),
-            unix_minus_lsl_seconds_at_end: Some(seconds(unix_nanos() - now)),
+            unix_minus_lsl_seconds_at_end: Some(seconds(unix_now - now)),
             dropped_rows: status.dropped_frames,
             ..self.file.clone()
         };
@@ -292,10 +293,15 @@ fn session_file(plan: &SessionPlan) -> SessionFile {
         video: plan.video,
         dropped_rows: 0,
         configuration: plan.configuration.clone(),
-        cameras: plan.cameras.iter().map(|camera| camera.record.clone()).collect(),
+        cameras: plan.cameras.iter().map(camera_record).collect(),
         gaps: Vec::new(),
         participants: Vec::new(),
     }
+}
+
+fn camera_record(camera: &CameraPlan) -> CameraRecord {
+    let streams = camera.streams.iter().map(|stream| stream.name.clone()).collect();
+    CameraRecord { streams, ..camera.record.clone() }
 }
 
 fn video_plans(plan: &SessionPlan, folder: &Path) -> Vec<VideoPlan> {

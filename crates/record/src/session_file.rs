@@ -22,7 +22,7 @@ pub enum SessionState {
     Recording,
     /// It came to its end.
     Complete,
-    /// It was killed, and made whole by `mien session check`.
+    /// It was killed or its data were damaged, and `mien session check` made it whole.
     Repaired,
 }
 
@@ -92,6 +92,9 @@ pub struct CameraRecord {
     /// Names of the participants in its first face slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub participants: Vec<String>,
+    /// Names of its streams in the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<String>,
     /// The networks.
     #[serde(default)]
     pub models: Vec<ModelRecord>,

@@ -22,4 +22,4 @@ pub use privacy::Concealer;
 pub use recorder::VideoRecorder;
 pub(crate) use recorder::codec;
 pub use sidecar::{FrameTime, frame_times};
-pub(crate) use sidecar::{read_sidecar, sidecar_path, truncate_sidecar};
+pub(crate) use sidecar::{SidecarRows, read_sidecar, sidecar_path, truncate_sidecar};

@@ -65,31 +65,75 @@ pub(crate) fn sidecar_path(video: &Path) -> PathBuf {
     video.with_file_name(format!("{stem}_frames.csv"))
 }
 
-/// The frames that a session's video shows, in order; `None` for a video without a sidecar.
+/// The frames that a session's video shows, in order, up to the first row that cannot be read: behind it
+/// no picture's frame is certain. `None` for a video without a sidecar.
 ///
 /// # Errors
 /// When the sidecar cannot be read.
 pub fn frame_times(video: &Path) -> Result<Option<Vec<FrameTime>>, RecordError> {
     let path = sidecar_path(video);
     match read_sidecar(&path) {
-        Ok(times) => Ok(Some(times)),
+        Ok(rows) => Ok(Some(rows.times)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(RecordError::io("read", &path)(error)),
     }
 }
 
-/// The whole rows of a sidecar; a last line that was cut off is left out.
-pub(crate) fn read_sidecar(path: &Path) -> io::Result<Vec<FrameTime>> {
-    let text = std::fs::read_to_string(path)?;
-    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
-    Ok(whole.lines().skip(1).filter_map(row).collect())
+/// What a sidecar holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct SidecarRows {
+    /// The rows up to the first that cannot be read.
+    pub times: Vec<FrameTime>,
+    /// Whole lines behind the header.
+    pub count: u64,
+    /// Numbers of the lines, counted from 1, that are no rows or not the next ones.
+    pub unreadable_lines: Vec<usize>,
+    /// Whether the last line, which is counted nowhere, was cut off.
+    pub is_torn: bool,
 }
 
-fn row(line: &str) -> Option<FrameTime> {
-    let mut fields = line.split(',').skip(1);
+/// Reads a sidecar.
+pub(crate) fn read_sidecar(path: &Path) -> io::Result<SidecarRows> {
+    let bytes = std::fs::read(path)?;
+    let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let mut rows = SidecarRows { is_torn: end < bytes.len(), ..SidecarRows::default() };
+    let mut next_picture = 0;
+    for (number, line) in (1..).zip(bytes[..end].split_inclusive(|&byte| byte == b'\n')) {
+        if number == 1 {
+            if line != HEADER.as_bytes() {
+                rows.unreadable_lines.push(number);
+            }
+            continue;
+        }
+        rows.count += 1;
+        let row = std::str::from_utf8(line).ok().and_then(|line| row(line.trim_end()));
+        match row {
+            Some((picture, time)) => {
+                if picture != next_picture {
+                    rows.unreadable_lines.push(number);
+                }
+                if rows.unreadable_lines.is_empty() {
+                    rows.times.push(time);
+                }
+                next_picture = picture.saturating_add(1);
+            }
+            None => {
+                rows.unreadable_lines.push(number);
+                next_picture += 1;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Which picture a line is about, and its frame.
+fn row(line: &str) -> Option<(u64, FrameTime)> {
+    let mut fields = line.split(',');
+    let picture = fields.next()?.parse().ok()?;
     let frame_index = fields.next()?.parse().ok()?;
-    let capture_seconds = fields.next()?;
-    Some(FrameTime { frame_index, capture_nanos: nanos(capture_seconds)? })
+    let capture_nanos = nanos(fields.next()?)?;
+    let _dropped_before: u64 = fields.next()?.parse().ok()?;
+    fields.next().is_none().then_some((picture, FrameTime { frame_index, capture_nanos }))
 }
 
 /// `12.033000000` to nanoseconds, exactly.
@@ -101,8 +145,8 @@ fn nanos(text: &str) -> Option<i64> {
 
 /// Cuts a sidecar to its first `rows` rows.
 pub(crate) fn truncate_sidecar(path: &Path, rows: usize) -> io::Result<()> {
-    let text = std::fs::read_to_string(path)?;
-    let length: usize = text.split_inclusive('\n').take(rows + 1).map(str::len).sum();
+    let bytes = std::fs::read(path)?;
+    let length: usize = bytes.split_inclusive(|&byte| byte == b'\n').take(rows + 1).map(<[u8]>::len).sum();
     let file = File::options().write(true).open(path)?;
     file.set_len(length as u64)?;
     file.sync_all()
@@ -126,11 +170,33 @@ mod tests {
         assert_eq!(text.lines().nth(3), Some("2,11,12.133000000,2"));
         std::fs::write(&path, format!("{text}3,12,12.16")).unwrap();
         let rows = read_sidecar(&path).unwrap();
-        assert_eq!(rows.len(), 3);
-        assert_eq!(rows[2], FrameTime { frame_index: 11, capture_nanos: 12_133_000_000 });
-        assert_eq!(rows[0].capture_nanos, 12_000_000_005);
+        assert_eq!((rows.count, rows.times.len(), rows.is_torn), (3, 3, true));
+        assert_eq!(rows.times[2], FrameTime { frame_index: 11, capture_nanos: 12_133_000_000 });
+        assert_eq!(rows.times[0].capture_nanos, 12_000_000_005);
         truncate_sidecar(&path, 2).unwrap();
-        assert_eq!(read_sidecar(&path).unwrap().len(), 2);
+        let rows = read_sidecar(&path).unwrap();
+        assert_eq!((rows.count, rows.is_torn), (2, false));
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("12.033000000,0\n"));
+    }
+
+    #[test]
+    fn lines_that_are_no_rows_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let video = folder.path().join("cam.mkv");
+        let path = sidecar_path(&video);
+        let rows = ["0,7,12.000000005,0", "1,8,12.033000000,0", "2,9,12.066000000,0", "3,10,12.100000000,0"];
+        let read = |lines: &[&str]| {
+            std::fs::write(&path, format!("{HEADER}{}\n", lines.join("\n"))).unwrap();
+            let rows = read_sidecar(&path).unwrap();
+            assert_eq!(frame_times(&video).unwrap().unwrap(), rows.times);
+            (rows.count, rows.times.len(), rows.unreadable_lines)
+        };
+        assert_eq!(read(&rows), (4, 4, vec![]));
+        assert_eq!(read(&[rows[0], "a,b,c,d", rows[2], rows[3]]), (4, 1, vec![3]));
+        assert_eq!(read(&[rows[0], rows[1], "a,b,c,d", rows[2]]), (4, 2, vec![4, 5]));
+        assert_eq!(read(&[rows[0], rows[2], rows[3]]), (3, 1, vec![3]), "a line is missing");
+        assert_eq!(read(&[rows[0], "1,8,12.033000000,0,0", ""]), (3, 1, vec![3, 4]));
+        std::fs::write(&path, [0xff, b'\n', 0xfe, b'\n']).unwrap();
+        assert_eq!(read_sidecar(&path).unwrap().unreadable_lines, [1, 2]);
     }
 }

@@ -56,6 +56,8 @@ fn a_recording_that_runs_is_not_repaired() {
     let folder = outputs.start_recording(plan).unwrap().folder().to_owned();
     let error = check_session(&folder, true).unwrap_err();
     assert!(error.to_string().contains("being recorded"), "{error}");
+    let (index, nanos) = capture_times(1).next().unwrap();
+    outputs.push(0, &faces(index, nanos));
     outputs.stop_recording().unwrap();
     assert_eq!(check_session(&folder, true).unwrap().problems, [""; 0]);
 }
@@ -93,6 +95,7 @@ fn a_killed_encoder_is_replaced_in_a_new_part() {
     assert_eq!(report.problems, [""; 0]);
     let counts: Vec<_> = report.videos.iter().map(|video| video.pictures.unwrap()).collect();
     println!("pictures of the two parts: {counts:?} of 90");
+    assert!(folder.join("cam0_frames.csv.damaged").exists(), "a copy of the rows is kept");
     // Of those before: ten wait for the encoder, four are in its pipe, one is in it, six in its last cluster.
     assert!(counts[0] >= 20 && counts.iter().sum::<u64>() >= 65, "{counts:?}");
 }

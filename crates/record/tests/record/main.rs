@@ -1,5 +1,6 @@
 //! Sessions: recorded, killed, checked, exported.
 
+mod damaged;
 mod export;
 mod faults;
 mod killed;

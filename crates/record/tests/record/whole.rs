@@ -63,14 +63,16 @@ fn data_video_and_markers_agree() {
 fn rows_keep_coming_while_the_disk_is_slow_or_the_recording_ends() {
     let parent = tempfile::tempdir().unwrap();
     let mut outputs = outputs(1, false);
+    let first = plan(&outputs, parent.path(), VideoKind::None);
+    let folder = outputs.start_recording(first.clone()).unwrap().folder().to_owned();
     for (index, nanos) in capture_times(10) {
         outputs.push(0, &faces(index, nanos));
     }
-    let first = plan(&outputs, parent.path(), VideoKind::None);
-    let folder = outputs.start_recording(first.clone()).unwrap().folder().to_owned();
     // A second recording ends the first and never touches its folder.
     let second = outputs.start_recording(first).unwrap().folder().to_owned();
     assert_ne!(folder, second);
+    let later = mien_clock::monotonic_nanos() + 1_000_000_000;
+    outputs.push(0, &faces(10, later));
     assert!(second.to_string_lossy().ends_with("_run-2"));
     outputs.stop_recording().unwrap();
     assert!(outputs.stop_recording().unwrap().is_none());

@@ -1,0 +1,143 @@
+//! The data of a session against what `session.toml` says was recorded.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use mien_xdf::{KeepOriginal, Repair, Report, XdfError, is_being_recorded};
+
+use crate::RecordError;
+use crate::session_file::{CameraRecord, DATA_FILE, SessionFile, SessionState};
+
+/// Seconds that may lie between the last sample and the end of the recording.
+const END_TOLERANCE_SECONDS: f64 = 2.0;
+/// Places of damage that are told one by one.
+const TOLD_DAMAGES: usize = 3;
+
+/// What is there, what was done about it, and what is wrong still.
+#[derive(Debug, Default)]
+pub(super) struct Data {
+    pub report: Report,
+    pub repair: Repair,
+    pub problems: Vec<String>,
+}
+
+/// Looks at `data.xdf`. With `repair`, what is broken is taken out; a file without any stream is left as it
+/// is, unless it is that of a recording that was killed as it began.
+pub(super) fn check_data(folder: &Path, session: &SessionFile, repair: bool) -> Result<Data, RecordError> {
+    let mut data = Data::default();
+    match look(&folder.join(DATA_FILE), session.state, repair, &mut data) {
+        Ok(()) => data.problems = problems(session, &data.report),
+        Err(error @ XdfError::Busy { .. }) => return Err(error.into()),
+        Err(XdfError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            data.problems.push(format!("{DATA_FILE} is missing: it holds all that was measured"));
+        }
+        // Says which file it is.
+        Err(error) => data.problems.push(error.to_string()),
+    }
+    Ok(data)
+}
+
+fn look(path: &Path, state: SessionState, repair: bool, data: &mut Data) -> Result<(), XdfError> {
+    if is_being_recorded(path)? {
+        return Err(XdfError::Busy { path: path.display().to_string() });
+    }
+    data.report = mien_xdf::check(path)?;
+    let was_killed = state == SessionState::Recording;
+    if repair && (was_killed || !data.report.streams.is_empty()) {
+        let keep = if was_killed { KeepOriginal::BeyondUnfinishedChunk } else { KeepOriginal::Always };
+        data.repair = mien_xdf::repair(path, keep)?;
+        data.report = mien_xdf::check(path)?;
+    }
+    Ok(())
+}
+
+/// Seconds from the start of the recording to the last sample.
+pub(super) fn data_seconds(session: &SessionFile, data: &Report) -> Option<f64> {
+    let last = data.streams.iter().filter_map(|stream| stream.totals.last_timestamp).reduce(f64::max)?;
+    Some((last - session.started_lsl_seconds).max(0.0))
+}
+
+fn problems(session: &SessionFile, data: &Report) -> Vec<String> {
+    if data.streams.is_empty() {
+        let bytes = data.file_bytes;
+        return vec![format!("{DATA_FILE}: no stream is in it ({bytes} bytes): its data are lost")];
+    }
+    let mut problems = damages(data);
+    problems.extend(contradictions(data));
+    problems.extend(session.cameras.iter().flat_map(|camera| missing_streams(camera, data)));
+    let recorded = session.duration_seconds.filter(|_| session.ended_because.is_none());
+    if let Some((recorded, there)) = recorded.zip(data_seconds(session, data))
+        && recorded - there > END_TOLERANCE_SECONDS
+    {
+        problems.push(format!(
+            "{DATA_FILE}: its data end after {there:.1} s, the recording took {recorded:.1} s: the rest is lost"
+        ));
+    }
+    problems
+}
+
+fn damages(data: &Report) -> Vec<String> {
+    let told = |damage: &mien_xdf::Damage| {
+        format!("{DATA_FILE}: {} ({} bytes)", damage.what, damage.resumes_at - damage.offset)
+    };
+    let mut problems: Vec<_> = data.damages.iter().take(TOLD_DAMAGES).map(told).collect();
+    if data.damages.len() > TOLD_DAMAGES {
+        let more = data.damages.len() - TOLD_DAMAGES;
+        problems.push(format!("{DATA_FILE}: damaged in {more} more places"));
+    }
+    problems
+}
+
+/// Where the file contradicts itself.
+fn contradictions(data: &Report) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !data.has_file_header {
+        problems.push(format!("{DATA_FILE}: the file header is missing"));
+    }
+    let count = data.streams.len();
+    match data.streams.iter().filter(|stream| !stream.has_footer).collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [stream] => problems.push(format!("{DATA_FILE}: the stream {} has no footer", stream.info.name)),
+        several => problems.push(format!("{DATA_FILE}: {} of {count} streams have no footer", several.len())),
+    }
+    for stream in &data.streams {
+        let name = &stream.info.name;
+        if let Some(count) = stream.wrong_footer_count {
+            let found = stream.totals.sample_count;
+            problems.push(format!("{DATA_FILE}: {name} holds {found} samples, its footer says {count}"));
+        }
+        if stream.backward_timestamps > 0 {
+            let count = stream.backward_timestamps;
+            problems.push(format!("{DATA_FILE}: {count} timestamps of {name} do not rise"));
+        }
+    }
+    problems
+}
+
+/// Streams of a camera that were recorded and are not there, or hold no frame.
+fn missing_streams(camera: &CameraRecord, data: &Report) -> Vec<String> {
+    let name = &camera.name;
+    let is_there = |stream: &&String| data.streams.iter().any(|found| found.info.name == **stream);
+    let missing: Vec<_> = camera.streams.iter().filter(|stream| !is_there(stream)).collect();
+    let frames = frame_count(camera, data);
+    match (missing.len(), frames) {
+        (count, _) if count > 0 && count == camera.streams.len() => {
+            vec![format!("{DATA_FILE}: all {count} streams of the camera {name} are missing")]
+        }
+        (0, None) => vec![format!("{DATA_FILE}: the frames of the camera {name} are missing")],
+        (0, Some(0)) => vec![format!("{DATA_FILE}: no frame of the camera {name} is in it")],
+        _ => {
+            let told = missing.iter().map(|stream| format!("{DATA_FILE}: the stream {stream} is missing"));
+            let empty =
+                (frames == Some(0)).then(|| format!("{DATA_FILE}: no frame of the camera {name} is in it"));
+            told.chain(empty).collect()
+        }
+    }
+}
+
+/// Frames of a camera that the data hold; `None` without a stream of them.
+pub(super) fn frame_count(camera: &CameraRecord, data: &Report) -> Option<u64> {
+    let ending = format!("_{}_Frames", camera.name);
+    let stream = data.streams.iter().find(|stream| stream.info.name.ends_with(&ending))?;
+    Some(stream.totals.sample_count)
+}
