@@ -169,6 +169,7 @@ pub(crate) fn provenance(
             kind: kind_word(info.kind).to_owned(),
             width: info.size.0,
             height: info.size.1,
+            pixel_aspect: info.pixel_aspect,
             rate_hz: info.rate_hz,
             clock,
             files: info.files.iter().map(file_name).collect(),

@@ -45,6 +45,8 @@ pub struct Report {
     pub statistics: Statistics,
     /// Frames that could not be read.
     pub skipped: Vec<SourceError>,
+    /// What a person should know of the source.
+    pub notes: Vec<String>,
     /// Why it did not come to the end of the source.
     pub problem: Option<Error>,
 }
@@ -65,6 +67,7 @@ impl Report {
             frames: self.frames,
             frames_with_a_face: self.frames_with_a_face,
             problem,
+            notes: self.notes.clone(),
             elapsed_seconds: self.elapsed.as_secs_f64(),
             stages: self.statistics.rows().collect(),
         }
@@ -105,6 +108,11 @@ impl Job<'_> {
             }
             let frame = match self.reader.next_event() {
                 Event::Frame(frame) => frame,
+                Event::Notice(notice) => {
+                    self.progress.suspend(|| tracing::warn!("{notice}"));
+                    report.notes.push(notice);
+                    continue;
+                }
                 Event::Skipped(error) => {
                     self.progress.suspend(|| tracing::warn!("skipped: {error}"));
                     report.skipped.push(error);

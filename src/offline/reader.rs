@@ -13,6 +13,8 @@ const FRAMES: usize = 6;
 pub enum Event {
     /// The next frame; to be handed back with [`Reader::recycle`] or a [`Reader::recycler`].
     Frame(Frame),
+    /// What a person should know of the source, said before the frame with which it was found.
+    Notice(String),
     /// A frame that could not be read; the next one may be.
     Skipped(SourceError),
     /// The end, with the reason if it is no good one.
@@ -71,10 +73,17 @@ impl Drop for Reader {
 
 fn read(mut source: Box<dyn Source>, frame_limit: u64, spare: &Receiver<Frame>, events: &Sender<Event>) {
     let mut frames = 0;
+    let tell = |source: &mut dyn Source| {
+        std::iter::from_fn(|| source.notice()).all(|notice| events.send(Event::Notice(notice)).is_ok())
+    };
     while frames < frame_limit {
         let Ok(mut frame) = spare.recv() else { return };
         let event = loop {
-            match source.next_frame(&mut frame) {
+            let next = source.next_frame(&mut frame);
+            if !tell(&mut *source) {
+                return;
+            }
+            match next {
                 Ok(Step::Frame) => break Event::Frame(frame),
                 Ok(Step::End) => break Event::End(None),
                 Err(error) if error.is_recoverable() => {

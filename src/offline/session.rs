@@ -1,12 +1,13 @@
 //! Recorded sessions as inputs: their videos with the frame numbers and capture times of the recording.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use mien_capture::{Source, SourceError, SourceInfo, Step, VideoSource};
 use mien_config::Config;
 use mien_face::Frame;
-use mien_record::{FrameTime, SESSION_FILE, SessionFile, frame_times};
+use mien_record::{FrameTime, SESSION_FILE, SessionFile, VideoKind, frame_times};
 
 /// A video that Mien recorded.
 pub struct RecordedVideo {
@@ -17,7 +18,8 @@ pub struct RecordedVideo {
 }
 
 /// The videos of the session that lies in this folder, in the order of their names; `None` where the folder is
-/// no session's. One video that lies in a session's folder can be given too.
+/// no session's. One video that lies in a session's folder can be given too. A camera whose video or frame
+/// times are missing is among them: [`RecordedSource::open`] says what is missing.
 ///
 /// # Errors
 /// When the session cannot be read, or has no video.
@@ -33,24 +35,45 @@ pub fn recorded_videos(input: &Path) -> Result<Option<Vec<RecordedVideo>>> {
     let session = SessionFile::read(folder)?;
     let path = folder.join(SESSION_FILE);
     let config = mien_config::parse(&session.configuration, &path)?;
-    let paths = if is_folder { videos(folder)? } else { vec![input.to_owned()] };
+    let paths = if is_folder { videos(folder, &session)? } else { vec![input.to_owned()] };
     if paths.is_empty() {
         bail!("{} has no video: it was recorded without, or its videos were moved", folder.display());
     }
     Ok(Some(paths.into_iter().map(|path| RecordedVideo { path, config: config.clone() }).collect()))
 }
 
-/// Videos of a folder that have their frame times beside them.
-fn videos(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries =
-        std::fs::read_dir(folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|ending| ending == "mkv"))
-        .collect();
-    paths.retain(|path| frame_times(path).is_ok_and(|times| times.is_some()));
-    paths.sort();
-    Ok(paths)
+/// The videos of a session's cameras: those that lie in its folder, and those of which only the frame times do.
+/// Other videos there are nobody's.
+fn videos(folder: &Path, session: &SessionFile) -> Result<Vec<PathBuf>> {
+    let unreadable = || format!("{}: cannot be read", folder.display());
+    let mut stems = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
+        let name = entry.with_context(unreadable)?.file_name().to_string_lossy().into_owned();
+        let stem = name.strip_suffix("_frames.csv").or_else(|| name.strip_suffix(".mkv"));
+        stems.extend(stem.filter(|stem| camera_of(stem, session).is_some()).map(str::to_owned));
+    }
+    if session.video != VideoKind::None && !stems.is_empty() {
+        let filmed: BTreeSet<&str> = stems.iter().filter_map(|stem| camera_of(stem, session)).collect();
+        for camera in session.cameras.iter().filter(|camera| !filmed.contains(camera.name.as_str())) {
+            tracing::warn!(
+                "{}: there is no video of the camera {}; `mien session check` says whether one is missing",
+                folder.display(),
+                camera.name
+            );
+        }
+    }
+    Ok(stems.into_iter().map(|stem| folder.join(format!("{stem}.mkv"))).collect())
+}
+
+/// The camera whose video, or part of it, has this name without its ending.
+fn camera_of<'a>(stem: &str, session: &'a SessionFile) -> Option<&'a str> {
+    let is_part = |rest: &str| {
+        rest.strip_prefix("_part-").is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    let names = session.cameras.iter().map(|camera| camera.name.as_str());
+    names
+        .into_iter()
+        .find(|name| stem.strip_prefix(name).is_some_and(|rest| rest.is_empty() || is_part(rest)))
 }
 
 /// A recorded video whose frames have the numbers and capture times that they had live, so that tables made of
@@ -58,7 +81,8 @@ fn videos(folder: &Path) -> Result<Vec<PathBuf>> {
 pub struct RecordedSource {
     inner: VideoSource,
     path: PathBuf,
-    times: std::vec::IntoIter<FrameTime>,
+    times: Vec<FrameTime>,
+    next: usize,
 }
 
 impl RecordedSource {
@@ -67,10 +91,13 @@ impl RecordedSource {
     /// # Errors
     /// When either cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let times = frame_times(path)?.with_context(|| {
-            format!("{} has no frame times beside it: give the session's folder", path.display())
-        })?;
-        Ok(Self { inner: VideoSource::open(path)?, path: path.to_owned(), times: times.into_iter() })
+        let remedy = "`mien session check` on the session's folder says what it lacks";
+        if !path.exists() {
+            bail!("{} is missing, of which the frame times are there; {remedy}", path.display());
+        }
+        let times = frame_times(path)?
+            .with_context(|| format!("{} has no frame times beside it; {remedy}", path.display()))?;
+        Ok(Self { inner: VideoSource::open(path)?, path: path.to_owned(), times, next: 0 })
     }
 }
 
@@ -83,14 +110,15 @@ impl Source for RecordedSource {
         if self.inner.next_frame(frame)? == Step::End {
             return Ok(Step::End);
         }
-        let Some(time) = self.times.next() else {
-            let reason =
-                "it has more pictures than frame times beside it; run `mien session check` on the session";
-            return Err(SourceError::Unreadable {
-                path: self.path.clone(),
-                source: std::io::Error::other(reason),
-            });
+        let Some(time) = self.times.get(self.next) else {
+            let reason = format!(
+                "it has more pictures than the {} frame times beside it; `mien session check` on the session's \
+                 folder says what is wrong",
+                self.times.len()
+            );
+            return Err(SourceError::Recording { path: self.path.clone(), reason });
         };
+        self.next += 1;
         (frame.frame_index, frame.capture_nanos) = (time.frame_index, time.capture_nanos);
         Ok(Step::Frame)
     }

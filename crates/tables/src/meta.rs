@@ -33,10 +33,14 @@ pub struct InputRecord {
     pub source: String,
     /// `video`, `images` or `synthetic`.
     pub kind: String,
-    /// Width of the (first) frame in pixels.
+    /// Width of the (first) frame in square pixels.
     pub width: u32,
     /// Height of the (first) frame in pixels.
     pub height: u32,
+    /// Width to height of the input's own pixels, where it says so; frames are scaled so that theirs are
+    /// square.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pixel_aspect: Option<(u32, u32)>,
     /// Nominal frames per second, when known.
     pub rate_hz: Option<f64>,
     /// What times count from.
@@ -112,6 +116,9 @@ pub struct Outcome {
     pub frames_with_a_face: u64,
     /// What went wrong, if anything did.
     pub problem: Option<String>,
+    /// What a person should know of the input, such as times that were mended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// From the first frame's start to the last file's end.
     pub elapsed_seconds: f64,
     /// How long the stages took.

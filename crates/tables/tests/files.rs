@@ -38,6 +38,7 @@ fn provenance() -> Provenance {
             kind: "video".into(),
             width: 640,
             height: 480,
+            pixel_aspect: None,
             rate_hz: Some(30.0),
             clock: InputClock::StartOfInput,
             files: Vec::new(),
