@@ -55,12 +55,13 @@ impl Report {
     /// For the file beside the table.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        let problem = match (&self.problem, self.skipped.first()) {
+        let problem = match (&self.problem, self.skipped.as_slice()) {
             (Some(problem), _) => Some(one_line(problem)),
-            (None, Some(skipped)) => {
-                Some(format!("{} frames could not be read, first: {skipped}", self.skipped.len()))
+            (None, [only]) => Some(format!("a frame could not be read: {only}")),
+            (None, [first, ..]) => {
+                Some(format!("{} frames could not be read, first: {first}", self.skipped.len()))
             }
-            (None, None) => None,
+            (None, []) => None,
         };
         Outcome {
             complete: self.problem.is_none(),

@@ -32,11 +32,13 @@ pub struct MendedTimes {
 impl std::fmt::Display for MendedTimes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [at, before] = [self.file_nanos, self.previous_file_nanos].map(|nanos| nanos as f64 / 1e9);
-        let how = if at < before { "go backwards" } else { "stand still" };
+        let (how, remedy) = match at < before {
+            true => ("go backwards", "from there on they are moved to follow those before"),
+            false => ("stand still", "such frames follow at the nominal frame rate"),
+        };
         write!(
             f,
-            "the file's times {how} at frame {} ({at:.3} s after {before:.3} s); \
-             from there on frames whose times do not rise follow at the nominal frame rate",
+            "the file's times {how} at frame {} ({at:.3} s after {before:.3} s); {remedy}",
             self.frame_index
         )
     }
