@@ -128,7 +128,8 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
             line = format!("{line}: {cause}");
         }
     }
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+    let parts = line.lines().map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -137,11 +138,11 @@ mod tests {
 
     #[test]
     fn causes_are_told_once() {
-        let cause = || std::io::Error::other("disk\non fire");
+        let cause = || std::io::Error::other("disk\n on  fire");
         let quoting = mien_capture::SourceError::Unreadable { path: "a.png".into(), source: cause() };
         let line = one_line(&anyhow::Error::from(quoting).context("frame 3"));
-        assert_eq!(line, "frame 3: a.png cannot be read: disk on fire; check its permissions");
-        assert_eq!(one_line(&anyhow::Error::from(cause()).context("outer")), "outer: disk on fire");
+        assert_eq!(line, "frame 3: a.png cannot be read: disk; on fire; check its permissions");
+        assert_eq!(one_line(&anyhow::Error::from(cause()).context("outer")), "outer: disk; on fire");
     }
 
     #[test]

@@ -28,6 +28,13 @@ pub(super) fn ffmpeg(_: &Subject) -> Vec<Check> {
             "no video files, network cameras or recorded video",
             install_ffmpeg(),
         ),
+        // It is there: installing it would not help.
+        Err(trouble @ Trouble::TooSlow) => Check::new(
+            "ffmpeg",
+            State::Warning,
+            trouble.in_words(LIMIT),
+            "try again when the machine has less to do",
+        ),
         Err(trouble) => failed(trouble.in_words(LIMIT)),
     }]
 }
@@ -42,9 +49,16 @@ pub(super) fn encoders(_: &Subject) -> Vec<Check> {
         tried.is_ok_and(|(status, _)| status.success())
     };
     // One that does not even say its version would have to be waited for again and again.
-    if !output(Command::new("ffmpeg").arg("-version"), LIMIT).is_ok_and(|(status, _)| status.success()) {
-        let found = "no video can be recorded: ffmpeg does not run";
-        return vec![Check::new("Video encoders", State::Missing, found, install_ffmpeg())];
+    match output(Command::new("ffmpeg").arg("-version"), LIMIT) {
+        Ok((status, _)) if status.success() => {}
+        Err(Trouble::TooSlow) => {
+            let found = "not known: ffmpeg gives no answer in time";
+            return vec![Check::new("Video encoders", State::Warning, found, "")];
+        }
+        _ => {
+            let found = "no video can be recorded: ffmpeg does not run";
+            return vec![Check::new("Video encoders", State::Missing, found, install_ffmpeg())];
+        }
     }
     let software: Vec<&str> = ["libx264", "ffv1"].into_iter().filter(|encoder| works(encoder)).collect();
     let mut found: Vec<String> = Vec::new();

@@ -48,6 +48,13 @@ fn session(folder: &Path) -> Option<PathBuf> {
         .find(|path| path.is_dir())
 }
 
+/// Waits for a second's rows or so: the headers come first, and are large.
+fn wait_for_rows(session: &Path) {
+    let size = || std::fs::metadata(session.join("data.xdf")).map_or(0, |file| file.len());
+    let first = until("headers", PATIENCE, || Some(size()).filter(|size| *size > 20_000));
+    until("rows", PATIENCE, || (size() > first + 80_000).then_some(()));
+}
+
 /// The session's data are there, whole, and of about so many seconds.
 fn check_session(folder: &Path) -> String {
     let session = session(folder).expect("there is a session");
@@ -168,9 +175,7 @@ fn closing_while_recording_asks_and_finishes_the_files() {
     app.press("ctrl+r");
     app.titled("recording");
     let session = until("a session", PATIENCE, || session(folder.path()));
-    until("rows", PATIENCE, || {
-        (std::fs::metadata(session.join("data.xdf")).ok()?.len() > 20_000).then_some(())
-    });
+    wait_for_rows(&session);
     let workers = children(app.process.id());
 
     app.press("ctrl+q");
@@ -197,14 +202,42 @@ fn record_pressed_again_while_it_starts_records_once() {
     app.told(&["recording into"]);
     app.titled("recording");
     let session = until("a session", PATIENCE, || session(folder.path()));
-    until("rows", PATIENCE, || {
-        (std::fs::metadata(session.join("data.xdf")).ok()?.len() > 20_000).then_some(())
-    });
+    wait_for_rows(&session);
     app.press("ctrl+r");
     app.told(&["recorded", "s into"]);
     app.press("ctrl+q");
     app.ended();
     assert_eq!(std::fs::read_dir(folder.path().join("sessions")).unwrap().count(), 1);
+}
+
+#[test]
+fn settings_that_have_just_been_changed_are_those_of_the_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let more =
+        recording(folder.path()) + "video = \"none\"\n[detection]\nmax_faces = 7\nvertical_fov_deg = 40.0\n";
+    let file = config(folder.path(), 1, &more);
+    let Some(app) = App::open(folder.path(), &["--config", file.to_str().unwrap()]) else { return };
+    app.told(&["cam1", "live"]);
+    app.press("ctrl+4");
+    app.titled("Settings");
+    // The last thing on the page sets tracking as Mien comes.
+    app.press("shift+Tab");
+    app.press("space");
+    until("the settings in the file", PATIENCE, || {
+        (!std::fs::read_to_string(&file).unwrap().contains("max_faces = 7")).then_some(())
+    });
+    app.press("ctrl+r");
+    app.told(&["recording into"]);
+    app.titled("recording");
+    let session = until("a session", PATIENCE, || session(folder.path()));
+    let text = std::fs::read_to_string(session.join("session.toml")).unwrap();
+    assert!(text.contains("max_faces = 4") && !text.contains("max_faces = 7"), "{text}");
+    assert!(text.matches("vertical_fov_deg = 63.0").count() == 2 && !text.contains("40.0"), "{text}");
+    wait_for_rows(&session);
+    app.press("ctrl+r");
+    app.told(&["recorded", "s into"]);
+    app.press("ctrl+q");
+    app.ended();
 }
 
 #[test]
@@ -344,9 +377,7 @@ fn without_ffmpeg_and_liblsl_the_app_says_what_is_missing_and_records_the_data()
     app.titled("recording");
     app.told(&["ffmpeg"]);
     let session = until("a session", PATIENCE, || session(folder.path()));
-    until("rows", PATIENCE, || {
-        (std::fs::metadata(session.join("data.xdf")).ok()?.len() > 20_000).then_some(())
-    });
+    wait_for_rows(&session);
     app.press("ctrl+r");
     app.told(&["recorded", "s into"]);
     app.press("ctrl+q");
