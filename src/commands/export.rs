@@ -1,11 +1,14 @@
 //! `mien export`: a session as tables or Motion-BIDS.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use mien_record::{ExportFormat, export};
+
+use crate::interrupt;
 
 /// Arguments of `mien export`.
 #[derive(Args)]
@@ -36,8 +39,10 @@ pub(crate) fn run(arguments: &ExportArguments) -> Result<()> {
     let exported = export(&arguments.session, arguments.to, &out, &mut |done, size| {
         bar.set_length(size);
         bar.set_position(done);
-    })?;
+        if interrupt::is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     bar.finish_and_clear();
+    let exported = exported?;
     say!("{}: {} files", exported.folder.display(), exported.files.len());
     Ok(())
 }

@@ -76,6 +76,30 @@ pub enum RecordError {
         /// The file or folder.
         path: PathBuf,
     },
+    /// Another export writes to the same folder.
+    #[error("{} is being written by another export: wait for its end, or choose another folder with --out", path.display())]
+    ExportRuns {
+        /// The unfinished folder.
+        path: PathBuf,
+    },
+    /// The export was ended from outside.
+    #[error("interrupted: nothing of the export is left")]
+    Interrupted,
+    /// A session that goes on.
+    #[error("{} is being recorded: stop the recording, then export it", path.display())]
+    BeingRecorded {
+        /// The session's folder.
+        path: PathBuf,
+    },
+    /// A session that was killed.
+    #[error(
+        "the recording of {path} never came to its end: `mien session check {path}` makes it whole, then export it",
+        path = path.display()
+    )]
+    CutOff {
+        /// The session's folder.
+        path: PathBuf,
+    },
     /// A session whose data lacks what the export needs.
     #[error("{} has no {missing}: {remedy}", path.display())]
     NothingToExport {
@@ -93,7 +117,12 @@ impl RecordError {
         let path = path.to_owned();
         move |source| {
             let remedy = match source.kind() {
-                std::io::ErrorKind::StorageFull => "free some space",
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    "the disk is full: free some space or choose another folder"
+                }
+                std::io::ErrorKind::ReadOnlyFilesystem => {
+                    "nothing can be written there: choose another folder"
+                }
                 std::io::ErrorKind::NotFound => "check that the folder exists",
                 _ => "check the folder's permissions",
             };

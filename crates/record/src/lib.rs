@@ -39,7 +39,7 @@ mod video;
 pub use check::{SessionReport, VideoReport, check_session};
 pub use disk::{DiskLimits, free_bytes};
 pub use error::RecordError;
-pub use export::{ExportFormat, Exported, export};
+pub use export::{ExportFormat, Exported, Progress, export};
 pub use mien_config::{PrivacyKind, VideoKind};
 pub use mien_control::{VideoPlan, VideoStatus};
 pub use names::{SessionNames, check_name};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mien_xdf::{Event, Samples, StreamInfo, Values};
 
-use super::Source;
+use super::{Progress, Source, step};
 use crate::RecordError;
 
 /// A table that takes the samples of one stream.
@@ -25,7 +25,7 @@ pub(super) type MakeTable = fn(&Path, &StreamInfo) -> Result<(Box<dyn Table>, Pa
 pub(super) fn export(
     source: &Source<'_>,
     out: &Path,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Progress<'_>,
     make: MakeTable,
 ) -> Result<Vec<PathBuf>, RecordError> {
     let (mut reader, size) = source.open()?;
@@ -45,10 +45,11 @@ pub(super) fn export(
             }
             _ => {}
         }
-        progress(reader.position(), size);
+        step(progress, (reader.position(), size))?;
     }
     for table in tables.into_values() {
         table.finish()?;
+        step(progress, (size, size))?;
     }
     Ok(files)
 }

@@ -6,15 +6,18 @@ mod frames;
 mod layout;
 mod openface;
 mod parquet;
+mod partial;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use mien_xdf::Reader;
+use mien_xdf::{Reader, XdfError};
 
+use self::partial::PartialFolder;
 use crate::RecordError;
-use crate::session_file::{DATA_FILE, SessionFile};
+use crate::session_file::{DATA_FILE, SessionFile, SessionState};
 
 /// What a session is turned into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,38 +54,45 @@ pub struct Exported {
     pub files: Vec<PathBuf>,
 }
 
-/// Exports the session in `session_folder` into a new folder `out`. `progress` is told bytes read and
-/// bytes in all.
+/// Is told bytes read and bytes in all, between pieces of work; [`ControlFlow::Break`] ends the export.
+pub type Progress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+
+/// Exports the session in `session_folder` into a new folder `out`. The folder has that name only once it
+/// is complete: until then it is called `….partial`, and after an error nothing of it is left.
 ///
 /// A killed session has to be made whole first (`mien session check`).
 ///
 /// # Errors
-/// When the session cannot be read, or `out` exists or cannot be written; what was written before an
-/// error is left for inspection.
+/// When the session cannot be read or is not at its end, `out` exists or cannot be written, or `progress`
+/// has ended it.
 pub fn export(
     session_folder: &Path,
     format: ExportFormat,
     out: &Path,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Progress<'_>,
 ) -> Result<Exported, RecordError> {
     let session = SessionFile::read(session_folder)?;
     let source = Source { session_folder, session: &session, data: session_folder.join(DATA_FILE) };
-    if let Some(parent) = out.parent() {
-        fs::create_dir_all(parent).map_err(RecordError::io("create", parent))?;
-    }
-    fs::create_dir(out).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => RecordError::ExportExists { path: out.to_owned() },
-        _ => RecordError::io("create", out)(error),
-    })?;
+    source.refuse_unfinished()?;
+    let partial = PartialFolder::create(out)?;
     let files = match format {
-        ExportFormat::Csv => columns::export(&source, out, progress, columns::csv)?,
-        ExportFormat::Parquet => columns::export(&source, out, progress, parquet::table)?,
-        ExportFormat::Bids => bids::export(&source, out, progress)?,
-        ExportFormat::OpenFace => openface::export(&source, out, progress)?,
+        ExportFormat::Csv => columns::export(&source, partial.path(), progress, columns::csv)?,
+        ExportFormat::Parquet => columns::export(&source, partial.path(), progress, parquet::table)?,
+        ExportFormat::Bids => bids::export(&source, partial.path(), progress)?,
+        ExportFormat::OpenFace => openface::export(&source, partial.path(), progress)?,
     };
     let (_, size) = source.open()?;
-    progress(size, size);
+    step(progress, (size, size))?;
+    let files = partial.finish(&files)?;
     Ok(Exported { folder: out.to_owned(), files })
+}
+
+/// Tells how far it is; an error when it is to end.
+fn step(progress: &mut Progress<'_>, (done, size): (u64, u64)) -> Result<(), RecordError> {
+    match progress(done, size) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(RecordError::Interrupted),
+    }
 }
 
 /// The session that is exported.
@@ -93,10 +103,26 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// A session that is being recorded, or was killed, has no end that could be exported.
+    fn refuse_unfinished(&self) -> Result<(), RecordError> {
+        if self.session.state != SessionState::Recording {
+            return Ok(());
+        }
+        let path = self.session_folder.to_owned();
+        Err(match mien_xdf::is_being_recorded(&self.data)? {
+            true => RecordError::BeingRecorded { path },
+            false => RecordError::CutOff { path },
+        })
+    }
+
     /// A reader of the data from its start, and the data's size.
     fn open(&self) -> Result<(Reader<BufReader<File>>, u64), RecordError> {
         let file = File::open(&self.data).map_err(RecordError::io("open", &self.data))?;
         let size = file.metadata().map_err(RecordError::io("read", &self.data))?.len();
-        Ok((Reader::new(BufReader::with_capacity(1 << 20, file))?, size))
+        let reader = Reader::new(BufReader::with_capacity(1 << 20, file)).map_err(|error| match error {
+            XdfError::NotXdf { .. } => XdfError::NotXdf { path: self.data.display().to_string() },
+            other => other,
+        })?;
+        Ok((reader, size))
     }
 }

@@ -4,39 +4,47 @@ use std::path::{Path, PathBuf};
 
 use mien_face::{FaceBox, FaceState, FrameFaces, MAX_FACES};
 use mien_geometry::rotation_from_euler_deg;
-use mien_tables::{TableFormat, TableWriter};
+use mien_tables::{TableError, TableFormat, TableWriter};
 
-use super::Source;
 use super::frames::{FrameRecord, Frames, Item};
 use super::layout::Kind;
+use super::{Progress, Source, step};
 use crate::RecordError;
 
 /// Writes one CSV file for each camera, the one that `mien track` writes.
 pub(super) fn export(
     source: &Source<'_>,
     out: &Path,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Progress<'_>,
 ) -> Result<Vec<PathBuf>, RecordError> {
     let mut frames = Frames::open(source)?;
     let files: Vec<PathBuf> =
         frames.cameras().iter().map(|camera| out.join(format!("{}.csv", camera.name))).collect();
     let mut tables = files
         .iter()
-        .map(|path| TableWriter::create(path, TableFormat::Csv, false))
+        .map(|path| TableWriter::create(path, TableFormat::Csv, false).map_err(failed))
         .collect::<Result<Vec<_>, _>>()?;
     let mut faces = FrameFaces::boxed();
     while let Some(item) = frames.next()? {
         if let Item::Frame(record) = item {
             fill(&mut faces, &record);
-            tables[record.camera].write(&faces)?;
+            tables[record.camera].write(&faces).map_err(failed)?;
         }
-        let (done, size) = frames.progress();
-        progress(done, size);
+        step(progress, frames.progress())?;
     }
     for table in tables {
-        table.finish()?;
+        table.finish().map_err(failed)?;
     }
     Ok(files)
+}
+
+/// What the system said, with what helps; nothing of an export is kept.
+fn failed(error: TableError) -> RecordError {
+    match error {
+        TableError::Create { path, source } => RecordError::io("create", &path)(source),
+        TableError::Write { path, source, .. } => RecordError::io("write", &path)(source),
+        other => other.into(),
+    }
 }
 
 /// Makes of a frame's rows the faces that they came from.

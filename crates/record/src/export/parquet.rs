@@ -76,7 +76,17 @@ fn column(name: &str, physical: PhysicalType) -> Result<Type, ParquetError> {
 }
 
 fn failed(path: &Path) -> impl FnOnce(ParquetError) -> RecordError {
-    move |error| RecordError::io("write", path)(std::io::Error::other(error))
+    move |error| {
+        let error = match error {
+            // What the system said, by which the remedy is found.
+            ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+                Ok(error) => *error,
+                Err(other) => std::io::Error::other(other),
+            },
+            other => std::io::Error::other(other),
+        };
+        RecordError::io("write", path)(error)
+    }
 }
 
 impl ParquetTable {
@@ -149,5 +159,17 @@ impl Table for ParquetTable {
             self.writer.finish().map(|_| ())
         };
         finish().map_err(failed(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_through_the_library() {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let said = failed(Path::new("a.parquet"))(ParquetError::from(full)).to_string();
+        assert!(said.contains("a.parquet") && said.contains("the disk is full"), "{said}");
     }
 }

@@ -1,6 +1,7 @@
 //! Sessions turned into tables and Motion-BIDS.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use mien_record::{ExportFormat, RecordError, VideoKind, export};
@@ -10,7 +11,7 @@ use parquet::record::RowAccessor;
 use crate::support::{capture_times, faces, outputs, plan, run_python};
 
 /// Thirty frames of two cameras and a marker.
-fn session(parent: &Path) -> PathBuf {
+pub fn session(parent: &Path) -> PathBuf {
     let mut outputs = outputs(2, true);
     let plan = plan(&outputs, parent, VideoKind::None);
     outputs.start_recording(plan).unwrap();
@@ -27,6 +28,7 @@ fn run(session: &Path, format: ExportFormat, out: &Path) -> Vec<PathBuf> {
     let exported = export(session, format, out, &mut |done, size| {
         assert!(done >= last.0 && done <= size);
         last = (done, size);
+        ControlFlow::Continue(())
     })
     .unwrap();
     assert_eq!(last.0, last.1, "progress ends with everything read");
@@ -48,7 +50,7 @@ fn csv_has_every_stream_and_reads_back() {
     assert_eq!(rows[10][26], "", "no face, no value");
     let markers = std::fs::read_to_string(out.join("mien_markers.csv")).unwrap();
     assert!(markers.contains("\"with, comma and \"\"quotes\"\"\""), "{markers}");
-    let error = export(&session, ExportFormat::Csv, &out, &mut |_, _| {}).unwrap_err();
+    let error = export(&session, ExportFormat::Csv, &out, &mut |_, _| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, RecordError::ExportExists { .. }));
 }
 
@@ -115,10 +117,12 @@ fn the_bids_validator_accepts_the_data_set() {
 fn what_is_no_session_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let out = parent.path().join("out");
-    let error = export(parent.path(), ExportFormat::Csv, &out, &mut |_, _| {}).unwrap_err();
+    let error =
+        export(parent.path(), ExportFormat::Csv, &out, &mut |_, _| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, RecordError::NoSession { .. }), "{error}");
     std::fs::write(parent.path().join("session.toml"), "nonsense = [").unwrap();
-    let error = export(parent.path(), ExportFormat::Csv, &out, &mut |_, _| {}).unwrap_err();
+    let error =
+        export(parent.path(), ExportFormat::Csv, &out, &mut |_, _| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, RecordError::SessionFile { .. }), "{error}");
     assert!(!out.exists());
 }

@@ -11,7 +11,7 @@ use mien_record::{
 use crate::support::{capture_times, faces, have_ffmpeg, outputs, picture, plan};
 
 /// Set in a process that runs one of these tests in a place of its own.
-const INSIDE: &str = "MIEN_TEST_INSIDE";
+pub const INSIDE: &str = "MIEN_TEST_INSIDE";
 
 #[test]
 fn wrong_names_and_folders_are_refused_and_nothing_is_made() {
@@ -133,13 +133,27 @@ fn frames_of_another_size_begin_a_new_part() {
 }
 
 /// Runs the test of that name again under a command; `None` where the command is not permitted.
-fn run_inside(test: &str, command: &mut Command) -> bool {
+pub fn run_inside(test: &str, command: &mut Command) -> bool {
     let status = command
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--include-ignored"])
         .status()
         .unwrap();
     status.success()
+}
+
+/// A command whose words run with an empty file system of that size on `folder`, in a mount namespace of its
+/// own; says so where that is not permitted.
+pub fn on_small_disk(folder: &Path, size: &str) -> Option<Command> {
+    let probe = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: no permission to mount a small file system");
+        return None;
+    }
+    let script = "mount -t tmpfs -o size=$SIZE none \"$DISK\" && exec \"$0\" \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).env("DISK", folder).env("SIZE", size);
+    Some(command)
 }
 
 #[test]
@@ -175,16 +189,9 @@ fn inside_without_ffmpeg() {
 
 #[test]
 fn a_full_disk_ends_the_recording_with_readable_files() {
-    // A file system of 3 MB, in a mount namespace of its own.
-    let probe = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).status();
-    if !probe.is_ok_and(|status| status.success()) {
-        println!("skipped: no permission to mount a small file system");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
-    let script = "mount -t tmpfs -o size=3m none \"$DISK\" && exec \"$0\" \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-c", script]).env("DISK", folder.path()).env(INSIDE, folder.path());
+    let Some(mut command) = on_small_disk(folder.path(), "3m") else { return };
+    command.env(INSIDE, folder.path());
     assert!(run_inside("faults::inside_a_small_disk", &mut command));
 }
 

@@ -2,6 +2,7 @@
 
 mod damaged;
 mod export;
+mod export_faults;
 mod faults;
 mod killed;
 mod support;

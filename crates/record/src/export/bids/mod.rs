@@ -12,7 +12,8 @@ mod sidecars;
 mod table;
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -20,20 +21,22 @@ use serde_json::json;
 use self::names::{Names, labels};
 use self::parts::parts;
 use self::table::MotionTable;
-use super::Source;
 use super::frames::{CameraLayout, FrameRecord, Frames, Item};
+use super::{Progress, Source, step};
 use crate::RecordError;
 use crate::session_file::rfc3339;
 
 /// Version of the standard that is followed.
 const BIDS_VERSION: &str = "1.10.0";
+/// Bytes that are copied at once.
+const COPIED_BYTES: u64 = 64 << 20;
 /// How a missing value is written.
 const MISSING: &str = "n/a";
 
 pub(super) fn export(
     source: &Source<'_>,
     out: &Path,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Progress<'_>,
 ) -> Result<Vec<PathBuf>, RecordError> {
     let mut frames = Frames::open(source)?;
     let names = Names::of(source);
@@ -53,8 +56,7 @@ pub(super) fn export(
             Item::Frame(record) => cameras[record.camera].write(&record)?,
             Item::Marker(timestamp, text) => markers.push((timestamp, text)),
         }
-        let (done, size) = frames.progress();
-        progress(done, size);
+        step(progress, frames.progress())?;
     }
     let mut scans = "filename\tacq_time\n".to_owned();
     for camera in cameras {
@@ -63,7 +65,7 @@ pub(super) fn export(
     let scans_name = format!("sub-{}_ses-{}_scans.tsv", names.subject, names.session);
     set.write(&out.join(&names.folder).join(scans_name), &scans)?;
     describe(&mut set, &names)?;
-    keep_sources(source, &mut set, &names)?;
+    keep_sources(source, &mut set, &names, &mut || step(progress, frames.progress()))?;
     Ok(set.files)
 }
 
@@ -169,8 +171,14 @@ fn describe(set: &mut DataSet, names: &Names) -> Result<(), RecordError> {
     set.write(&out.join("participants.tsv"), &format!("participant_id\nsub-{}\n", names.subject))
 }
 
-/// Puts the recording itself beside the data set: linked where possible, else copied.
-fn keep_sources(source: &Source<'_>, set: &mut DataSet, names: &Names) -> Result<(), RecordError> {
+/// Puts the recording itself beside the data set: linked where possible, else copied. `go_on` is asked
+/// between pieces.
+fn keep_sources(
+    source: &Source<'_>,
+    set: &mut DataSet,
+    names: &Names,
+    go_on: &mut dyn FnMut() -> Result<(), RecordError>,
+) -> Result<(), RecordError> {
     let folder = set.out.join("sourcedata").join(&names.folder);
     fs::create_dir_all(&folder).map_err(RecordError::io("create", &folder))?;
     let failed = || RecordError::io("read", source.session_folder);
@@ -181,9 +189,27 @@ fn keep_sources(source: &Source<'_>, set: &mut DataSet, names: &Names) -> Result
         }
         let to = folder.join(from.file_name().unwrap_or_default());
         if fs::hard_link(&from, &to).is_err() {
-            fs::copy(&from, &to).map_err(RecordError::io("copy to", &to))?;
+            copy(&from, &to, go_on)?;
         }
         set.files.push(to);
+        go_on()?;
+    }
+    Ok(())
+}
+
+/// Copies a file piece by piece: a video may be large.
+fn copy(
+    from: &Path,
+    to: &Path,
+    go_on: &mut dyn FnMut() -> Result<(), RecordError>,
+) -> Result<(), RecordError> {
+    let mut source = File::open(from).map_err(RecordError::io("read", from))?;
+    let mut copy = File::create_new(to).map_err(RecordError::io("create", to))?;
+    while io::copy(&mut (&mut source).take(COPIED_BYTES), &mut copy)
+        .map_err(RecordError::io("copy to", to))?
+        > 0
+    {
+        go_on()?;
     }
     Ok(())
 }
