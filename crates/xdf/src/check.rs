@@ -6,7 +6,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::chunk::{ChunkReader, MAGIC};
-use crate::reader::Decoder;
+use crate::reader::{Decoder, NO_HEADER, headless_footer};
 use crate::resync::{begins_a_row, is_unfinished, next_sound_chunk};
 use crate::{Event, StreamInfo, StreamTotals, XdfError};
 
@@ -54,6 +54,9 @@ pub struct Report {
     pub streams: Vec<StreamReport>,
     /// What cannot be read.
     pub damages: Vec<Damage>,
+    /// Streams whose header cannot be read, so that nothing of them can: those that have a footer, with
+    /// the number of samples that it gives.
+    pub headless_streams: Vec<(u32, u64)>,
 }
 
 impl Report {
@@ -95,7 +98,13 @@ pub(crate) fn survey(
         let mut chunks = ChunkReader::new(BufReader::with_capacity(1 << 20, &file), position);
         let error = loop {
             let event = match chunks.next() {
-                Ok(Some(chunk)) => decoder.decode(&chunk),
+                Ok(Some(chunk)) => {
+                    let event = decoder.decode(&chunk);
+                    if matches!(event, Err(XdfError::Damaged { what: NO_HEADER, .. })) {
+                        report.headless_streams.extend(headless_footer(&chunk));
+                    }
+                    event
+                }
                 Ok(None) => return Ok(finish(report, streams)),
                 Err(error) => Err(error),
             };

@@ -424,6 +424,16 @@ fn stream_info(xml: &str) -> Result<StreamInfo, &'static str> {
     })
 }
 
+/// Number and sample count of the stream that a footer ends, whether or not a header has named it.
+pub(crate) fn headless_footer(chunk: &RawChunk) -> Option<(u32, u64)> {
+    let mut content = Bytes { rest: &chunk.content, offset: chunk.offset };
+    if chunk.tag != tag::STREAM_FOOTER {
+        return None;
+    }
+    let stream = content.u32().ok()?;
+    Some((stream, footer(&content.xml().ok()?).ok()?.sample_count?))
+}
+
 fn footer(xml: &str) -> Result<Footer, &'static str> {
     let document = Document::parse(xml).map_err(|_| "its XML cannot be parsed")?;
     let info = document.root_element();

@@ -100,7 +100,11 @@ fn lost_samples(report: &Report) -> Vec<(String, u64)> {
         let count = stream.wrong_footer_count?.checked_sub(stream.totals.sample_count)?;
         Some((stream.info.name.clone(), count))
     });
-    lost.collect()
+    let headless = report
+        .headless_streams
+        .iter()
+        .map(|(stream, count)| (format!("stream number {stream}, whose header is damaged"), *count));
+    lost.chain(headless).collect()
 }
 
 fn write_missing(sink: &mut FileSink, report: &Report, done: &mut Repair) -> io::Result<()> {

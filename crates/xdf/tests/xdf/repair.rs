@@ -129,6 +129,25 @@ fn more_than_an_unfinished_chunk_goes_only_with_a_copy_kept() {
 }
 
 #[test]
+fn a_stream_whose_header_is_damaged_is_told() {
+    let recording = small_recording(4);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.xdf");
+    let mut bytes = recording.bytes.clone();
+    // After its number and the beginning of its XML.
+    let header = recording.states[1].0;
+    bytes[header + 30..header + 40].fill(0xee);
+    fs::write(&file, &bytes).unwrap();
+    let done = repair(&file, KeepOriginal::BeyondUnfinishedChunk).unwrap();
+    let told = ("stream number 1, whose header is damaged".to_owned(), 8);
+    assert_eq!(done.lost_samples, [told]);
+    let after = check(&file).unwrap();
+    assert!(after.is_sound());
+    let kept: Vec<_> = after.streams.iter().map(|s| s.totals.sample_count).collect();
+    assert_eq!(kept, [4, 4, 4, 0], "the other streams have all of theirs");
+}
+
+#[test]
 fn a_damaged_file_header_is_replaced_at_the_beginning() {
     let recording = small_recording(2);
     let folder = tempfile::tempdir().unwrap();
