@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use mien_config::Recording;
-use mien_gui::{LogLevel, RecordingStatus};
+use mien_gui::{CAMERA_IS_NOT_LIVE, LogLevel, RecordingStatus};
 use mien_record::{RecordState, RecordStatus, Severity};
 use mien_supervisor::CameraState;
 
@@ -42,12 +42,17 @@ impl Control {
 
     pub(super) fn stop_recording(&mut self) {
         let Some(live) = &self.live else { return };
+        let mut last = None;
         match live.stop_recording(&self.supervisor) {
-            Ok(Some(summary)) => self.log.add(
-                LogLevel::Info,
-                "app",
-                format!("recorded {:.1} s into {}", summary.duration_seconds, summary.folder.display()),
-            ),
+            Ok(Some(summary)) => {
+                let (seconds, folder) = (summary.duration_seconds, summary.folder);
+                self.log.add(
+                    LogLevel::Info,
+                    "app",
+                    format!("recorded {seconds:.1} s into {}", folder.display()),
+                );
+                last = Some((seconds, folder));
+            }
             Ok(None) => {}
             Err(error) => self.warn(format!("{error:#}")),
         }
@@ -55,9 +60,9 @@ impl Control {
             self.board.change(|shown| {
                 // What went wrong stays on the screen until the next recording.
                 let warnings = std::mem::take(&mut shown.recording.warnings);
-                let lasting = warnings.into_iter().filter(|text| !text.contains("is not live"));
+                let lasting = warnings.into_iter().filter(|text| !text.ends_with(CAMERA_IS_NOT_LIVE));
                 let warnings = lasting.collect();
-                shown.recording = RecordingStatus { warnings, ..RecordingStatus::default() };
+                shown.recording = RecordingStatus { warnings, last, ..RecordingStatus::default() };
             });
         }
     }
@@ -202,7 +207,7 @@ impl Control {
         }));
         let cameras = self.supervisor.cameras();
         let lost = cameras.iter().filter(|camera| camera.state != CameraState::Live);
-        warnings.extend(lost.map(|camera| format!("{} is not live: its rows have a gap", camera.name)));
+        warnings.extend(lost.map(|camera| format!("{}{CAMERA_IS_NOT_LIVE}", camera.name)));
         warnings
     }
 }

@@ -193,17 +193,21 @@ impl App {
     fn remember_window(&mut self, ctx: &egui::Context) {
         let window = &mut self.model.window;
         window.page = self.model.view;
+        let zoom = ctx.zoom_factor();
+        // The window's place is told in points of the zoom before.
+        let is_told = window.zoom == zoom;
+        window.zoom = zoom;
         ctx.input(|input| {
             let now = input.viewport();
             window.maximized = now.maximized.unwrap_or(false);
-            if window.maximized {
+            if window.maximized || !is_told {
                 return;
             }
             if let Some(inner) = now.inner_rect {
-                window.size = inner.size().into();
+                window.size = (inner.size() * zoom).into();
             }
             if let Some(outer) = now.outer_rect {
-                window.position = Some(outer.min.into());
+                window.position = Some((outer.min.to_vec2() * zoom).into());
             }
         });
         let (told, at) = &mut self.window_told;
@@ -301,7 +305,7 @@ pub fn run(mut backend: Box<dyn Backend>, options: AppOptions) -> Result<(), efr
         .with_title(&options.title)
         .with_app_id("mien")
         .with_inner_size(window.size)
-        .with_min_inner_size([900.0, 560.0])
+        .with_min_inner_size(WindowState::LEAST_SIZE)
         .with_maximized(window.maximized)
         .with_drag_and_drop(true);
     if let Some(position) = window.position {
@@ -315,6 +319,7 @@ pub fn run(mut backend: Box<dyn Backend>, options: AppOptions) -> Result<(), efr
         native,
         Box::new(move |context| {
             let ctx = context.egui_ctx.clone();
+            ctx.set_zoom_factor(window.zoom);
             let pace = Arc::new(Pace::new(backend.config().gui.repaints_hz));
             let shared = Arc::clone(&pace);
             backend.on_change(Box::new(move || {

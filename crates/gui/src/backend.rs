@@ -52,7 +52,12 @@ pub struct RecordingStatus {
     pub readiness: Option<(bool, String)>,
     /// Names of the markers set so far, with their time since the start in seconds.
     pub markers: Vec<(f64, String)>,
+    /// The recording before: how long it was, in seconds, and its folder.
+    pub last: Option<(f64, PathBuf)>,
 }
+
+/// What a warning says, after a camera's name, of one that is not live while a recording runs.
+pub const CAMERA_IS_NOT_LIVE: &str = " is not live: its rows have a gap";
 
 /// One LSL outlet.
 #[derive(Debug, Clone, PartialEq)]

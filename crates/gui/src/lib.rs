@@ -19,8 +19,8 @@ mod views;
 
 pub use app::{App, AppOptions, run};
 pub use backend::{
-    Backend, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad,
-    RecordingStatus, SaveState, SettingsFile, StreamStatus,
+    Backend, CAMERA_IS_NOT_LIVE, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad,
+    PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile, StreamStatus,
 };
 pub use feed::CameraFeed;
 pub use history::{History, Sample};

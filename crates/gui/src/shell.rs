@@ -13,12 +13,13 @@ use crate::{theme, views};
 pub(crate) fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let bare = egui::Frame::side_top_panel(ui.style()).fill(Color32::TRANSPARENT);
     egui::Panel::top("navigation").frame(bare).show(ui, |ui| navigation(ui, page));
+    let widest = (ui.available_width() * 0.4).clamp(260.0, 480.0);
     let panel = egui::Panel::right("session")
         .frame(bare)
         .default_size(page.model.window.session_width)
-        .size_range(260.0..=480.0)
+        .size_range(260.0..=widest)
         .show(ui, |ui| views::session::show(ui, page));
-    page.model.window.session_width = panel.response.rect.width();
+    theme::remember_width(&mut page.model.window.session_width, panel.response.rect.width(), widest);
     let bare = egui::Frame::central_panel(ui.style()).fill(Color32::TRANSPARENT);
     egui::CentralPanel::default().frame(bare).show(ui, |ui| match page.model.view {
         View::Live => views::live::show(ui, page),
@@ -37,27 +38,29 @@ pub(crate) fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
 
 fn navigation(ui: &mut egui::Ui, page: &mut Page<'_>) {
     ui.add_space(4.0);
-    ui.horizontal(|ui| {
+    let (view, settings) = (&mut page.model.view, &mut page.model.settings);
+    let pages = |ui: &mut egui::Ui| {
         ui.label(RichText::new("Mien").heading().strong());
         ui.add_space(12.0);
-        for (number, view) in (1..).zip(View::ALL) {
-            ui.selectable_value(&mut page.model.view, view, view.label())
-                .on_hover_text(format!("Ctrl+{number}"));
+        for (number, other) in (1..).zip(View::ALL) {
+            ui.selectable_value(view, other, other.label()).on_hover_text(format!("Ctrl+{number}"));
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let preference = &mut page.model.settings.wanted.gui.theme;
-            for (choice, label) in [(Theme::Light, "Light"), (Theme::Dark, "Dark"), (Theme::System, "System")]
-            {
-                ui.selectable_value(preference, choice, label);
-            }
-        });
+    };
+    views::row_with_end(ui, 230.0, pages, |ui| {
+        let mut themes = [(Theme::System, "System"), (Theme::Dark, "Dark"), (Theme::Light, "Light")];
+        if ui.layout().prefer_right_to_left() {
+            themes.reverse();
+        }
+        for (choice, label) in themes {
+            ui.selectable_value(&mut settings.wanted.gui.theme, choice, label);
+        }
     });
     ui.add_space(4.0);
 }
 
 /// A button of the window's two important colours, its text in the middle.
 pub(crate) fn strong_button(text: impl Into<String>, size: f32, fill: Color32) -> egui::Button<'static> {
-    let text = RichText::new(text).size(size).strong().color(Color32::WHITE);
+    let text = RichText::new(text).size(size).strong().color(theme::ink_over(fill));
     egui::Button::new((Atom::grow(), text, Atom::grow())).fill(fill)
 }
 

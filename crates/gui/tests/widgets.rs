@@ -4,7 +4,7 @@ mod support;
 
 use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use mien_config::{Camera, Overlay, PrivacyKind, Recording, Theme};
 use mien_gui::{App, AppOptions, Command, SaveState, View};
 use support::{Commands, ScriptedBackend};
@@ -14,10 +14,18 @@ fn open(cameras: usize) -> (Harness<'static, App>, Commands) {
 }
 
 fn open_with(cameras: usize, change: impl FnOnce(&mut ScriptedBackend)) -> (Harness<'static, App>, Commands) {
+    open_at([1440.0, 900.0], cameras, change)
+}
+
+fn open_at(
+    size: [f32; 2],
+    cameras: usize,
+    change: impl FnOnce(&mut ScriptedBackend),
+) -> (Harness<'static, App>, Commands) {
     let (mut backend, commands) = ScriptedBackend::new(cameras);
     change(&mut backend);
     let app = App::new(Box::new(backend), AppOptions::default());
-    let mut harness = Harness::builder().with_size([1440.0, 900.0]).build_ui_state(
+    let mut harness = Harness::builder().with_size(size).build_ui_state(
         |ui, app: &mut App| {
             app.update(ui.ctx());
             app.draw(ui);
@@ -298,19 +306,21 @@ fn a_look_before_the_recording_asks_for_what_is_in_the_form() {
     assert_eq!(wanted.subject, "07");
 }
 
+/// What can be pressed, typed into or chosen.
+const USED: [Role; 9] = [
+    Role::Button,
+    Role::CheckBox,
+    Role::RadioButton,
+    Role::TextInput,
+    Role::MultilineTextInput,
+    Role::ComboBox,
+    Role::SpinButton,
+    Role::Slider,
+    Role::Link,
+];
+
 #[test]
 fn all_that_can_be_used_has_a_name_for_assistive_technology() {
-    const USED: [Role; 9] = [
-        Role::Button,
-        Role::CheckBox,
-        Role::RadioButton,
-        Role::TextInput,
-        Role::MultilineTextInput,
-        Role::ComboBox,
-        Role::SpinButton,
-        Role::Slider,
-        Role::Link,
-    ];
     let (mut harness, _) = open(2);
     for view in View::ALL {
         page(&mut harness, view);
@@ -449,7 +459,7 @@ fn a_marker_that_nobody_keeps_is_told() {
     let (mut harness, _) = open_with(1, |backend| backend.streams.clear());
     harness.key_press(eframe::egui::Key::F2);
     harness.run_steps(2);
-    harness.get_by_label_contains("Marker F2 is lost");
+    harness.get_by_label("No recording or stream for marker F2");
 }
 
 #[test]
@@ -495,4 +505,80 @@ fn nobody_is_shown_of_a_camera_that_is_not_live() {
     state.set(CameraState::Stalled);
     harness.run_steps(3);
     assert!(harness.query_by_label("camera-1, face 1").is_some());
+}
+
+/// A name as long as names can be.
+const LONG: &str = "a_camera_with_a_name_of_sixty_four_characters_which_is_the_most_";
+
+#[test]
+fn nothing_lies_on_anything_else_in_the_smallest_window() {
+    use eframe::egui::{Pos2, Rect};
+    let least = mien_gui::WindowState::LEAST_SIZE;
+    let window = Rect::from_min_max(Pos2::ZERO, least.into());
+    let (mut harness, _) = open_at(least, 4, |backend| {
+        backend.statuses[1].name = LONG.to_owned();
+        backend.config.cameras[1].name = LONG.to_owned();
+    });
+    let mut looked_at = 0;
+    for (view, form) in View::ALL.map(|view| (view, false)).into_iter().chain([(View::Devices, true)]) {
+        page(&mut harness, view);
+        if form {
+            harness.get_by_label("Change camera-1").click();
+            harness.run_steps(2);
+        }
+        let used: Vec<(String, Rect)> = harness
+            .query_all_by(|node| USED.contains(&node.role()))
+            .map(|node| (node.accesskit_node().label().unwrap_or_default(), node.rect()))
+            .filter(|(_, rect)| window.contains(rect.center()))
+            .collect();
+        for (place, (name, rect)) in used.iter().enumerate() {
+            assert!(rect.left() >= 0.0 && rect.right() <= least[0], "{view:?}: {name} at {rect:?}");
+            for (other, there) in &used[..place] {
+                let common = rect.intersect(*there);
+                assert!(
+                    !common.shrink(0.5).is_positive(),
+                    "{view:?}: {name} at {rect:?}, {other} at {there:?}"
+                );
+            }
+        }
+        looked_at += used.len();
+    }
+    assert!(looked_at > 200, "{looked_at}");
+}
+
+#[test]
+fn many_warnings_leave_the_button_free() {
+    let (mut harness, commands) = open_at(mien_gui::WindowState::LEAST_SIZE, 2, |backend| {
+        backend.settings_file.state = SaveState::Failed("mien.toml is read-only".into());
+        backend.recording.warnings =
+            (1..=12).map(|camera| format!("No video of camera-{camera}: its encoder gave up")).collect();
+    });
+    let [record, dismiss] = ["Record", "Dismiss"].map(|label| harness.get_by_label(label).rect());
+    assert!(record.bottom() < dismiss.top() - 150.0 && dismiss.bottom() < 600.0, "{record:?}, {dismiss:?}");
+    harness.get_by_label("Dismiss").click();
+    harness.run_steps(2);
+    harness.get_by_label("Record").click();
+    harness.run_steps(2);
+    assert!(matches!(asked(&commands)[..], [Command::DismissWarnings, Command::StartRecording(_)]));
+}
+
+#[test]
+fn the_recording_before_is_told_by_the_end_of_its_folder() {
+    let folder = format!("/data/{}/sub-01/run-3", LONG.repeat(3));
+    let (harness, _) = open_with(1, |backend| backend.recording.last = Some((4.56, folder.into())));
+    let said = harness.get_by_label_contains("recorded 4.6 s into …").value().unwrap();
+    assert!(said.ends_with("sub-01/run-3"), "{said}");
+}
+
+#[test]
+fn a_face_is_told_though_its_cameras_name_is_long() {
+    let (harness, _) = open_with(2, |backend| backend.statuses[1].name = LONG.to_owned());
+    let names = harness.query_all_by(|node| node.role() == Role::TextInput);
+    let faces: Vec<String> = names
+        .filter_map(|node| node.accesskit_node().label())
+        .filter(|label| label.contains("face"))
+        .collect();
+    assert_eq!(faces, ["camera-1, face 1".to_owned(), format!("{LONG}, face 1"), format!("{LONG}, face 2")]);
+    let widest = harness.query_all_by_label_contains(", face ").map(|node| node.rect().width());
+    assert!(widest.fold(0.0, f32::max) < 200.0);
 }

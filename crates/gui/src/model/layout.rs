@@ -8,10 +8,12 @@ use crate::model::View;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WindowState {
-    /// Width and height of its inside, in points.
+    /// Width and height of its inside, in points at a zoom of 1.
     pub size: [f32; 2],
-    /// Its upper left corner, in points, where the desktop tells it.
+    /// Its upper left corner, in points at a zoom of 1, where the desktop tells it.
     pub position: Option<[f32; 2]>,
+    /// How much larger than usual everything is.
+    pub zoom: f32,
     /// Whether it fills the screen.
     pub maximized: bool,
     /// The page on display.
@@ -29,6 +31,7 @@ impl Default for WindowState {
         Self {
             size: [1440.0, 900.0],
             position: None,
+            zoom: 1.0,
             maximized: false,
             page: View::Live,
             session_width: 300.0,
@@ -39,6 +42,9 @@ impl Default for WindowState {
 }
 
 impl WindowState {
+    /// The least width and height at which every page can be used, in points.
+    pub const LEAST_SIZE: [f32; 2] = [1000.0, 600.0];
+
     /// The same, with what no screen can show brought back into range.
     #[must_use]
     pub fn sound(mut self) -> Self {
@@ -47,13 +53,14 @@ impl WindowState {
         };
         let usual = Self::default();
         self.size = [
-            within(self.size[0], 900.0, 16_000.0, usual.size[0]),
-            within(self.size[1], 560.0, 16_000.0, usual.size[1]),
+            within(self.size[0], Self::LEAST_SIZE[0], 16_000.0, usual.size[0]),
+            within(self.size[1], Self::LEAST_SIZE[1], 16_000.0, usual.size[1]),
         ];
         self.position = self.position.filter(|place| place.iter().all(|x| (0.0..16_000.0).contains(x)));
+        self.zoom = within(self.zoom, 0.5, 3.0, usual.zoom);
         self.session_width = within(self.session_width, 260.0, 480.0, usual.session_width);
         self.blendshapes_width = within(self.blendshapes_width, 220.0, 520.0, usual.blendshapes_width);
-        self.head_width = within(self.head_width, 200.0, 480.0, usual.head_width);
+        self.head_width = within(self.head_width, 170.0, 480.0, usual.head_width);
         self
     }
 }
@@ -94,10 +101,12 @@ mod tests {
             size: [f32::NAN, 3.0],
             position: Some([-4000.0, 20.0]),
             session_width: 9000.0,
+            zoom: 0.0,
             ..WindowState::default()
         };
         let sound = lost.sound();
-        assert_eq!((sound.size, sound.position, sound.session_width), ([1440.0, 560.0], None, 480.0));
+        let expected = ([1440.0, 600.0], None, 480.0, 0.5);
+        assert_eq!((sound.size, sound.position, sound.session_width, sound.zoom), expected);
         assert_eq!(WindowState::default().sound(), WindowState::default());
     }
 }

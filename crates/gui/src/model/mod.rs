@@ -16,7 +16,7 @@ pub use devices::{CameraDraft, DevicesModel, fourcc, free_name};
 pub use layout::{WindowState, grid_columns};
 pub use log::LogFilter;
 pub use performance::{PerformanceModel, bottlenecks, total_ms};
-pub use session::{SessionForm, name_problem, privacy_label, video_label};
+pub use session::{SessionForm, joined_warnings, name_problem, privacy_label, video_label};
 pub use settings::{Overlays, SettingsModel};
 pub use signals::SignalsModel;
 
@@ -191,8 +191,7 @@ impl AppModel {
 
     /// Sets a marker; says so where it goes nowhere, because nothing is recorded or streamed.
     pub fn set_marker(&mut self, text: String, is_kept: bool) -> Command {
-        self.session_problem =
-            (!is_kept).then(|| format!("Marker {text} is lost: nothing is recorded or streamed"));
+        self.session_problem = (!is_kept).then(|| format!("No recording or stream for marker {text}"));
         Command::Marker(text)
     }
 
@@ -278,7 +277,7 @@ mod tests {
         let mut model = model();
         model.marker = " stimulus ".to_owned();
         assert_eq!(model.typed_marker(false), Some(Command::Marker("stimulus".to_owned())));
-        assert!(model.session_problem.as_deref().is_some_and(|text| text.contains("stimulus is lost")));
+        assert!(model.session_problem.as_deref().is_some_and(|text| text.ends_with("marker stimulus")));
         assert_eq!((model.typed_marker(true), model.session_problem.is_some()), (None, true));
         assert_eq!(model.set_marker("F1".to_owned(), true), Command::Marker("F1".to_owned()));
         assert_eq!(model.session_problem, None);

@@ -12,14 +12,27 @@ use crate::model::{CameraDraft, fourcc};
 use crate::shell::strong_button;
 use crate::theme;
 
+/// Width of a camera's settings.
+const FORM: f32 = 380.0;
+/// Width that the list needs beside them.
+const LIST: f32 = 650.0;
+
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if page.model.devices.draft.is_some() {
-        egui::Panel::right("camera settings").resizable(false).exact_size(360.0).show(ui, |ui| {
-            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| open_camera(ui, page));
+        if ui.available_width() < LIST + FORM {
+            // One or the other.
+            egui::ScrollArea::vertical().id_salt("camera").auto_shrink(false).show(ui, |ui| {
+                ui.set_max_width(FORM);
+                open_camera(ui, page, "Back to the list");
+            });
+            return;
+        }
+        egui::Panel::right("camera settings").resizable(false).exact_size(FORM).show(ui, |ui| {
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| open_camera(ui, page, "Close"));
         });
     }
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         ui.heading("Cameras");
         cameras(ui, page);
         ui.add_space(theme::GAP * 2.0);
@@ -40,11 +53,15 @@ fn cameras(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if recording {
         ui.label(RichText::new("A recording is running: cameras can be changed when it has ended.").weak());
     }
+    // What order, state, buttons and the spaces between leave of it.
+    let room = ui.available_width();
+    let width = (room - 470.0).clamp(140.0, 260.0);
+    let state_width = (room - width - 320.0).clamp(150.0, 240.0);
     egui::Grid::new("cameras").num_columns(4).spacing([20.0, 10.0]).striped(true).show(ui, |ui| {
         for (place, camera) in cameras.iter().enumerate() {
             ui.add_enabled_ui(!recording, |ui| order(ui, page, place, cameras.len(), &camera.name));
-            name_and_source(ui, camera);
-            state(ui, statuses.iter().find(|status| status.name == camera.name));
+            name_and_source(ui, camera, width);
+            state(ui, statuses.iter().find(|status| status.name == camera.name), state_width);
             ui.add_enabled_ui(!recording, |ui| buttons(ui, page, camera));
             ui.end_row();
         }
@@ -79,23 +96,18 @@ fn arrow_button(ui: &mut egui::Ui, up: bool, enabled: bool, label: &str) -> bool
     response.on_hover_text(label).clicked()
 }
 
-fn name_and_source(ui: &mut egui::Ui, camera: &Camera) {
+fn name_and_source(ui: &mut egui::Ui, camera: &Camera, width: f32) {
     ui.vertical(|ui| {
-        ui.set_min_width(220.0);
+        ui.set_min_width(width);
         ui.spacing_mut().item_spacing.y = 2.0;
-        ui.label(RichText::new(&camera.name).strong());
-        let source = egui::Label::new(RichText::new(&camera.source).small().weak()).truncate();
-        ui.scope(|ui| {
-            ui.set_max_width(260.0);
-            ui.add(source).on_hover_text(&camera.source);
-        });
+        super::cell(ui, RichText::new(&camera.name).strong(), width);
+        super::cell(ui, RichText::new(&camera.source).small().weak(), width);
     });
 }
 
-fn state(ui: &mut egui::Ui, status: Option<&CameraStatus>) {
+fn state(ui: &mut egui::Ui, status: Option<&CameraStatus>, width: f32) {
     ui.vertical(|ui| {
         ui.set_min_width(150.0);
-        ui.set_max_width(240.0);
         ui.spacing_mut().item_spacing.y = 2.0;
         let Some(status) = status else {
             ui.label(RichText::new("off").weak());
@@ -109,7 +121,7 @@ fn state(ui: &mut egui::Ui, status: Option<&CameraStatus>) {
         } else {
             status.reason.clone()
         };
-        ui.add(egui::Label::new(RichText::new(&text).small().weak()).truncate()).on_hover_text(text);
+        super::cell(ui, RichText::new(text).small().weak(), width);
     });
 }
 
@@ -139,16 +151,16 @@ fn buttons(ui: &mut egui::Ui, page: &mut Page<'_>, camera: &Camera) {
 }
 
 /// The settings of the camera that is open.
-fn open_camera(ui: &mut egui::Ui, page: &mut Page<'_>) {
+fn open_camera(ui: &mut egui::Ui, page: &mut Page<'_>, close: &str) {
     let Some(mut draft) = page.model.devices.draft.take() else { return };
     let recording = page.backend.recording().folder.is_some();
     let device = page.backend.devices().iter().find(|device| device.spec == draft.wanted.source).cloned();
-    ui.horizontal(|ui| {
-        ui.heading(&draft.original.name);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            if !ui.button("Close").clicked() {
-                page.model.devices.draft = Some(draft.clone());
-            }
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::TOP), |ui| {
+        if !ui.button(close).clicked() {
+            page.model.devices.draft = Some(draft.clone());
+        }
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::TOP), |ui| {
+            ui.add(egui::Label::new(RichText::new(&draft.original.name).heading()).truncate());
         });
     });
     let is_closed = page.model.devices.draft.is_none();
@@ -299,7 +311,7 @@ fn show_control(ui: &mut egui::Ui, control: &CameraControl) -> Option<i64> {
 
 fn add(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let mut wanted = false;
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let form = &mut page.model.devices.add;
         let name = ui.label("Name");
         ui.add(TextEdit::singleline(&mut form.name).hint_text("next free").desired_width(120.0))
@@ -348,7 +360,7 @@ fn found(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.label(RichText::new("No capture device. Plug one in and look again.").weak());
     }
     for device in devices {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(&device.label).strong());
             ui.label(RichText::new(&device.spec).monospace());
             let used = page.backend.config().cameras.iter().find(|camera| camera.source == device.spec);

@@ -45,8 +45,9 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
 }
 
 fn choose_overlays(ui: &mut egui::Ui, page: &mut Page<'_>) {
-    ui.horizontal(|ui| {
-        let listed = &mut page.model.settings.wanted.gui.overlays;
+    let (settings, enlarged) = (&mut page.model.settings, &mut page.model.enlarged);
+    let overlays = |ui: &mut egui::Ui| {
+        let listed = &mut settings.wanted.gui.overlays;
         let mut overlays = Overlays::new(listed);
         ui.checkbox(&mut overlays.boxes, "Boxes");
         ui.checkbox(&mut overlays.mesh, "Mesh");
@@ -54,13 +55,12 @@ fn choose_overlays(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.checkbox(&mut overlays.irises, "Irises");
         ui.checkbox(&mut overlays.axes, "Pose axes");
         *listed = overlays.listed(listed);
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            // Always there, so that nothing moves when a camera is enlarged.
-            let is_enlarged = page.model.enlarged.is_some();
-            if ui.add_enabled(is_enlarged, egui::Button::new("All cameras (Esc)")).clicked() {
-                page.model.enlarged = None;
-            }
-        });
+    };
+    super::row_with_end(ui, 170.0, overlays, |ui| {
+        // Always there, so that nothing moves when a camera is enlarged.
+        if ui.add_enabled(enlarged.is_some(), egui::Button::new("All cameras (Esc)")).clicked() {
+            *enlarged = None;
+        }
     });
 }
 
@@ -117,25 +117,37 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
             overlay::draw(&painter, screen, &preview.faces, &overlays, fov_deg, name);
         }
     }
-    if !live {
-        let galley = painter.layout(
-            super::state_text(status),
-            FontId::proportional(17.0),
-            Color32::WHITE,
-            area.width() - 40.0,
-        );
-        let back = Rect::from_center_size(area.center(), galley.size() + Vec2::splat(20.0));
-        painter.rect_filled(back, 6.0, Color32::from_black_alpha(190));
-        painter.galley(back.min + Vec2::splat(10.0), galley, Color32::WHITE);
-    }
+    let mut is_cut = !live && state_over(&painter, status, area);
     if let Some(place) = place {
         let pixels = place.size() * pixels_per_point;
         page.feeds[camera].shown_at([pixels.x.round() as usize, pixels.y.round() as usize]);
     }
-    caption(ui, &painter, status, Rect::from_min_max(pos2(rect.min.x, area.max.y), rect.max));
+    is_cut |= caption(ui, &painter, status, Rect::from_min_max(pos2(rect.min.x, area.max.y), rect.max));
     if response.hovered() || response.has_focus() {
         painter.rect_stroke(rect, 6.0, Stroke::new(1.5, theme::ACCENT), StrokeKind::Inside);
     }
+    if is_cut {
+        let [dropped, latency, rate] = numbers(status);
+        let text = format!("{}, {}\n{rate}, {latency}, {dropped}", status.name, super::state_text(status));
+        response.on_hover_text(text);
+    }
+}
+
+/// How a camera is that is not live, over its picture: as many rows as have room. Whether something had none.
+fn state_over(painter: &egui::Painter, status: &CameraStatus, area: Rect) -> bool {
+    let is_wide = area.width() > 300.0;
+    let (size, margin) = if is_wide { (17.0, 10.0) } else { (14.0, 5.0) };
+    let font = FontId::proportional(size);
+    let row = painter.layout_no_wrap("X".to_owned(), font.clone(), Color32::WHITE).size().y;
+    let rows = ((area.height() - 4.0 * margin) / row).max(1.0) as usize;
+    let text = super::state_text(status);
+    let galley =
+        painter.layout_job(super::elided(text, font, Color32::WHITE, area.width() - 4.0 * margin, rows));
+    let back = Rect::from_center_size(area.center(), galley.size() + Vec2::splat(2.0 * margin));
+    painter.rect_filled(back, 6.0, Color32::from_black_alpha(190));
+    let is_cut = galley.elided;
+    painter.galley(back.min + Vec2::splat(margin), galley, Color32::WHITE);
+    is_cut
 }
 
 /// What of a camera's tile the picture does not cover.
@@ -157,29 +169,39 @@ fn ground(painter: &egui::Painter, rect: Rect, picture: Option<Rect>) {
     }
 }
 
-/// Name and state on the left; rate, latency and drops on the right in columns of fixed width. Larger where
-/// there is room.
-fn caption(ui: &egui::Ui, painter: &egui::Painter, status: &CameraStatus, rect: Rect) {
+/// A camera's drops, latency and rate.
+fn numbers(status: &CameraStatus) -> [String; 3] {
+    [
+        format!("{} dropped", status.dropped_frames),
+        format!("{:.0} ms", status.latency.p50_ms),
+        format!("{:.1} fps", status.fps),
+    ]
+}
+
+/// Name and state on the left; rate, latency and drops on the right in columns of fixed width, those of them that
+/// leave the name its room. Larger where there is room. Whether something had none.
+fn caption(ui: &egui::Ui, painter: &egui::Painter, status: &CameraStatus, rect: Rect) -> bool {
     let is_wide = rect.width() > 480.0;
     let (name_size, value_size) = if is_wide { (18.0, 17.0) } else { (15.0, 14.0) };
-    let middle = rect.center().y;
+    let (left, middle) = (rect.min.x + 28.0, rect.center().y);
     painter.circle_filled(pos2(rect.min.x + 15.0, middle), 5.0, theme::state_color(status.state));
-    // Text and width, in letters of the font's size, from the right; the less important ones first.
-    let columns = [
-        (format!("{} dropped", status.dropped_frames), 7.0),
-        (format!("{:.0} ms", status.latency.p50_ms), 4.6),
-        (format!("{:.1} fps", status.fps), 4.6),
-    ];
-    let skipped = if rect.width() > 380.0 { 0 } else { 1 + usize::from(rect.width() < 240.0) };
+    let (font, color) = (FontId::proportional(name_size), ui.visuals().strong_text_color());
+    let wanted = painter.layout_no_wrap(status.name.clone(), font.clone(), color).size().x;
     let mut right = rect.max.x - 12.0;
-    for (value, letters) in columns.into_iter().skip(skipped) {
+    let mut is_cut = false;
+    // Widths in letters of the font's size, from the right.
+    for (value, letters) in numbers(status).into_iter().zip([7.0, 4.6, 4.6]) {
+        let width = letters * value_size;
+        if right - width - left < wanted {
+            is_cut = true;
+            continue;
+        }
         let font = FontId::proportional(value_size);
         painter.text(pos2(right, middle), Align2::RIGHT_CENTER, value, font, ui.visuals().text_color());
-        right -= letters * value_size;
+        right -= width;
     }
-    let room = Rect::from_min_max(pos2(rect.min.x + 28.0, rect.min.y), pos2(right, rect.max.y));
-    let (font, color) = (FontId::proportional(name_size), ui.visuals().strong_text_color());
-    let name = painter.layout_no_wrap(status.name.clone(), font, color);
-    let place = pos2(room.min.x, middle - name.size().y * 0.5);
-    painter.with_clip_rect(room).galley(place, name, color);
+    let name = painter.layout_job(super::elided(&status.name, font, color, right - left, 1));
+    is_cut |= name.elided;
+    painter.galley(pos2(left, middle - name.size().y * 0.5), name, color);
+    is_cut
 }

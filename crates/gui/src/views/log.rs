@@ -10,7 +10,7 @@ use crate::theme;
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let filter = &mut page.model.log;
     let lines = page.backend.log();
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         for (level, label) in [
             (LogLevel::Debug, "All"),
             (LogLevel::Info, "Info"),

@@ -10,11 +10,13 @@ pub mod settings;
 pub mod signals;
 pub mod streams;
 
-use eframe::egui::{self, Color32, RichText, TextEdit};
+use eframe::egui::text::{LayoutJob, TextWrapping};
+use eframe::egui::{self, Color32, FontId, Label, RichText, TextEdit, TextStyle};
 use mien_control::CameraStatus;
 
 use crate::app::Page;
 use crate::model::Naming;
+use crate::theme;
 
 /// Seconds as `12:34` or `1:02:03`.
 pub fn clock(seconds: f64) -> String {
@@ -58,8 +60,66 @@ fn empty(ui: &mut egui::Ui, title: &str, text: &str) {
 fn banner(ui: &mut egui::Ui, fill: Color32, text: &str) {
     egui::Frame::new().fill(fill).corner_radius(6.0).inner_margin(8.0).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.label(RichText::new(text).color(Color32::WHITE).strong());
+        ui.label(RichText::new(text).color(theme::ink_over(fill)).strong());
     });
+}
+
+/// A text to be laid out in this width and so many rows; "…" stands for what has no room at its end.
+fn elided(text: impl Into<String>, font: FontId, color: Color32, width: f32, rows: usize) -> LayoutJob {
+    let mut job = LayoutJob::simple(text.into(), font, color, width.max(0.0));
+    let is_one_row = rows <= 1;
+    job.break_on_newline = !is_one_row;
+    job.wrap = TextWrapping { max_rows: rows.max(1), break_anywhere: is_one_row, ..job.wrap };
+    job
+}
+
+/// As much of the end of a text as fits this width; "…" stands for what has no room before it.
+fn elided_at_front(ui: &egui::Ui, text: &str, font: &FontId, width: f32) -> String {
+    ui.fonts_mut(|fonts| {
+        let mut wide = |letter: char| fonts.glyph_width(font, letter);
+        if text.chars().map(&mut wide).sum::<f32>() <= width {
+            return text.to_owned();
+        }
+        let mut room = width - wide('…');
+        let kept = text.char_indices().rev().take_while(|(_, letter)| {
+            room -= wide(*letter);
+            room >= 0.0
+        });
+        format!("…{}", kept.last().map_or("", |(place, _)| &text[place..]))
+    })
+}
+
+/// A text in one line of a table, no wider than this; the whole of it on hovering.
+fn cell(ui: &mut egui::Ui, text: impl Into<egui::WidgetText>, width: f32) -> egui::Response {
+    ui.scope(|ui| {
+        ui.set_max_width(width);
+        ui.add(Label::new(text).truncate())
+    })
+    .inner
+}
+
+/// A row that wraps; `end`, which takes so much width, at its right where there is room.
+pub fn row_with_end(
+    ui: &mut egui::Ui,
+    end_width: f32,
+    start: impl FnOnce(&mut egui::Ui),
+    end: impl FnOnce(&mut egui::Ui),
+) {
+    ui.horizontal_wrapped(|ui| {
+        start(ui);
+        let room = ui.available_size_before_wrap().x;
+        if room < end_width {
+            end(ui);
+            return;
+        }
+        let size = egui::vec2(room, ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(size, egui::Layout::right_to_left(egui::Align::Center), end);
+    });
+}
+
+/// The font of a text style.
+fn font(ui: &egui::Ui, style: TextStyle) -> FontId {
+    style.resolve(ui.style())
 }
 
 /// The field in which a face's participant is named; `place` tells apart those of the same face. The name is given
@@ -110,5 +170,20 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_500_000), "1.5 MB");
         assert_eq!(bytes(u64::MAX), "18446744.1 TB");
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_at_the_front() {
+        let ctx = egui::Context::default();
+        let mut texts = Vec::new();
+        let mut output = ctx.run_ui(egui::RawInput::default(), |ui| {
+            let font = FontId::monospace(10.0);
+            let letter = ui.fonts_mut(|fonts| fonts.glyph_width(&font, 'x'));
+            texts = [99.0, 6.5, 0.5]
+                .map(|letters| elided_at_front(ui, "/data/run-3", &font, letters * letter))
+                .to_vec();
+        });
+        output.textures_delta.clear();
+        assert_eq!(texts, ["/data/run-3", "…run-3", "…"]);
     }
 }

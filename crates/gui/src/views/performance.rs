@@ -14,6 +14,13 @@ type Percentile = (&'static str, fn(&DurationSummary) -> f64);
 const PERCENTILES: [Percentile; 3] =
     [("p50", |times| times.p50_ms), ("p95", |times| times.p95_ms), ("p99", |times| times.p99_ms)];
 
+/// Widest that the name of a camera, process or GPU is in a table, in points.
+const NAME: f32 = 170.0;
+/// Likewise an engine's.
+const ENGINE: f32 = 200.0;
+/// Width that the table of processes or GPUs needs.
+const TABLE: f32 = 560.0;
+
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if page.backend.cameras().is_empty() {
@@ -27,7 +34,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
             ui.label(RichText::new(text).size(17.0));
         }
         ui.add_space(theme::GAP * 2.0);
-        table(ui, page);
+        egui::ScrollArea::horizontal().id_salt("cameras").show(ui, |ui| table(ui, page));
         ui.add_space(theme::GAP * 2.0);
         stage_bars(ui, page.backend.cameras());
         ui.add_space(theme::GAP * 2.0);
@@ -61,7 +68,7 @@ fn table(ui: &mut egui::Ui, page: &Page<'_>) {
             ],
         );
         for camera in page.backend.cameras() {
-            ui.label(RichText::new(&camera.name).strong());
+            super::cell(ui, RichText::new(&camera.name).strong(), NAME);
             let screen = measured.screen_ms(&camera.name);
             let latency = PERCENTILES.map(|(_, of)| format!("{:6.1}", of(&camera.latency)));
             let drops = measured.drops_per_second(&camera.name);
@@ -74,8 +81,7 @@ fn table(ui: &mut egui::Ui, page: &Page<'_>) {
             ] {
                 ui.label(RichText::new(value).monospace());
             }
-            ui.add(egui::Label::new(RichText::new(&camera.engine).small()).truncate())
-                .on_hover_text(&camera.engine);
+            super::cell(ui, RichText::new(&camera.engine).small(), ENGINE);
             ui.end_row();
         }
     });
@@ -98,7 +104,7 @@ fn stage_bars(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
     });
     for camera in cameras.iter().filter(|camera| !camera.stages.is_empty() && longest_ms > 0.0) {
         ui.add_space(4.0);
-        ui.label(RichText::new(&camera.name).strong());
+        ui.add(egui::Label::new(RichText::new(&camera.name).strong()).truncate());
         for percentile in PERCENTILES {
             bar(ui, percentile, camera, longest_ms);
         }
@@ -144,10 +150,16 @@ fn bar(ui: &mut egui::Ui, (name, of): Percentile, camera: &CameraStatus, longest
 }
 
 fn load(ui: &mut egui::Ui, load: &MachineLoad) {
-    ui.columns(2, |columns| {
-        processes(&mut columns[0], load);
-        gpus(&mut columns[1], load);
-    });
+    if ui.available_width() < 2.0 * TABLE {
+        processes(ui, load);
+        ui.add_space(theme::GAP * 2.0);
+        gpus(ui, load);
+    } else {
+        ui.columns(2, |columns| {
+            processes(&mut columns[0], load);
+            gpus(&mut columns[1], load);
+        });
+    }
 }
 
 fn processes(ui: &mut egui::Ui, load: &MachineLoad) {
@@ -156,7 +168,7 @@ fn processes(ui: &mut egui::Ui, load: &MachineLoad) {
     grid.spacing([18.0, 6.0]).striped(true).show(ui, |ui| {
         header(ui, &["Process", "Number", "Of a core", "Memory"]);
         for process in &load.processes {
-            ui.label(&process.name);
+            super::cell(ui, &process.name, NAME);
             for value in [
                 process.pid.to_string(),
                 format!("{:4.0} %", process.cpu_percent),
@@ -180,7 +192,7 @@ fn gpus(ui: &mut egui::Ui, load: &MachineLoad) {
     grid.spacing([18.0, 6.0]).striped(true).show(ui, |ui| {
         header(ui, &["GPU", "In use", "Memory", "Temperature"]);
         for gpu in &load.gpus {
-            ui.label(format!("{}: {}", gpu.index, gpu.name));
+            super::cell(ui, format!("{}: {}", gpu.index, gpu.name), NAME);
             let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
             for value in [
                 or_dash(gpu.utilization_percent.map(|percent| format!("{percent:3.0} %"))),
@@ -199,7 +211,7 @@ fn gpus(ui: &mut egui::Ui, load: &MachineLoad) {
 }
 
 fn trace(ui: &mut egui::Ui, page: &mut Page<'_>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let running = page.backend.trace().map(|path| path.display().to_string());
         let label = if running.is_some() { "End the trace" } else { "Write a trace" };
         let about = "every frame's stages, for ui.perfetto.dev";

@@ -1,34 +1,55 @@
 //! The session panel: what is recorded, where, and the button that does it. Always in view.
 
-use eframe::egui::{self, Atom, RichText, TextEdit, Vec2};
+use eframe::egui::{self, Atom, RichText, TextEdit, TextStyle, Vec2};
 use mien_config::{PrivacyKind, VideoKind};
 
 use crate::app::{Page, is_kept};
 use crate::backend::{Command, RecordingStatus, SaveState};
-use crate::model::{name_problem, privacy_label, video_label};
+use crate::model::{joined_warnings, name_problem, privacy_label, video_label};
 use crate::shell::strong_button;
 use crate::theme;
+
+/// Less height than this is not divided: all of the panel scrolls.
+const LOW: f32 = 620.0;
 
 /// Draws the panel: what never moves above, what cannot be missed below, the rest between.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let recording = page.backend.recording().clone();
-    egui::Panel::bottom("warnings").show_separator_line(false).show(ui, |ui| warnings(ui, page, &recording));
+    // A third of the panel, with the buttons below them.
+    let most = (ui.available_height() / 3.0 - 70.0).max(60.0);
+    egui::Panel::bottom("warnings")
+        .show_separator_line(false)
+        .show(ui, |ui| warnings(ui, page, &recording, most));
+    if ui.available_height() < LOW {
+        egui::ScrollArea::vertical().id_salt("all").auto_shrink(false).show(ui, |ui| {
+            record(ui, page, &recording);
+            people(ui, page, &recording);
+        });
+    } else {
+        record(ui, page, &recording);
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| people(ui, page, &recording));
+    }
+}
+
+/// What is recorded, and the button that does it.
+fn record(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
     ui.add_space(theme::GAP);
-    let running = recording.folder.is_some();
-    form(ui, page, running);
+    form(ui, page, recording.folder.is_some());
     ui.add_space(theme::GAP);
-    record_button(ui, page, &recording);
-    progress(ui, page, &recording);
-    check_button(ui, page, &recording);
+    record_button(ui, page, recording);
+    progress(ui, page, recording);
+    check_button(ui, page, recording);
     ui.separator();
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        if let Some((is_ready, findings)) = &recording.readiness {
-            readiness(ui, *is_ready, findings);
-        }
-        markers(ui, page, &recording.markers);
-        ui.add_space(theme::GAP);
-        participants(ui, page);
-    });
+}
+
+/// What a check has found, markers, and who is who.
+fn people(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
+    if let Some((is_ready, findings)) = &recording.readiness {
+        readiness(ui, *is_ready, findings);
+    }
+    markers(ui, page, &recording.markers);
+    ui.add_space(theme::GAP);
+    participants(ui, page);
 }
 
 fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
@@ -43,7 +64,9 @@ fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
         ] {
             let problem = name_problem(value);
             row(ui, label, LABELS, |ui, name| {
-                let mut edit = TextEdit::singleline(value).desired_width(width);
+                // The same field, and with the focus, when a warning comes below it.
+                let mut edit = TextEdit::singleline(value).id(egui::Id::unique(("session form", label)));
+                edit = edit.desired_width(width);
                 if problem.is_some() {
                     edit = edit.text_color(theme::ALERT);
                 }
@@ -54,7 +77,8 @@ fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
             });
         }
         row(ui, "Folder", LABELS, |ui, name| {
-            let edit = TextEdit::singleline(&mut session.folder).desired_width(width);
+            let edit = TextEdit::singleline(&mut session.folder).id(egui::Id::unique("session folder"));
+            let edit = edit.desired_width(width);
             ui.add(edit).labelled_by(name).on_hover_text(&session.folder);
         });
         row(ui, "Video", LABELS, |ui, name| {
@@ -125,12 +149,26 @@ fn progress(ui: &mut egui::Ui, page: &Page<'_>, recording: &RecordingStatus) {
         }
     });
     // One line, whatever it says.
-    let (text, color) = match (&page.model.session_problem, &recording.folder) {
-        (Some(problem), _) => (problem.clone(), theme::ALERT),
-        (None, Some(folder)) => (folder.display().to_string(), ui.visuals().weak_text_color()),
-        (None, None) => ("not recording".to_owned(), ui.visuals().weak_text_color()),
+    let said = match (&recording.folder, &recording.last) {
+        (Some(folder), _) => ("into ".to_owned(), folder.display().to_string()),
+        (None, Some((seconds, folder))) => {
+            (format!("recorded {seconds:.1} s into "), folder.display().to_string())
+        }
+        (None, None) => ("not recording".to_owned(), String::new()),
     };
-    ui.add(egui::Label::new(RichText::new(&text).small().color(color)).truncate()).on_hover_text(text);
+    let ((start, end), color) = match page.model.session_problem.clone() {
+        Some(problem) => ((problem, String::new()), theme::ALERT),
+        None => (said, ui.visuals().weak_text_color()),
+    };
+    // Of a folder the end tells it from others.
+    let font = super::font(ui, TextStyle::Small);
+    let taken = ui.painter().layout_no_wrap(start.clone(), font.clone(), color).size().x;
+    let shown = super::elided_at_front(ui, &end, &font, ui.available_width() - taken - 2.0);
+    let text = RichText::new(format!("{start}{shown}")).small().color(color);
+    let response = ui.add(egui::Label::new(text).truncate());
+    if shown != end {
+        response.on_hover_text(format!("{start}{end}"));
+    }
 }
 
 fn markers(ui: &mut egui::Ui, page: &mut Page<'_>, set: &[(f64, String)]) {
@@ -176,18 +214,32 @@ fn participants(ui: &mut egui::Ui, page: &mut Page<'_>) {
     for (camera, name, track_id) in seen {
         ui.horizontal(|ui| {
             let width = ui.available_width() * 0.45;
-            let text = RichText::new(format!("{name}, face {track_id}")).small();
             let size = egui::vec2(width, ui.spacing().interact_size.y);
             let layout = egui::Layout::left_to_right(egui::Align::Center);
             let label = ui.allocate_ui_with_layout(size, layout, |ui| {
                 ui.set_min_size(size);
-                ui.add(egui::Label::new(text).truncate())
+                camera_and_face(ui, &name, track_id)
             });
             let label = label.inner;
             let width = ui.available_width();
             super::name_field(ui, page, (camera, track_id), "session", label.id, width);
         });
     }
+}
+
+/// A face by its camera and number: of what has no room, the camera's name goes first.
+fn camera_and_face(ui: &mut egui::Ui, camera: &str, track_id: u32) -> egui::Response {
+    let (font, color) = (super::font(ui, TextStyle::Small), ui.visuals().text_color());
+    let face = format!(", face {track_id}");
+    let room = ui.available_width() - ui.painter().layout_no_wrap(face.clone(), font.clone(), color).size().x;
+    let shown = super::elided(camera, font.clone(), color, room, 1);
+    let galley = ui.painter().layout_job(shown);
+    let is_cut = galley.elided;
+    let text: String = galley.rows.iter().map(|row| row.text()).collect();
+    let response = ui.label(RichText::new(format!("{text}{face}")).font(font));
+    let whole = format!("{camera}{face}");
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &whole));
+    if is_cut { response.on_hover_text(whole) } else { response }
 }
 
 /// A look, before a recording, at what is missing for it.
@@ -214,25 +266,38 @@ fn readiness(ui: &mut egui::Ui, is_ready: bool, findings: &str) {
     ui.add_space(theme::GAP);
 }
 
-/// What cannot be missed, at the bottom, where it moves nothing that one presses.
-fn warnings(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus) {
-    for warning in &recording.warnings {
-        super::banner(ui, theme::ALERT, warning);
-    }
-    if !recording.warnings.is_empty() && ui.button("Dismiss").clicked() {
-        page.backend.command(Command::DismissWarnings);
-    }
+/// What cannot be missed, at the bottom, where it moves nothing that one presses; no higher than `most`, and the rest
+/// by scrolling.
+fn warnings(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingStatus, most: f32) {
     let file = page.backend.settings_file();
-    if let SaveState::Failed(reason) = &file.state {
-        let text = format!("Settings are not saved: {reason}. They hold until Mien is closed.");
-        super::banner(ui, theme::CAUTION, &text);
-        ui.horizontal(|ui| {
+    let unsaved = match &file.state {
+        SaveState::Failed(reason) => {
+            Some(format!("Settings are not saved: {reason}. They hold until Mien is closed."))
+        }
+        SaveState::Saved | SaveState::Pending => None,
+    };
+    if recording.warnings.is_empty() && unsaved.is_none() {
+        return;
+    }
+    egui::ScrollArea::vertical().max_height(most).min_scrolled_height(most).show(ui, |ui| {
+        for warning in joined_warnings(&recording.warnings) {
+            super::banner(ui, theme::ALERT, &warning);
+        }
+        if let Some(text) = &unsaved {
+            super::banner(ui, theme::CAUTION, text);
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        if !recording.warnings.is_empty() && ui.button("Dismiss").clicked() {
+            page.backend.command(Command::DismissWarnings);
+        }
+        if unsaved.is_some() {
             if ui.button("Try again").clicked() {
                 page.backend.command(Command::SaveSettings);
             }
             if ui.button("Copy settings").on_hover_text("as text, to keep elsewhere").clicked() {
                 ui.ctx().copy_text(mien_config::print(page.backend.config()));
             }
-        });
-    }
+        }
+    });
 }

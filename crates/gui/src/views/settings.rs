@@ -8,6 +8,9 @@ use crate::app::Page;
 use crate::backend::{Command, SaveState};
 use crate::theme;
 
+/// Width that a column of settings needs.
+const COLUMN: f32 = 400.0;
+
 /// Draws the page.
 pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let recording = page.backend.recording().folder.is_some();
@@ -15,15 +18,15 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         kept(ui, page);
         ui.add_space(theme::GAP * 2.0);
         let wanted = &mut page.model.settings.wanted;
-        ui.columns(2, |columns| {
-            columns[0].add_enabled_ui(!recording, |ui| {
-                detection(ui, &mut wanted.detection);
-                smoothing(ui, &mut wanted.smoothing);
+        if ui.available_width() < 2.0 * COLUMN {
+            tracking(ui, wanted, !recording);
+            around(ui, wanted, !recording);
+        } else {
+            ui.columns(2, |columns| {
+                tracking(&mut columns[0], wanted, !recording);
+                around(&mut columns[1], wanted, !recording);
             });
-            columns[1].add_enabled_ui(!recording, |ui| preview(ui, &mut wanted.preview));
-            columns[1].add_enabled_ui(!recording, |ui| streams(ui, wanted));
-            app(&mut columns[1], wanted);
-        });
+        }
         ui.add_space(theme::GAP);
         let button = egui::Button::new("As Mien comes");
         if ui.add_enabled(!recording, button).on_hover_text("tracking, smoothing and previews").clicked() {
@@ -34,10 +37,27 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     });
 }
 
+/// What is done with pictures and faces.
+fn tracking(ui: &mut egui::Ui, wanted: &mut Config, enabled: bool) {
+    ui.add_enabled_ui(enabled, |ui| {
+        detection(ui, &mut wanted.detection);
+        smoothing(ui, &mut wanted.smoothing);
+    });
+}
+
+/// What becomes of it.
+fn around(ui: &mut egui::Ui, wanted: &mut Config, enabled: bool) {
+    ui.add_enabled_ui(enabled, |ui| {
+        preview(ui, &mut wanted.preview);
+        streams(ui, wanted);
+    });
+    app(ui, wanted);
+}
+
 /// Where settings are kept, and whether they are.
 fn kept(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let file = page.backend.settings_file().clone();
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Settings file").weak());
         match &file.path {
             Some(path) => ui.label(RichText::new(path.display().to_string()).monospace()),

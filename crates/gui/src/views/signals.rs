@@ -37,20 +37,24 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if let Some(camera) = &trouble {
         let color = theme::legible(theme::state_color(camera.state), ui.visuals());
         let text = format!("{} is {}: its signals stand still", camera.name, super::state_text(camera));
-        ui.add(egui::Label::new(RichText::new(&text).color(color).strong()).truncate()).on_hover_text(text);
+        ui.add(egui::Label::new(RichText::new(&text).color(color).strong()).truncate());
     }
     let absence = trouble.as_ref().map_or("not in view", |camera| camera.state.label());
     let window = page.model.window;
+    // Half of the page for the plots.
+    let [widest_bars, widest_head] = [(0.28, 220.0, 520.0), (0.24, 170.0, 480.0)]
+        .map(|(share, least, most)| (ui.available_width() * share).clamp(least, most));
     let left = egui::Panel::left("blendshapes")
         .default_size(window.blendshapes_width)
-        .size_range(220.0..=520.0)
+        .size_range(220.0..=widest_bars)
         .show(ui, |ui| bars(ui, page, face.as_ref()));
     let right = egui::Panel::right("head")
         .default_size(window.head_width)
-        .size_range(200.0..=480.0)
+        .size_range(170.0..=widest_head)
         .show(ui, |ui| pose(ui, face.as_ref(), absence));
-    page.model.window.blendshapes_width = left.response.rect.width();
-    page.model.window.head_width = right.response.rect.width();
+    let window = &mut page.model.window;
+    theme::remember_width(&mut window.blendshapes_width, left.response.rect.width(), widest_bars);
+    theme::remember_width(&mut window.head_width, right.response.rect.width(), widest_head);
     plots(ui, page);
 }
 
@@ -58,7 +62,7 @@ fn choose(ui: &mut egui::Ui, page: &mut Page<'_>) {
     let names: Vec<String> = page.backend.cameras().iter().map(|camera| camera.name.clone()).collect();
     let shown = names.iter().position(|name| *name == page.model.signals.camera);
     let (mut camera, mut face) = (shown.unwrap_or(0), page.model.signals.face);
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let name = ui.label("Camera");
         let list =
             egui::ComboBox::from_id_salt("signals camera").selected_text(&names[camera]).show_ui(ui, |ui| {
@@ -110,7 +114,7 @@ fn shown_face<'a>(page: &'a Page<'_>) -> Option<&'a Face> {
 /// Each blendshape with its value; without one while the face is out of view.
 fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: Option<&Face>) {
     let signals = &mut page.model.signals;
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let name = ui.label("Filter");
         ui.add(egui::TextEdit::singleline(&mut signals.filter).desired_width(120.0)).labelled_by(name.id);
         ui.toggle_value(&mut signals.by_value, "Largest first");

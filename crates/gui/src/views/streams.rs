@@ -14,9 +14,11 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         super::empty(ui, "No LSL streams", text);
         return;
     }
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let grid = egui::Grid::new("streams").num_columns(6).min_col_width(90.0);
-        grid.spacing([28.0, 8.0]).striped(true).show(ui, |ui| {
+    egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+        // Closer together before anything has to be scrolled to.
+        let (least, space) = if ui.available_width() < 820.0 { (50.0, 16.0) } else { (90.0, 28.0) };
+        let grid = egui::Grid::new("streams").num_columns(6).min_col_width(least);
+        grid.spacing([space, 8.0]).striped(true).show(ui, |ui| {
             for title in ["Stream", "Type", "Channels", "Rate", "Newest sample", "Consumers"] {
                 ui.label(RichText::new(title).weak());
             }
