@@ -492,7 +492,7 @@ fn nobody_is_shown_of_a_camera_that_is_not_live() {
     type_into(&mut harness, "camera-2, face 2", "G");
     state.set(CameraState::Failed);
     harness.run_steps(3);
-    harness.get_by_label_contains("camera-1 is failed: the cable is out");
+    harness.get_by_label_contains("camera-1, failed: the cable is out");
     harness.get_by_label("browDownLeft –");
     assert!(harness.query_by_label("camera-1, face 1").is_none());
     assert!(harness.query_by_label("camera-2, face 1").is_some());
@@ -581,4 +581,17 @@ fn a_face_is_told_though_its_cameras_name_is_long() {
     assert_eq!(faces, ["camera-1, face 1".to_owned(), format!("{LONG}, face 1"), format!("{LONG}, face 2")]);
     let widest = harness.query_all_by_label_contains(", face ").map(|node| node.rect().width());
     assert!(widest.fold(0.0, f32::max) < 200.0);
+}
+
+#[test]
+fn whether_somebody_receives_a_stream_is_seen_in_the_smallest_window() {
+    let least = mien_gui::WindowState::LEAST_SIZE;
+    let (mut harness, _) = open_at(least, 1, |backend| {
+        backend.streams.iter_mut().for_each(|stream| stream.name = format!("mien_{}", stream.name));
+    });
+    page(&mut harness, View::Streams);
+    let session = harness.get_by_label("Record").rect().left();
+    for title in ["Consumers", "Rate", "Newest sample"] {
+        assert!(harness.get_by_label(title).rect().right() < session, "{title}");
+    }
 }

@@ -28,7 +28,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     if face.is_none() && page.model.signals.history.samples().is_empty() {
         match &trouble {
             Some(camera) => {
-                super::empty(ui, &format!("The camera is {}", camera.state.label()), &camera.reason)
+                super::empty(ui, &format!("{}: {}", camera.name, camera.state.label()), &camera.reason)
             }
             None => super::empty(ui, "No face in view", "Signals appear as soon as this camera sees a face."),
         }
@@ -36,7 +36,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
     if let Some(camera) = &trouble {
         let color = theme::legible(theme::state_color(camera.state), ui.visuals());
-        let text = format!("{} is {}: its signals stand still", camera.name, super::state_text(camera));
+        let text = format!("{}, {}; its signals stand still", camera.name, super::state_text(camera));
         ui.add(egui::Label::new(RichText::new(&text).color(color).strong()).truncate());
     }
     let absence = trouble.as_ref().map_or("not in view", |camera| camera.state.label());

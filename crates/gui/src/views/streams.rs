@@ -15,29 +15,29 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         return;
     }
     egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
-        // Closer together before anything has to be scrolled to.
+        // Closer together before anything has to be scrolled to; what never changes comes last.
         let (least, space) = if ui.available_width() < 820.0 { (50.0, 16.0) } else { (90.0, 28.0) };
         let grid = egui::Grid::new("streams").num_columns(6).min_col_width(least);
         grid.spacing([space, 8.0]).striped(true).show(ui, |ui| {
-            for title in ["Stream", "Type", "Channels", "Rate", "Newest sample", "Consumers"] {
+            for title in ["Stream", "Consumers", "Rate", "Newest sample", "Type", "Channels"] {
                 ui.label(RichText::new(title).weak());
             }
             ui.end_row();
             for stream in streams {
                 ui.label(RichText::new(&stream.name).strong());
-                ui.label(&stream.kind);
-                ui.label(RichText::new(stream.channels.to_string()).monospace());
-                let rate =
-                    if stream.rate_hz > 0.0 { format!("{:5.1} Hz", stream.rate_hz) } else { "–".into() };
-                ui.label(RichText::new(rate).monospace());
-                let newest = stream.newest_ms.map_or("–".to_owned(), |age| format!("{age:5.0} ms ago"));
-                ui.label(RichText::new(newest).monospace());
                 let (text, color) = if stream.has_consumers {
                     ("yes", theme::legible(theme::ACCENT, ui.visuals()))
                 } else {
                     ("none", ui.visuals().weak_text_color())
                 };
                 ui.label(RichText::new(text).color(color));
+                let rate =
+                    if stream.rate_hz > 0.0 { format!("{:5.1} Hz", stream.rate_hz) } else { "–".into() };
+                ui.label(RichText::new(rate).monospace());
+                let newest = stream.newest_ms.map_or("–".to_owned(), |age| format!("{age:5.0} ms ago"));
+                ui.label(RichText::new(newest).monospace());
+                ui.label(&stream.kind);
+                ui.label(RichText::new(stream.channels.to_string()).monospace());
                 ui.end_row();
             }
         });
