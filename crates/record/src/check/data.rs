@@ -98,6 +98,9 @@ fn contradictions(data: &Report) -> Vec<String> {
     match data.streams.iter().filter(|stream| !stream.has_footer).collect::<Vec<_>>().as_slice() {
         [] => {}
         [stream] => problems.push(format!("{DATA_FILE}: the stream {} has no footer", stream.info.name)),
+        all if all.len() == count => {
+            problems.push(format!("{DATA_FILE}: none of its {count} streams has a footer: it was cut off"));
+        }
         several => problems.push(format!("{DATA_FILE}: {} of {count} streams have no footer", several.len())),
     }
     for stream in &data.streams {

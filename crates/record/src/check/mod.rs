@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mien_config::VideoKind;
 
 use self::data::{check_data, data_seconds, frame_count};
-use self::video::{check_video, video_files};
+use self::video::{check_video, video_files, was_replaced};
 use crate::RecordError;
 use crate::session_file::{SessionFile, SessionState};
 
@@ -61,8 +61,9 @@ pub fn check_session(folder: &Path, repair: bool) -> Result<SessionReport, Recor
     let data = check_data(folder, &session, repair)?;
     let mut problems = data.problems;
     let mut videos = Vec::new();
-    for path in video_files(folder)? {
-        let video = check_video(path, session.state, repair)?;
+    let files = video_files(folder)?;
+    for path in &files {
+        let video = check_video(path.clone(), session.state, was_replaced(path, &files), repair)?;
         problems.extend(video.problems.iter().cloned());
         videos.push(video);
     }

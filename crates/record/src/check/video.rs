@@ -31,12 +31,31 @@ pub(super) fn video_files(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     Ok(files)
 }
 
+/// Whether a later part of the same camera's video is among these.
+pub(super) fn was_replaced(path: &Path, files: &[PathBuf]) -> bool {
+    let (camera, number) = part(path);
+    files.iter().map(|file| part(file)).any(|(other, later)| other == camera && later > number)
+}
+
+/// Camera and number of a part.
+fn part(path: &Path) -> (String, u32) {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered =
+        stem.rsplit_once("_part-").and_then(|(camera, number)| Some((camera, number.parse().ok()?)));
+    match numbered {
+        Some((camera, number)) => (camera.to_owned(), number),
+        None => (stem, 1),
+    }
+}
+
 /// Looks at a video. With `repair`, one whose recording was killed is finished and its rows are cut to its
 /// pictures; in a session that came to its end, a copy of the rows is kept. A video that was finished once is
-/// left as it is, and so are its rows unless the session was killed.
+/// left as it is, and so are its rows, unless the session was killed or another part took its place
+/// (`was_replaced`): a worker that dies takes some pictures with it, and its ffmpeg finishes the video.
 pub(super) fn check_video(
     path: PathBuf,
     state: SessionState,
+    was_replaced: bool,
     repair: bool,
 ) -> Result<VideoReport, RecordError> {
     let mut report = VideoReport { path, ..VideoReport::default() };
@@ -64,7 +83,7 @@ pub(super) fn check_video(
         probed = probe(&report.path)?;
     }
     if repair
-        && (was_killed || state == SessionState::Recording)
+        && (was_killed || was_replaced || state == SessionState::Recording)
         && let (Some(found), Some(beside)) = (&probed, &mut rows)
     {
         let keeps_copy = state != SessionState::Recording;

@@ -174,6 +174,23 @@ fn a_video_that_was_cut_keeps_its_rows() {
     assert_eq!(report.session.state, SessionState::Complete);
     assert_eq!(all_files(&folder), before, "nothing is changed");
 
+    // Where another part follows, its worker may have died: the rows are cut, and a copy of them is kept.
+    let second = ["mkv", "csv"].map(|ending| {
+        let of = |part: &str| match ending {
+            "mkv" => folder.join(format!("cam0{part}.mkv")),
+            _ => folder.join(format!("cam0{part}_frames.csv")),
+        };
+        fs::copy(of(""), of("_part-2")).unwrap();
+        of("_part-2")
+    });
+    fs::write(&second[0], &whole).unwrap();
+    let report = check_session(&folder, true).unwrap();
+    assert_eq!(report.problems, [""; 0]);
+    let copy = fs::read_to_string(folder.join("cam0_frames.csv.damaged")).unwrap();
+    assert_eq!(copy.lines().count(), 61);
+    second.iter().for_each(|file| fs::remove_file(file).unwrap());
+    fs::write(folder.join("cam0_frames.csv"), copy).unwrap();
+
     // Of a recording that was killed, the rows are cut to the pictures.
     let mut session = SessionFile::read(&folder).unwrap();
     session.state = SessionState::Recording;
