@@ -587,10 +587,11 @@ fn a_face_is_told_though_its_cameras_name_is_long() {
 fn whether_somebody_receives_a_stream_is_seen_in_the_smallest_window() {
     let least = mien_gui::WindowState::LEAST_SIZE;
     let (mut harness, _) = open_at(least, 1, |backend| {
-        backend.streams.iter_mut().for_each(|stream| stream.name = format!("mien_{}", stream.name));
+        backend.streams.iter_mut().for_each(|stream| stream.name = format!("mien_{LONG}_{}", stream.name));
     });
     page(&mut harness, View::Streams);
     let session = harness.get_by_label("Record").rect().left();
+    assert_eq!(harness.query_all_by_label_contains("_face-1_blendshapes").count(), 1);
     for title in ["Consumers", "Rate", "Newest sample"] {
         assert!(harness.get_by_label(title).rect().right() < session, "{title}");
     }

@@ -17,6 +17,9 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         // Closer together before anything has to be scrolled to; what never changes comes last.
         let (least, space) = if ui.available_width() < 820.0 { (50.0, 16.0) } else { (90.0, 28.0) };
+        // What the next three columns leave of it.
+        let width = (ui.available_width() - 340.0).max(200.0);
+        let font = super::font(ui, egui::TextStyle::Body);
         let grid = egui::Grid::new("streams").num_columns(6).min_col_width(least);
         grid.spacing([space, 8.0]).striped(true).show(ui, |ui| {
             for title in ["Stream", "Consumers", "Rate", "Newest sample", "Type", "Channels"] {
@@ -24,7 +27,11 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
             }
             ui.end_row();
             for stream in streams {
-                ui.label(RichText::new(&stream.name).strong());
+                let shown = super::elided_at_front(ui, &stream.name, &font, width);
+                let name = ui.label(RichText::new(&shown).strong());
+                if shown != stream.name {
+                    name.on_hover_text(&stream.name);
+                }
                 let (text, color) = if stream.has_consumers {
                     ("yes", theme::legible(theme::ACCENT, ui.visuals()))
                 } else {
