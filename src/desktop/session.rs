@@ -212,9 +212,10 @@ impl Control {
     }
 }
 
-/// A warning without its numbers, which may grow.
+/// A warning without its counts, which may grow; digits of names stay.
 fn words(text: &str) -> String {
-    text.replace(|letter: char| letter.is_ascii_digit(), "")
+    let is_no_count = |word: &&str| !word.chars().all(|letter| letter.is_ascii_digit());
+    text.split_whitespace().filter(is_no_count).collect::<Vec<_>>().join(" ")
 }
 
 /// Free bytes where a folder is, or is going to be.

@@ -48,11 +48,13 @@ fn session(folder: &Path) -> Option<PathBuf> {
         .find(|path| path.is_dir())
 }
 
-/// Waits for a second's rows or so: the headers come first, and are large.
+/// Waits for a second's rows or so: the headers come first, and are large; and at first Record is not taken for Stop.
 fn wait_for_rows(session: &Path) {
     let size = || std::fs::metadata(session.join("data.xdf")).map_or(0, |file| file.len());
-    let first = until("headers", PATIENCE, || Some(size()).filter(|size| *size > 20_000));
-    until("rows", PATIENCE, || (size() > first + 80_000).then_some(()));
+    until("headers", PATIENCE, || (size() > 20_000).then_some(()));
+    std::thread::sleep(Duration::from_millis(700));
+    let first = size();
+    until("rows", PATIENCE, || (size() > first + 20_000).then_some(()));
 }
 
 /// The session's data are there, whole, and of about so many seconds.

@@ -61,21 +61,21 @@ fn is_pressed(input: &mut InputState, wanted: Modifiers, wanted_key: Key) -> boo
 }
 
 /// Reads the keys; what concerns the interface alone is done at once. While the question before closing is asked, only
-/// Esc means anything: not to close.
+/// markers are set, whose moment does not come again, and Esc means not to close.
 pub(crate) fn read(ctx: &egui::Context, model: &mut AppModel, cameras: &[String]) -> Asked {
     let mut asked = Asked::default();
     ctx.input_mut(|input| {
         add_dropped(input, cameras, &mut asked);
+        for (number, key) in (1..).zip(FUNCTION_KEYS) {
+            if is_pressed(input, Modifiers::NONE, key) {
+                asked.markers.push(format!("F{number}"));
+            }
+        }
         if model.closing == Closing::Asking {
             if is_pressed(input, Modifiers::NONE, Key::Escape) {
                 model.closing = Closing::No;
             }
             return;
-        }
-        for (number, key) in (1..).zip(FUNCTION_KEYS) {
-            if is_pressed(input, Modifiers::NONE, key) {
-                asked.markers.push(format!("F{number}"));
-            }
         }
         for (view, key) in View::ALL.into_iter().zip(DIGITS) {
             if is_pressed(input, Modifiers::COMMAND, key) {
