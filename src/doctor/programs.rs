@@ -29,12 +29,10 @@ pub(super) fn ffmpeg(_: &Subject) -> Vec<Check> {
             install_ffmpeg(),
         ),
         // It is there: installing it would not help.
-        Err(trouble @ Trouble::TooSlow) => Check::new(
-            "ffmpeg",
-            State::Warning,
-            trouble.in_words(LIMIT),
-            "try again when the machine has less to do",
-        ),
+        Err(trouble @ Trouble::TooSlow) => {
+            let found = format!("{}: it hangs, or the machine is very busy", trouble.in_words(LIMIT));
+            Check::new("ffmpeg", State::Failed, found, "ffmpeg -version")
+        }
         Err(trouble) => failed(trouble.in_words(LIMIT)),
     }]
 }
