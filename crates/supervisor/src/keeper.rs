@@ -256,9 +256,11 @@ impl Keeper {
         let has_ended = life.worker.has_ended();
         let status = life.worker.finish();
         if let Ending::Lost(loss) = &mut ending {
-            if loss.reason.is_empty() {
-                let in_words = || Loss::seen(in_words(status.filter(|_| has_ended)));
-                *loss = life.fatal.take().unwrap_or_else(in_words);
+            // What the worker said comes before what was seen: one that dies slowly falls silent, too.
+            if let Some(fatal) = life.fatal.take() {
+                *loss = fatal;
+            } else if loss.reason.is_empty() {
+                *loss = Loss::seen(in_words(status.filter(|_| has_ended)));
             }
             if loss.cause == FatalCause::GpuMemory {
                 self.batch_limit = loss.smaller_batches(life.max_batch);

@@ -71,11 +71,12 @@ pub fn run(
     let commands = listen(input);
     let mut session: Option<Session> = None;
     let result = serve(parts, &reporter, &commands, &mut session, stop_requested);
-    if let Some(session) = session {
-        session.stop();
-    }
+    // First, since from now on there is no sign of life, and to stop may take a while.
     if let Err(error) = &result {
         reporter.send(&Report::Fatal { cause: error.cause(), reason: error.to_string() });
+    }
+    if let Some(session) = session {
+        session.stop();
     }
     result
 }

@@ -139,7 +139,12 @@ fn role_worker() {
         }
     };
     let parts = Parts::new(open, |settings, _, _| imagine(settings));
-    mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), || false).unwrap();
+    if let Err(error) = mien_worker::run(&parts, std::io::stdin(), std::io::stdout(), || false) {
+        // It dies slowly, as one that gives a GPU's memory back, and is silent meanwhile for longer than is allowed.
+        std::thread::sleep(Duration::from_secs(2));
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
     // The harness would wait for threads that a silent source holds.
     std::process::exit(0);
 }
