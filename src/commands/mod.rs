@@ -28,9 +28,9 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 /// A number of seconds on the command line.
-fn positive_seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
-    seconds.ok_or_else(|| "use a number of seconds above 0".to_owned())
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+    seconds.ok_or_else(|| "use a number of seconds, 0 or more".to_owned())
 }
 
 /// The name of a subject, session or task on the command line.

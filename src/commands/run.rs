@@ -119,7 +119,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// End after so many seconds
-    #[arg(long, value_name = "N", value_parser = super::positive_seconds)]
+    #[arg(long, value_name = "N", value_parser = super::seconds)]
     seconds: Option<f64>,
     /// Write rates, latencies, drops and the use of the machine to a JSON file at the end
     #[arg(long, value_name = "FILE")]
