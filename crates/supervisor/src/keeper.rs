@@ -151,7 +151,9 @@ impl Keeper {
             return self.wait_for_start();
         };
         self.set_state(CameraState::Reconnecting, reason);
-        let until = Instant::now() + pause;
+        // Cameras that were refused together, because both reserved the last of something, do not try again together.
+        let apart = pause * (self.index % 4) as u32 / 8;
+        let until = Instant::now() + pause + apart;
         loop {
             match self.orders.recv_deadline(until) {
                 Ok(Order::Quit) | Err(RecvTimeoutError::Disconnected) => return false,
