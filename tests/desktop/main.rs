@@ -57,6 +57,17 @@ fn wait_for_rows(session: &Path) {
     until("rows", PATIENCE, || (size() > first + 20_000).then_some(()));
 }
 
+/// Ends the recording once it has some rows, and the app; gives the session's folder.
+fn finish_recording(app: App, folder: &Path) -> PathBuf {
+    let session = until("a session", PATIENCE, || session(folder));
+    wait_for_rows(&session);
+    app.press("ctrl+r");
+    app.told(&["recorded", "s into"]);
+    app.press("ctrl+q");
+    app.ended();
+    session
+}
+
 /// The session's data are there, whole, and of about so many seconds.
 fn check_session(folder: &Path) -> String {
     let session = session(folder).expect("there is a session");
@@ -203,12 +214,7 @@ fn record_pressed_again_while_it_starts_records_once() {
     app.press("ctrl+r");
     app.told(&["recording into"]);
     app.titled("recording");
-    let session = until("a session", PATIENCE, || session(folder.path()));
-    wait_for_rows(&session);
-    app.press("ctrl+r");
-    app.told(&["recorded", "s into"]);
-    app.press("ctrl+q");
-    app.ended();
+    finish_recording(app, folder.path());
     assert_eq!(std::fs::read_dir(folder.path().join("sessions")).unwrap().count(), 1);
 }
 
@@ -235,11 +241,7 @@ fn settings_that_have_just_been_changed_are_those_of_the_recording() {
     let text = std::fs::read_to_string(session.join("session.toml")).unwrap();
     assert!(text.contains("max_faces = 4") && !text.contains("max_faces = 7"), "{text}");
     assert!(text.matches("vertical_fov_deg = 63.0").count() == 2 && !text.contains("40.0"), "{text}");
-    wait_for_rows(&session);
-    app.press("ctrl+r");
-    app.told(&["recorded", "s into"]);
-    app.press("ctrl+q");
-    app.ended();
+    finish_recording(app, folder.path());
 }
 
 #[test]
@@ -277,11 +279,8 @@ fn a_named_person_keeps_the_name_when_the_worker_comes_back() {
     app.titled("recording");
     kill_worker(&app);
     app.told(&["cam1", "of the new worker is Ada"]);
-    app.press("ctrl+r");
-    app.told(&["recorded", "s into"]);
-    app.press("ctrl+q");
-    app.ended();
-    let session = mien_record::SessionFile::read(&session(folder.path()).unwrap()).unwrap();
+    let session = finish_recording(app, folder.path());
+    let session = mien_record::SessionFile::read(&session).unwrap();
     let [first, second] = &session.participants[..] else { panic!("{:?}", session.participants) };
     assert!(first.name == "Ada" && second.name == "Ada" && first.track_id < second.track_id);
 }
@@ -378,10 +377,5 @@ fn without_ffmpeg_and_liblsl_the_app_says_what_is_missing_and_records_the_data()
     app.press("ctrl+r");
     app.titled("recording");
     app.told(&["ffmpeg"]);
-    let session = until("a session", PATIENCE, || session(folder.path()));
-    wait_for_rows(&session);
-    app.press("ctrl+r");
-    app.told(&["recorded", "s into"]);
-    app.press("ctrl+q");
-    app.ended();
+    finish_recording(app, folder.path());
 }
