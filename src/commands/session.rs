@@ -6,9 +6,6 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use mien_record::{SessionReport, SessionState, VideoReport, check_session};
 
-/// Seconds by which the data may end before the recording without a word.
-const END_TOLERANCE_SECONDS: f64 = 2.0;
-
 /// Commands about recorded sessions.
 #[derive(Subcommand)]
 pub(crate) enum SessionCommand {
@@ -97,7 +94,7 @@ fn state(report: &SessionReport) -> &'static str {
 /// How much of the recording the data are.
 fn duration(report: &SessionReport) -> String {
     match (report.data_seconds, report.session.duration_seconds) {
-        (Some(there), Some(recorded)) if recorded - there > END_TOLERANCE_SECONDS => {
+        (Some(there), Some(recorded)) if report.ends_early() => {
             format!(", {there:.1} s of data of a recording of {recorded:.1} s")
         }
         (Some(_), Some(recorded)) => format!(", {recorded:.1} s"),

@@ -8,6 +8,7 @@ use clap::Args;
 use mien_capture::{SourceInfo, SourceKind};
 use mien_config::Config;
 use mien_engine::EngineChoice;
+use mien_face::VERTICAL_FOV_DEG;
 use mien_gpu_pipeline::GpuPrecision;
 use mien_pipeline::PipelineSettings;
 use mien_tables::{InputClock, InputRecord, Provenance};
@@ -78,7 +79,7 @@ pub(crate) struct TrackingArguments {
 }
 
 fn field_of_view(text: &str) -> Result<f32, String> {
-    let degrees = text.parse().ok().filter(|degrees| (1.0..=170.0).contains(degrees));
+    let degrees = text.parse().ok().filter(|degrees| VERTICAL_FOV_DEG.contains(degrees));
     degrees.ok_or_else(|| "use 1 to 170 degrees".to_owned())
 }
 

@@ -1,13 +1,12 @@
 //! Recorded sessions as inputs: their videos with the frame numbers and capture times of the recording.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use mien_capture::{Source, SourceError, SourceInfo, Step, VideoSource};
 use mien_config::Config;
 use mien_face::Frame;
-use mien_record::{FrameTime, SESSION_FILE, SessionFile, VideoKind, frame_times};
+use mien_record::{FrameTime, SESSION_FILE, SessionFile, VideoKind, frame_times, video_files};
 
 /// A video that Mien recorded.
 pub struct RecordedVideo {
@@ -45,16 +44,13 @@ pub fn recorded_videos(input: &Path) -> Result<Option<Vec<RecordedVideo>>> {
 /// The videos of a session's cameras: those that lie in its folder, and those of which only the frame times do.
 /// Other videos there are nobody's.
 fn videos(folder: &Path, session: &SessionFile) -> Result<Vec<PathBuf>> {
-    let unreadable = || format!("{}: cannot be read", folder.display());
-    let mut stems = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
-        let name = entry.with_context(unreadable)?.file_name().to_string_lossy().into_owned();
-        let stem = name.strip_suffix("_frames.csv").or_else(|| name.strip_suffix(".mkv"));
-        stems.extend(stem.filter(|stem| camera_of(stem, session).is_some()).map(str::to_owned));
-    }
-    if session.video != VideoKind::None && !stems.is_empty() {
-        let filmed: BTreeSet<&str> = stems.iter().filter_map(|stem| camera_of(stem, session)).collect();
-        for camera in session.cameras.iter().filter(|camera| !filmed.contains(camera.name.as_str())) {
+    let mut paths = video_files(folder)?;
+    paths.retain(|path| session.camera_of_video(path).is_some());
+    if session.video != VideoKind::None && !paths.is_empty() {
+        let filmed = |name: &str| {
+            paths.iter().filter_map(|path| session.camera_of_video(path)).any(|(camera, _)| camera == name)
+        };
+        for camera in session.cameras.iter().filter(|camera| !filmed(&camera.name)) {
             tracing::warn!(
                 "{}: there is no video of the camera {}; `mien session check` says whether one is missing",
                 folder.display(),
@@ -62,18 +58,7 @@ fn videos(folder: &Path, session: &SessionFile) -> Result<Vec<PathBuf>> {
             );
         }
     }
-    Ok(stems.into_iter().map(|stem| folder.join(format!("{stem}.mkv"))).collect())
-}
-
-/// The camera whose video, or part of it, has this name without its ending.
-fn camera_of<'a>(stem: &str, session: &'a SessionFile) -> Option<&'a str> {
-    let is_part = |rest: &str| {
-        rest.strip_prefix("_part-").is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
-    };
-    let names = session.cameras.iter().map(|camera| camera.name.as_str());
-    names
-        .into_iter()
-        .find(|name| stem.strip_prefix(name).is_some_and(|rest| rest.is_empty() || is_part(rest)))
+    Ok(paths)
 }
 
 /// A recorded video whose frames have the numbers and capture times that they had live, so that tables made of

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use mien_clock::monotonic_nanos;
 use mien_face::{Frame, PixelFormat};
+use mien_ffmpeg::SQUARE_PIXELS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
@@ -166,9 +167,6 @@ fn command(url: &str, scheme: &str) -> Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
-
-/// Filters that make pixels square, the height being kept; pixels that nobody makes count as square.
-const SQUARE_PIXELS: &str = "scale=w='if(between(sar,0.0625,16),max(round(iw*sar),1),iw)':h=ih,setsar=1";
 
 /// ffmpeg's words for a picture that could not be decoded, in its releases before and since 7.
 const DAMAGED: [&str; 2] = ["Error while decoding", "Error submitting packet to decoder"];

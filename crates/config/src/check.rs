@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
+use mien_face::VERTICAL_FOV_DEG;
+
 use crate::{Camera, Config};
 
 /// Most faces that a camera tracks.
@@ -69,7 +71,8 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     faults.range("detection.nms_iou", detection.nms_iou, 0.0, 1.0);
     faults.range("detection.presence_threshold", detection.presence_threshold, 0.0, 1.0);
     faults.range("detection.max_absence_seconds", detection.max_absence_seconds, 0.0, 3600.0);
-    faults.range("detection.vertical_fov_deg", detection.vertical_fov_deg, 5.0, 170.0);
+    let (low, high) = (*VERTICAL_FOV_DEG.start(), *VERTICAL_FOV_DEG.end());
+    faults.range("detection.vertical_fov_deg", detection.vertical_fov_deg, low, high);
 
     faults.range("smoothing.min_cutoff_hz", config.smoothing.min_cutoff_hz, 0.001, 1000.0);
     faults.range("smoothing.beta", config.smoothing.beta, 0.0, 1000.0);

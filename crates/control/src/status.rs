@@ -44,6 +44,13 @@ pub struct CameraStatus {
 }
 
 impl CameraStatus {
+    /// How the camera is doing, with the reason where there is one.
+    #[must_use]
+    pub fn state_text(&self) -> String {
+        let state = self.state.label();
+        if self.reason.is_empty() { state.to_owned() } else { format!("{state}: {}", self.reason) }
+    }
+
     /// A camera that is starting, of which nothing is known yet.
     #[must_use]
     pub fn starting(name: &str, source: &str) -> Self {

@@ -3,6 +3,8 @@
 //! The types are plain old data of fixed size, so that they cross process borders in a ring slot and
 //! are copied without allocation.
 
+use std::ops::RangeInclusive;
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::BLENDSHAPE_COUNT;
@@ -70,6 +72,10 @@ impl FaceBox {
         if union > 0.0 { overlap / union } else { 0.0 }
     }
 }
+
+/// Vertical fields of view that a camera may have, in degrees: wide enough for every lens whose picture a pinhole
+/// camera explains.
+pub const VERTICAL_FOV_DEG: RangeInclusive<f32> = 1.0..=170.0;
 
 /// Where a head is and which way it faces, in the camera frame.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]

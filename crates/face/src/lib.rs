@@ -20,6 +20,6 @@ pub use blendshapes::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, blendshape_index};
 pub use canonical::CANONICAL_VERTICES_CM;
 pub use face::{
     Face, FaceBox, FaceState, FrameFaces, HeadPose, KEYPOINT_COUNT, LANDMARK_COUNT, MAX_FACES,
-    MESH_LANDMARK_COUNT,
+    MESH_LANDMARK_COUNT, VERTICAL_FOV_DEG,
 };
 pub use frame::{Frame, FrameError, FrameView, Picture, PixelFormat};

@@ -23,5 +23,6 @@ pub use encode::{Codec, Encoder, EncoderSettings};
 pub use error::FfmpegError;
 pub use hardware::{HardwareEncoder, hardware_encoder};
 pub use nut::NutError;
-pub use probe::VideoInfo;
+pub use probe::{SQUARE_PIXELS, VideoInfo};
+pub use process::file_url;
 pub use times::MendedTimes;

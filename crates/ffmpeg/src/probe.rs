@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -156,11 +157,18 @@ fn square_pixels(
     (((f64::from(width) * ratio).round() as u32).max(1), height)
 }
 
+/// Width over height of a pixel that somebody makes.
+const PIXEL_ASPECTS: RangeInclusive<f64> = 0.0625..=16.0;
+
+/// Filters that make pixels square, the height being kept; pixels that nobody makes (see [`PIXEL_ASPECTS`]) count as
+/// square.
+pub const SQUARE_PIXELS: &str = "scale=w='if(between(sar,0.0625,16),max(round(iw*sar),1),iw)':h=ih,setsar=1";
+
 /// `64:45` → (64, 45); `None` for `0:1` and `N/A`, which say nothing, and for pixels that nobody makes.
 fn parse_aspect(aspect: &str) -> Option<(u32, u32)> {
     let (width, height) = aspect.split_once(':')?;
     let aspect = (width.parse::<u32>().ok()?, height.parse::<u32>().ok()?);
-    (1.0 / 16.0..=16.0).contains(&(f64::from(aspect.0) / f64::from(aspect.1))).then_some(aspect)
+    PIXEL_ASPECTS.contains(&(f64::from(aspect.0) / f64::from(aspect.1))).then_some(aspect)
 }
 
 /// `30000/1001` → 29.97; `None` for `0/0`.

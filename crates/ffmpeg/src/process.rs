@@ -18,7 +18,8 @@ const LINE_BYTES: u64 = 400;
 
 /// `file:PATH`, which ffmpeg takes literally: a name that starts with `-` is no option, one like
 /// `http:…` or `concat:…` is no protocol.
-pub(crate) fn file_url(path: &Path) -> OsString {
+#[must_use]
+pub fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url

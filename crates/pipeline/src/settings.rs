@@ -1,6 +1,6 @@
 //! What a user may choose about tracking.
 
-use mien_face::MAX_FACES;
+use mien_face::{MAX_FACES, VERTICAL_FOV_DEG};
 use mien_tracking::OneEuroParameters;
 
 use crate::PipelineError;
@@ -75,7 +75,7 @@ impl PipelineSettings {
                 return wrong(setting, value.to_string(), "0 to 1");
             }
         }
-        if !(1.0..=170.0).contains(&self.vertical_fov_deg) {
+        if !VERTICAL_FOV_DEG.contains(&self.vertical_fov_deg) {
             return wrong("vertical_fov_deg", self.vertical_fov_deg.to_string(), "1 to 170 degrees");
         }
         if self.max_absence_nanos < 0 {

@@ -50,4 +50,4 @@ pub use session_file::{
     CameraRecord, DATA_FILE, GapRecord, ModelRecord, ParticipantRecord, SESSION_FILE, SessionFile,
     SessionState,
 };
-pub use video::{Concealer, FrameTime, VideoRecorder, frame_times};
+pub use video::{Concealer, FrameTime, VideoRecorder, frame_times, video_files};

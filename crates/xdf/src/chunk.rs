@@ -11,6 +11,11 @@ pub(crate) const MAGIC: &[u8; 4] = b"XDF:";
 /// the length field of a damaged file.
 pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
 
+/// How many bytes a length takes that begins with this one; `None` where no length begins so.
+pub(crate) fn length_width(byte: u8) -> Option<usize> {
+    matches!(byte, 1 | 4 | 8).then_some(byte.into())
+}
+
 /// Marks a boundary, from which reading can go on after damage.
 pub(crate) const BOUNDARY_UUID: [u8; 16] =
     [0x43, 0xA5, 0x46, 0xDC, 0xCB, 0xF5, 0x41, 0x0F, 0xB3, 0x0E, 0xD5, 0x46, 0x73, 0x83, 0xCB, 0xE4];
@@ -107,10 +112,8 @@ impl<R: Read> ChunkReader<R> {
 
     fn length(&mut self, bytes: u8, offset: u64) -> Result<u64, XdfError> {
         let mut length = [0; 8];
-        let wanted = match bytes {
-            1 | 4 | 8 => usize::from(bytes),
-            _ => return Err(XdfError::Damaged { offset, what: "its length takes neither 1, 4 nor 8 bytes" }),
-        };
+        let wanted = length_width(bytes)
+            .ok_or(XdfError::Damaged { offset, what: "its length takes neither 1, 4 nor 8 bytes" })?;
         if self.fill(&mut length[..wanted])? < wanted {
             return Err(XdfError::Truncated { offset });
         }

@@ -28,7 +28,7 @@ pub use check::{Damage, Report, StreamReport, check};
 pub use chunk::MAX_CHUNK_BYTES;
 pub use description::{Channel, ChannelFormat, StreamDescription};
 pub use reader::{Event, Footer, Reader, Samples, StreamInfo, Values};
-pub use repair::{KeepOriginal, Repair, is_being_recorded, repair};
+pub use repair::{KeepOriginal, Repair, damaged_path, is_being_recorded, repair};
 pub use sink::{FileSink, Sink};
 pub use totals::StreamTotals;
 pub use writer::{FlushPolicy, StreamId, Writer};

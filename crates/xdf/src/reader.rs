@@ -5,7 +5,7 @@ use std::io::Read;
 
 use roxmltree::{Document, Node};
 
-use crate::chunk::{BOUNDARY_UUID, ChunkReader, MAGIC, RawChunk, tag};
+use crate::chunk::{BOUNDARY_UUID, ChunkReader, MAGIC, RawChunk, length_width, tag};
 use crate::resync::chunk_length;
 use crate::{Channel, ChannelFormat, XdfError};
 
@@ -318,12 +318,11 @@ impl<'a> Bytes<'a> {
     }
 
     fn length(&mut self) -> Result<u64, XdfError> {
-        Ok(match self.array::<1>()?[0] {
-            1 => self.array::<1>()?[0].into(),
-            4 => self.u32()?.into(),
-            8 => u64::from_le_bytes(self.array()?),
-            _ => return Err(self.damaged("a length in it takes neither 1, 4 nor 8 bytes")),
-        })
+        let width = length_width(self.array::<1>()?[0])
+            .ok_or_else(|| self.damaged("a length in it takes neither 1, 4 nor 8 bytes"))?;
+        let mut length = [0; 8];
+        length[..width].copy_from_slice(self.take(width)?);
+        Ok(u64::from_le_bytes(length))
     }
 
     fn xml(&mut self) -> Result<String, XdfError> {

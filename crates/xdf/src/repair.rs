@@ -120,8 +120,9 @@ fn write_missing(sink: &mut FileSink, report: &Report, done: &mut Repair) -> io:
     sink.sync()
 }
 
-/// A name for the damaged original that no file has.
-fn damaged_path(path: &Path) -> PathBuf {
+/// A name for the damaged original of a file that no file has: `NAME.damaged`, `NAME.damaged-2`, …
+#[must_use]
+pub fn damaged_path(path: &Path) -> PathBuf {
     let named = |ending: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use crate::chunk::{ChunkReader, MAX_CHUNK_BYTES};
+use crate::chunk::{ChunkReader, MAX_CHUNK_BYTES, length_width};
 use crate::reader::{Decoder, NO_HEADER};
 use crate::{Event, XdfError};
 
@@ -17,10 +17,7 @@ const HEAD_BYTES: usize = 9 + 2 + 4 + 16;
 /// Length of a chunk, tag included, and how many bytes that length takes; `None` where the bytes are no
 /// length or end inside it.
 pub(crate) fn chunk_length(bytes: &[u8]) -> Option<(u64, usize)> {
-    let width = match bytes.first()? {
-        width @ (1 | 4 | 8) => usize::from(*width),
-        _ => return None,
-    };
+    let width = length_width(*bytes.first()?)?;
     let mut length = [0; 8];
     length[..width].copy_from_slice(bytes.get(1..=width)?);
     Some((u64::from_le_bytes(length), 1 + width))
@@ -104,10 +101,7 @@ pub(crate) fn is_unfinished(file: &mut File, from: u64, decoder: &Decoder) -> io
     if head.iter().all(|&byte| byte == 0) {
         return only_zeros(file);
     }
-    let width = match head[0] {
-        width @ (1 | 4 | 8) => usize::from(width),
-        _ => return Ok(false),
-    };
+    let Some(width) = length_width(head[0]) else { return Ok(false) };
     Ok(match head.get(1 + width..) {
         Some(content) => decoder.could_be_unfinished(content),
         None => true,

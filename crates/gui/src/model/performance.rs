@@ -111,8 +111,7 @@ pub fn bottlenecks(
     }
     for camera in cameras {
         if camera.state != CameraState::Live {
-            let reason = if camera.reason.is_empty() { "" } else { ": " };
-            sentences.push(format!("{} is {}{reason}{}.", camera.name, camera.state.label(), camera.reason));
+            sentences.push(format!("{} is {}.", camera.name, camera.state_text()));
             continue;
         }
         let total = total_ms(&camera.stages, |times| times.p50_ms);

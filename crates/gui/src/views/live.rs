@@ -128,7 +128,7 @@ fn show_camera(ui: &mut egui::Ui, page: &mut Page<'_>, camera: usize, status: &C
     }
     if is_cut {
         let [dropped, latency, rate] = numbers(status);
-        let text = format!("{}, {}\n{rate}, {latency}, {dropped}", status.name, super::state_text(status));
+        let text = format!("{}, {}\n{rate}, {latency}, {dropped}", status.name, status.state_text());
         response.on_hover_text(text);
     }
 }
@@ -140,7 +140,7 @@ fn state_over(painter: &egui::Painter, status: &CameraStatus, area: Rect) -> boo
     let font = FontId::proportional(size);
     let row = painter.layout_no_wrap("X".to_owned(), font.clone(), Color32::WHITE).size().y;
     let rows = ((area.height() - 4.0 * margin) / row).max(1.0) as usize;
-    let text = super::state_text(status);
+    let text = status.state_text();
     let galley =
         painter.layout_job(super::elided(text, font, Color32::WHITE, area.width() - 4.0 * margin, rows));
     let back = Rect::from_center_size(area.center(), galley.size() + Vec2::splat(2.0 * margin));

@@ -12,7 +12,6 @@ pub mod streams;
 
 use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{self, Color32, FontId, Label, RichText, TextEdit, TextStyle};
-use mien_control::CameraStatus;
 
 use crate::app::Page;
 use crate::model::Naming;
@@ -39,12 +38,6 @@ pub fn bytes(count: u64) -> String {
         value /= 1000.0;
     }
     format!("{value:.1} TB")
-}
-
-/// How a camera is doing, with the reason where there is one.
-fn state_text(camera: &CameraStatus) -> String {
-    let state = camera.state.label();
-    if camera.reason.is_empty() { state.to_owned() } else { format!("{state}: {}", camera.reason) }
 }
 
 /// A page with nothing on it yet: what is missing and what to do.

@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, DragValue, RichText};
 use mien_config::{Config, Detection, LslStream, Preview, Smoothing};
+use mien_face::VERTICAL_FOV_DEG;
 
 use super::setting;
 use crate::app::Page;
@@ -141,7 +142,7 @@ fn detection(ui: &mut egui::Ui, detection: &mut Detection) {
             ui.add(drag.suffix(" s").speed(0.05).fixed_decimals(1))
         });
         setting(ui, "Vertical field of view", "of the cameras; the head's distance hangs on it", |ui| {
-            let drag = DragValue::new(&mut detection.vertical_fov_deg).range(5.0..=170.0);
+            let drag = DragValue::new(&mut detection.vertical_fov_deg).range(VERTICAL_FOV_DEG);
             ui.add(drag.suffix("°").speed(0.2).fixed_decimals(1))
         });
     });

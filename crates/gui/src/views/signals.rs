@@ -36,7 +36,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
     if let Some(camera) = &trouble {
         let color = theme::legible(theme::state_color(camera.state), ui.visuals());
-        let text = format!("{}, {}; its signals stand still", camera.name, super::state_text(camera));
+        let text = format!("{}, {}; its signals stand still", camera.name, camera.state_text());
         ui.add(egui::Label::new(RichText::new(&text).color(color).strong()).truncate());
     }
     let absence = trouble.as_ref().map_or("not in view", |camera| camera.state.label());

@@ -57,6 +57,11 @@ pub(super) fn data_seconds(session: &SessionFile, data: &Report) -> Option<f64> 
     Some((last - session.started_lsl_seconds).max(0.0))
 }
 
+/// Whether data of so many seconds are less than the recording's.
+pub(super) fn ends_early(recorded_seconds: f64, there_seconds: f64) -> bool {
+    recorded_seconds - there_seconds > END_TOLERANCE_SECONDS
+}
+
 fn problems(session: &SessionFile, data: &Report) -> Vec<String> {
     if data.streams.is_empty() {
         let bytes = data.file_bytes;
@@ -67,7 +72,7 @@ fn problems(session: &SessionFile, data: &Report) -> Vec<String> {
     problems.extend(session.cameras.iter().flat_map(|camera| missing_streams(camera, data)));
     let recorded = session.duration_seconds.filter(|_| session.ended_because.is_none());
     if let Some((recorded, there)) = recorded.zip(data_seconds(session, data))
-        && recorded - there > END_TOLERANCE_SECONDS
+        && ends_early(recorded, there)
     {
         problems.push(format!(
             "{DATA_FILE}: its data end after {there:.1} s, the recording took {recorded:.1} s: the rest is lost"

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use mien_config::VideoKind;
 
-use self::data::{check_data, data_seconds, frame_count};
-use self::video::{check_video, video_files, was_replaced};
+use self::data::{check_data, data_seconds, ends_early, frame_count};
+use self::video::{check_video, was_replaced};
 use crate::RecordError;
 use crate::session_file::{SessionFile, SessionState};
+use crate::video::video_files;
 
 /// What was found of one video.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -48,6 +49,15 @@ pub struct SessionReport {
     pub problems: Vec<String>,
 }
 
+impl SessionReport {
+    /// Whether the data end earlier than the recording did, which took so many seconds.
+    #[must_use]
+    pub fn ends_early(&self) -> bool {
+        let recorded = self.session.duration_seconds;
+        recorded.zip(self.data_seconds).is_some_and(|(recorded, there)| ends_early(recorded, there))
+    }
+}
+
 /// Looks at every file of a session. With `repair`, a killed one is made whole: broken ends are cut
 /// off, XDF footers written, Matroska files given their index and duration, sidecars cut to the
 /// pictures that there are. In one that was complete, what cannot be read is taken out of `data.xdf` and a
@@ -63,7 +73,8 @@ pub fn check_session(folder: &Path, repair: bool) -> Result<SessionReport, Recor
     let mut videos = Vec::new();
     let files = video_files(folder)?;
     for path in &files {
-        let video = check_video(path.clone(), session.state, was_replaced(path, &files), repair)?;
+        let was_replaced = was_replaced(path, &files, &session);
+        let video = check_video(path.clone(), session.state, was_replaced, repair)?;
         problems.extend(video.problems.iter().cloned());
         videos.push(video);
     }
@@ -91,12 +102,8 @@ fn missing_videos(session: &SessionFile, data: &mien_xdf::Report, videos: &[Vide
     if session.video == VideoKind::None {
         return Vec::new();
     }
-    let has_video = |camera: &str| {
-        videos.iter().any(|video| {
-            let stem = video.path.file_stem().unwrap_or_default().to_string_lossy();
-            stem == camera || stem.starts_with(&format!("{camera}_part-"))
-        })
-    };
+    let filmed: Vec<_> = videos.iter().filter_map(|video| session.camera_of_video(&video.path)).collect();
+    let has_video = |camera: &str| filmed.iter().any(|(name, _)| *name == camera);
     let cameras = session.cameras.iter().filter(|camera| frame_count(camera, data) != Some(0));
     cameras
         .filter(|camera| !has_video(&camera.name))

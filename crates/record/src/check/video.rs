@@ -5,47 +5,18 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use mien_ffmpeg::file_url;
+
 use super::VideoReport;
 use crate::RecordError;
-use crate::session_file::SessionState;
-use crate::video::{SidecarRows, read_sidecar, sidecar_path, truncate_sidecar};
-
-/// Ending of the rows beside a video.
-const SIDECAR_ENDING: &str = "_frames.csv";
-
-/// The videos that lie in the folder, or that have rows there.
-pub(super) fn video_files(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
-    let failed = || RecordError::io("read", folder);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed())? {
-        let path = entry.map_err(failed())?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(video) = name.strip_suffix(SIDECAR_ENDING) {
-            files.push(folder.join(format!("{video}.mkv")));
-        } else if name.ends_with(".mkv") && !name.ends_with(".repairing.mkv") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files.dedup();
-    Ok(files)
-}
+use crate::session_file::{SessionFile, SessionState};
+use crate::video::{REPAIRING, SidecarRows, read_sidecar, sidecar_path, truncate_sidecar};
 
 /// Whether a later part of the same camera's video is among these.
-pub(super) fn was_replaced(path: &Path, files: &[PathBuf]) -> bool {
-    let (camera, number) = part(path);
-    files.iter().map(|file| part(file)).any(|(other, later)| other == camera && later > number)
-}
-
-/// Camera and number of a part.
-fn part(path: &Path) -> (String, u32) {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let numbered =
-        stem.rsplit_once("_part-").and_then(|(camera, number)| Some((camera, number.parse().ok()?)));
-    match numbered {
-        Some((camera, number)) => (camera.to_owned(), number),
-        None => (stem, 1),
-    }
+pub(super) fn was_replaced(path: &Path, files: &[PathBuf], session: &SessionFile) -> bool {
+    let Some((camera, number)) = session.camera_of_video(path) else { return false };
+    let parts = files.iter().filter_map(|file| session.camera_of_video(file));
+    parts.into_iter().any(|(other, later)| other == camera && later > number)
 }
 
 /// Looks at a video. With `repair`, one whose recording was killed is finished and its rows are cut to its
@@ -113,9 +84,7 @@ fn cut_rows(
         return Ok(None);
     }
     if keeps_copy {
-        let mut copy = path.as_os_str().to_owned();
-        copy.push(".damaged");
-        fs::copy(path, copy).map_err(RecordError::io("keep a copy of", path))?;
+        fs::copy(path, mien_xdf::damaged_path(path)).map_err(RecordError::io("keep a copy of", path))?;
     }
     rows.count -= surplus;
     rows.times.truncate(usize::try_from(rows.count).unwrap_or(usize::MAX));
@@ -190,7 +159,7 @@ fn probe(path: &Path) -> Result<Option<Probed>, RecordError> {
 
 /// Copies the pictures into a finished file, which takes the old one's place if it holds as many.
 fn remux(path: &Path, pictures: u64) -> Result<bool, RecordError> {
-    let copy = path.with_extension("repairing.mkv");
+    let copy = path.with_extension(REPAIRING);
     let done = Command::new("ffmpeg")
         .args("-nostdin -v error -protocol_whitelist file -i".split_ascii_whitespace())
         .arg(file_url(path))
@@ -211,11 +180,4 @@ fn remux(path: &Path, pictures: u64) -> Result<bool, RecordError> {
         let _ = fs::remove_file(&copy);
     }
     Ok(complete)
-}
-
-/// `file:PATH`, which ffmpeg takes literally.
-fn file_url(path: &Path) -> std::ffi::OsString {
-    let mut url = std::ffi::OsString::from("file:");
-    url.push(path);
-    url
 }

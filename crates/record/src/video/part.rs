@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mien_face::PixelFormat;
 use mien_ffmpeg::{Codec, Encoder, EncoderSettings};
 
+use super::files::{part_path, sidecar_path};
 use super::sidecar::Sidecar;
 use crate::RecordError;
 
@@ -28,9 +29,8 @@ impl Part {
     pub fn create(folder: &Path, camera: &str, settings: EncoderSettings) -> Result<Self, RecordError> {
         let mut number = 1;
         let (path, sidecar) = loop {
-            let stem = if number == 1 { camera.to_owned() } else { format!("{camera}_part-{number}") };
-            let path = folder.join(format!("{stem}.mkv"));
-            let sidecar_path = folder.join(format!("{stem}_frames.csv"));
+            let path = part_path(folder, camera, number);
+            let sidecar_path = sidecar_path(&path);
             // The sidecar claims the name for both.
             match Sidecar::create(&sidecar_path) {
                 Ok(sidecar) if !path.exists() => break (path, sidecar),

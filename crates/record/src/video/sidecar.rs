@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::files::sidecar_path;
 use crate::RecordError;
 
 const HEADER: &str = "video_frame,frame_index,capture_seconds,dropped_before\n";
@@ -57,12 +58,6 @@ impl FrameTime {
     pub(crate) fn seconds(&self) -> f64 {
         mien_clock::seconds(self.capture_nanos)
     }
-}
-
-/// Where the sidecar of a video lies: `CAMERA_frames.csv` beside `CAMERA.mkv`.
-pub(crate) fn sidecar_path(video: &Path) -> PathBuf {
-    let stem = video.file_stem().unwrap_or_default().to_string_lossy();
-    video.with_file_name(format!("{stem}_frames.csv"))
 }
 
 /// The frames that a session's video shows, in order, up to the first row that cannot be read: behind it
