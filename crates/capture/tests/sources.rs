@@ -1,6 +1,7 @@
 //! Every source, opened the way a person would.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use mien_capture::{Frame, SourceError, SourceKind, Step, open};
@@ -118,23 +119,31 @@ fn a_jpeg_is_read_when_it_is_whole() {
     refusal(&path);
 }
 
+/// Whether ffmpeg can be had; says that the test is skipped where it cannot.
+fn have_ffmpeg() -> bool {
+    let version = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status();
+    if version.is_err() {
+        println!("skipped: ffmpeg is not installed");
+    }
+    version.is_ok()
+}
+
+/// Has ffmpeg make a file with these words before its name.
+fn ffmpeg(words: &str, file: &Path) {
+    assert!(Command::new("ffmpeg").args(words.split(' ')).arg(file).status().unwrap().success());
+}
+
 #[test]
 fn pictures_that_move_are_read_as_videos() {
-    let ffmpeg = || std::process::Command::new("ffmpeg");
-    if ffmpeg().arg("-version").stdout(std::process::Stdio::null()).status().is_err() {
-        println!("skipped: ffmpeg is not installed");
+    if !have_ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let words = "-v error -f lavfi -i testsrc2=s=64x48:r=10:d=1";
     for (name, format) in [("moving.png", "apng"), ("moving.mjpeg", "mjpeg"), ("still.png", "image2")] {
-        let mut ffmpeg = ffmpeg();
-        ffmpeg.args(words.split(' '));
-        if format == "image2" {
-            ffmpeg.args(["-frames:v", "1"]);
-        }
-        assert!(ffmpeg.args(["-f", format]).arg(at(name)).status().unwrap().success());
+        let frames = if format == "image2" { " -frames:v 1" } else { "" };
+        ffmpeg(&format!("{words}{frames} -f {format}"), &at(name));
     }
     std::fs::copy(at("moving.mjpeg"), at("no-ending")).unwrap();
     for (name, kind, frames) in [
@@ -151,15 +160,13 @@ fn pictures_that_move_are_read_as_videos() {
 
 #[test]
 fn times_that_go_backwards_are_told_once() {
-    let ffmpeg = || std::process::Command::new("ffmpeg");
-    if ffmpeg().arg("-version").stdout(std::process::Stdio::null()).status().is_err() {
-        println!("skipped: ffmpeg is not installed");
+    if !have_ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let words = "-v error -f lavfi -i testsrc2=s=64x48:r=25:d=0.4,setsar=2 -c:v ffv1";
-    assert!(ffmpeg().args(words.split(' ')).arg(at("one.mkv")).status().unwrap().success());
+    ffmpeg(words, &at("one.mkv"));
     let one = std::fs::read(at("one.mkv")).unwrap();
     std::fs::write(at("two.mkv"), [one.clone(), one].concat()).unwrap();
     let mut source = open_path(&at("two.mkv")).unwrap();
