@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{fail, have_ffmpeg, mien, mien_without_models, succeed};
+use support::{fail, have_ffmpeg, mien, mien_without_models, succeed, wait_for_ffmpeg};
 
 /// A recording of synthetic cameras that runs until it is told to end.
 struct Recording {
@@ -126,7 +126,7 @@ fn a_killed_recording_is_made_whole() {
     recording.process.kill().unwrap();
     recording.process.wait().unwrap();
     // The worker sees that its parent is gone, ffmpeg that its input has ended.
-    std::thread::sleep(Duration::from_secs(2));
+    wait_for_ffmpeg(&recording.folder);
     let line = fail(mien_without_models().args(["session", "check", "--dry-run"]).arg(&recording.folder));
     assert!(line.contains("found, nothing was changed"), "{line}");
     let found = succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder));

@@ -194,8 +194,12 @@ fn closing_while_recording_asks_and_finishes_the_files() {
     app.press("ctrl+q");
     std::thread::sleep(Duration::from_millis(1500));
     assert!(app.process.try_wait().unwrap().is_none(), "it asks before it closes");
-    // The question's button that finishes and closes has the focus.
-    app.press("Return");
+    // The question's button that finishes and closes has the focus, once it is painted.
+    until("the app's end", PATIENCE, || {
+        app.press("Return");
+        std::thread::sleep(Duration::from_secs(1));
+        app.process.try_wait().unwrap()
+    });
     app.ended();
     until("the workers' end", PATIENCE, || workers.iter().all(|(pid, _)| is_gone(*pid)).then_some(()));
     let said = check_session(folder.path());

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -42,6 +43,20 @@ pub fn have_ffmpeg() -> bool {
         eprintln!("skipped: ffmpeg is not installed");
     }
     found
+}
+
+/// Waits until no ffmpeg writes into this folder any more: a check beside it would look too early.
+pub fn wait_for_ffmpeg(folder: &Path) {
+    let folder = folder.to_str().unwrap();
+    let names_it = |process: &std::fs::DirEntry| {
+        let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(folder)
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while std::fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| names_it(&process)) {
+        assert!(Instant::now() < deadline, "ffmpeg still writes into {folder}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Runs to the end, which must be a good one; gives standard output.

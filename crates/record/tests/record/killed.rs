@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mien_clock::{monotonic_nanos, seconds};
 use mien_record::{SessionState, VideoKind, VideoRecorder, check_session};
 
-use crate::support::{faces, have_ffmpeg, outputs, picture, plan, run_python};
+use crate::support::{faces, have_ffmpeg, outputs, picture, plan, run_python, wait_for_ffmpeg};
 
 /// Set in the process that is to be killed; its value is the folder to record into.
 const VICTIM: &str = "MIEN_TEST_VICTIM";
@@ -128,7 +128,6 @@ fn record_and_kill(parent: &Path, after: Duration, and_ffmpeg: bool) -> (std::pa
     }
     victim.wait().unwrap();
     let folder: std::path::PathBuf = folder.expect("the victim says where it records");
-    // Where ffmpeg lives on, a check beside it would look too early.
-    std::thread::sleep(Duration::from_millis(700));
+    wait_for_ffmpeg(&folder);
     (folder, last_frame)
 }
