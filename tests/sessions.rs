@@ -42,10 +42,17 @@ fn record(parent: &Path, cameras: usize, more: &[&str]) -> Option<Recording> {
         );
         sidecar.map_or(0, |text| text.lines().count())
     };
-    while rows(&folder) < 6 {
-        assert!(Instant::now() < deadline, "no frames come");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let wait_for = |what: &str, so: &dyn Fn() -> bool| {
+        while !so() {
+            assert!(Instant::now() < deadline, "no {what} come");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    wait_for("frames", &|| rows(&folder) >= 6);
+    // The data follow twice a second; a sample of all landmarks takes more than this.
+    let data_bytes = || std::fs::metadata(folder.join("data.xdf")).map_or(0, |file| file.len());
+    let before = data_bytes();
+    wait_for("data", &|| data_bytes() > before + 5000);
     Some(Recording { process, folder })
 }
 
