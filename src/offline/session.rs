@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use mien_capture::{Source, SourceError, SourceInfo, Step, VideoSource};
 use mien_config::Config;
 use mien_face::Frame;
-use mien_record::{FrameTime, SESSION_FILE, SessionFile, VideoKind, frame_times, video_files};
+use mien_record::{FrameTime, SESSION_FILE, SessionFile, frame_times, video_files};
 
 /// A video that Mien recorded.
 pub struct RecordedVideo {
@@ -46,11 +46,8 @@ pub fn recorded_videos(input: &Path) -> Result<Option<Vec<RecordedVideo>>> {
 fn videos(folder: &Path, session: &SessionFile) -> Result<Vec<PathBuf>> {
     let mut paths = video_files(folder)?;
     paths.retain(|path| session.camera_of_video(path).is_some());
-    if session.video != VideoKind::None && !paths.is_empty() {
-        let filmed = |name: &str| {
-            paths.iter().filter_map(|path| session.camera_of_video(path)).any(|(camera, _)| camera == name)
-        };
-        for camera in session.cameras.iter().filter(|camera| !filmed(&camera.name)) {
+    if !paths.is_empty() {
+        for camera in session.cameras_without_video(&paths) {
             tracing::warn!(
                 "{}: there is no video of the camera {}; `mien session check` says whether one is missing",
                 folder.display(),

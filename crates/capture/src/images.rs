@@ -10,7 +10,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use mien_face::{Frame, PixelFormat};
 
-use crate::still::is_whole;
+use crate::still::{ending, is_whole};
 use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
 
 /// Images carry no times: those of a folder count as frames of a video at this rate.
@@ -39,11 +39,6 @@ pub struct ImageSource {
 /// Whether a file's name ends as an image's does.
 pub(crate) fn is_image_name(path: &Path) -> bool {
     ENDINGS.contains(&ending(path).as_str())
-}
-
-/// In lower case; empty without one.
-fn ending(path: &Path) -> String {
-    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
 /// Whether a file is kept out of sight: copying programs leave such ones beside pictures.

@@ -138,9 +138,8 @@ impl Source for PacedSource {
             }
         }
         while let Some(notice) = self.inner.notice() {
-            if !self.notices.contains(&notice) {
+            if self.notices.insert(notice.clone()) {
                 tracing::warn!("{notice}");
-                self.notices.insert(notice);
             }
         }
         // Images have no time of their own: they follow each other at the rate.

@@ -23,6 +23,11 @@ pub(crate) enum Content {
     Other,
 }
 
+/// The ending of a file's name in lower case; empty without one.
+pub(crate) fn ending(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+}
+
 /// Looks into a file.
 pub(crate) fn content(path: &Path) -> io::Result<Content> {
     let mut file = BufReader::new(File::open(path)?);
@@ -35,8 +40,7 @@ pub(crate) fn content(path: &Path) -> io::Result<Content> {
     if !head.starts_with(&JPEG_START) {
         return Ok(Content::Other);
     }
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let is_moving = match ending.as_str() {
+    let is_moving = match ending(path).as_str() {
         ending if MOTION_JPEG_ENDINGS.contains(&ending) => true,
         ending if JPEG_ENDINGS.contains(&ending) => false,
         _ => skip_jpeg(&mut file)? && next_is_jpeg(&mut file)?,

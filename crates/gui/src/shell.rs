@@ -5,7 +5,7 @@ use mien_config::Theme;
 
 use crate::app::Page;
 use crate::backend::Command;
-use crate::model::{Closing, View};
+use crate::model::{Closing, View, remember_width};
 use crate::{theme, views};
 
 /// Draws the whole window. No panel paints a ground: the window is cleared in its colour, and every layer that
@@ -19,7 +19,7 @@ pub(crate) fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         .default_size(page.model.window.session_width)
         .size_range(260.0..=widest)
         .show(ui, |ui| views::session::show(ui, page));
-    theme::remember_width(&mut page.model.window.session_width, panel.response.rect.width(), widest);
+    remember_width(&mut page.model.window.session_width, panel.response.rect.width(), widest);
     let bare = egui::Frame::central_panel(ui.style()).fill(Color32::TRANSPARENT);
     egui::CentralPanel::default().frame(bare).show(ui, |ui| match page.model.view {
         View::Live => views::live::show(ui, page),

@@ -99,14 +99,6 @@ pub fn ink_on(fill: Color32) -> Color32 {
     if fill.intensity() > 0.4 { Color32::BLACK } else { Color32::WHITE }
 }
 
-/// Remembers a panel's width, unless the window had no room for the one that is remembered: it comes back with the
-/// room.
-pub fn remember_width(remembered: &mut f32, width: f32, widest: f32) {
-    if *remembered <= widest {
-        *remembered = width;
-    }
-}
-
 /// White, or black on a ground as light as [`CAUTION`]'s: for the few words on the window's own strong colours.
 #[must_use]
 pub fn ink_over(fill: Color32) -> Color32 {

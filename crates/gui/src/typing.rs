@@ -13,12 +13,11 @@ pub(crate) struct Typing {
 
 impl Typing {
     /// Keeps of the next repaint's input what follows the first key press that moves the focus, and has the
-    /// repaint after it asked for. What a key that is held down repeats is no press of its own.
+    /// repaint after it asked for.
     pub(crate) fn in_order(&mut self, ctx: &Context, input: &mut RawInput) {
         self.waiting.append(&mut input.events);
-        let moves = |event: &Event| {
-            matches!(event, Event::Key { key: Key::Tab | Key::Enter, pressed: true, repeat: false, .. })
-        };
+        let moves =
+            |event: &Event| matches!(event, Event::Key { key: Key::Tab | Key::Enter, pressed: true, .. });
         let now = self.waiting.iter().position(moves).map_or(self.waiting.len(), |place| place + 1);
         input.events.extend(self.waiting.drain(..now));
         if !self.waiting.is_empty() {

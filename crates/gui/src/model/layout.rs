@@ -77,6 +77,14 @@ pub fn grid_columns(proportions: &[f32], width: f32, height: f32, caption: f32) 
     (1..=count.max(1)).max_by(|&a, &b| shown(a).total_cmp(&shown(b)).then(b.cmp(&a))).unwrap_or(1)
 }
 
+/// Remembers a panel's width, unless the window had no room for the one that is remembered: it comes back with the
+/// room.
+pub fn remember_width(remembered: &mut f32, width: f32, widest: f32) {
+    if *remembered <= widest {
+        *remembered = width;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::{Command, LogLevel, RecordingStatus};
 
 pub use devices::{CameraDraft, DevicesModel, fourcc, free_name};
-pub use layout::{WindowState, grid_columns};
+pub use layout::{WindowState, grid_columns, remember_width};
 pub use log::LogFilter;
 pub use performance::{PerformanceModel, bottlenecks, total_ms};
 pub use session::{SessionForm, joined_warnings, name_problem, privacy_label, video_label};

@@ -7,6 +7,7 @@ use mien_face::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face,
 
 use crate::app::Page;
 use crate::history::{History, Sample};
+use crate::model::remember_width;
 use crate::theme;
 
 /// Height of a blendshape's bar, in points.
@@ -53,8 +54,8 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         .size_range(170.0..=widest_head)
         .show(ui, |ui| pose(ui, face.as_ref(), absence));
     let window = &mut page.model.window;
-    theme::remember_width(&mut window.blendshapes_width, left.response.rect.width(), widest_bars);
-    theme::remember_width(&mut window.head_width, right.response.rect.width(), widest_head);
+    remember_width(&mut window.blendshapes_width, left.response.rect.width(), widest_bars);
+    remember_width(&mut window.head_width, right.response.rect.width(), widest_head);
     plots(ui, page);
 }
 

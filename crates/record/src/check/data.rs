@@ -133,7 +133,6 @@ fn missing_streams(camera: &CameraRecord, data: &Report) -> Vec<String> {
             vec![format!("{DATA_FILE}: all {count} streams of the camera {name} are missing")]
         }
         (0, None) => vec![format!("{DATA_FILE}: the frames of the camera {name} are missing")],
-        (0, Some(0)) => vec![format!("{DATA_FILE}: no frame of the camera {name} is in it")],
         _ => {
             let told = missing.iter().map(|stream| format!("{DATA_FILE}: the stream {stream} is missing"));
             let empty =

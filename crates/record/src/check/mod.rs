@@ -5,8 +5,6 @@ mod video;
 
 use std::path::{Path, PathBuf};
 
-use mien_config::VideoKind;
-
 use self::data::{check_data, data_seconds, ends_early, frame_count};
 use self::video::{check_video, was_replaced};
 use crate::RecordError;
@@ -50,7 +48,7 @@ pub struct SessionReport {
 }
 
 impl SessionReport {
-    /// Whether the data end earlier than the recording did, which took so many seconds.
+    /// Whether the data end earlier than the recording did.
     #[must_use]
     pub fn ends_early(&self) -> bool {
         let recorded = self.session.duration_seconds;
@@ -78,7 +76,7 @@ pub fn check_session(folder: &Path, repair: bool) -> Result<SessionReport, Recor
         problems.extend(video.problems.iter().cloned());
         videos.push(video);
     }
-    problems.extend(missing_videos(&session, &data.report, &videos));
+    problems.extend(missing_videos(&session, &data.report, &files));
     let data_seconds = data_seconds(&session, &data.report);
     let was_repaired = match session.state {
         SessionState::Recording => {
@@ -98,15 +96,10 @@ pub fn check_session(folder: &Path, repair: bool) -> Result<SessionReport, Recor
 }
 
 /// Cameras that had frames and were to be filmed, and of which there is no video.
-fn missing_videos(session: &SessionFile, data: &mien_xdf::Report, videos: &[VideoReport]) -> Vec<String> {
-    if session.video == VideoKind::None {
-        return Vec::new();
-    }
-    let filmed: Vec<_> = videos.iter().filter_map(|video| session.camera_of_video(&video.path)).collect();
-    let has_video = |camera: &str| filmed.iter().any(|(name, _)| *name == camera);
-    let cameras = session.cameras.iter().filter(|camera| frame_count(camera, data) != Some(0));
-    cameras
-        .filter(|camera| !has_video(&camera.name))
+fn missing_videos(session: &SessionFile, data: &mien_xdf::Report, files: &[PathBuf]) -> Vec<String> {
+    session
+        .cameras_without_video(files)
+        .filter(|camera| frame_count(camera, data) != Some(0))
         .map(|camera| {
             format!(
                 "{}.mkv is missing: session.toml says that this camera was recorded as video",

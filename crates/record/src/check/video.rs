@@ -15,8 +15,8 @@ use crate::video::{REPAIRING, SidecarRows, read_sidecar, sidecar_path, truncate_
 /// Whether a later part of the same camera's video is among these.
 pub(super) fn was_replaced(path: &Path, files: &[PathBuf], session: &SessionFile) -> bool {
     let Some((camera, number)) = session.camera_of_video(path) else { return false };
-    let parts = files.iter().filter_map(|file| session.camera_of_video(file));
-    parts.into_iter().any(|(other, later)| other == camera && later > number)
+    let mut parts = files.iter().filter_map(|file| session.camera_of_video(file));
+    parts.any(|(other, later)| other == camera && later > number)
 }
 
 /// Looks at a video. With `repair`, one whose recording was killed is finished and its rows are cut to its

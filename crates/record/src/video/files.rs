@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{RecordError, SessionFile};
+use mien_config::VideoKind;
+
+use crate::{CameraRecord, RecordError, SessionFile};
 
 const VIDEO_ENDING: &str = ".mkv";
 const SIDECAR_ENDING: &str = "_frames.csv";
@@ -50,6 +52,18 @@ impl SessionFile {
     #[must_use]
     pub fn camera_of_video(&self, video: &Path) -> Option<(&str, u32)> {
         camera_and_part(video, self.cameras.iter().map(|camera| camera.name.as_str()))
+    }
+
+    /// Cameras that were to be filmed and of which no video is among these.
+    pub fn cameras_without_video<'a>(
+        &'a self,
+        videos: &'a [PathBuf],
+    ) -> impl Iterator<Item = &'a CameraRecord> {
+        let filmed = |name: &str| {
+            videos.iter().filter_map(|video| self.camera_of_video(video)).any(|(camera, _)| camera == name)
+        };
+        let cameras = if self.video == VideoKind::None { [].as_slice() } else { &self.cameras };
+        cameras.iter().filter(move |camera| !filmed(&camera.name))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use mien_clock::monotonic_nanos;
 use mien_face::{FaceBox, Frame, FrameFaces, PixelFormat};
@@ -18,20 +17,6 @@ pub fn have_ffmpeg() -> bool {
         println!("skipped: ffmpeg is not installed");
     }
     found
-}
-
-/// Waits until no ffmpeg writes into this folder any more: a check beside it would look too early.
-pub fn wait_for_ffmpeg(folder: &Path) {
-    let folder = folder.to_str().unwrap();
-    let names_it = |process: &std::fs::DirEntry| {
-        let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&words).contains(folder)
-    };
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while std::fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| names_it(&process)) {
-        assert!(Instant::now() < deadline, "ffmpeg still writes into {folder}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Cameras `cam0`, `cam1`, …, with two face slots, nothing published.
