@@ -145,6 +145,9 @@ fn missing_streams(camera: &CameraRecord, data: &Report) -> Vec<String> {
 /// Frames of a camera that the data hold; `None` without a stream of them.
 pub(super) fn frame_count(camera: &CameraRecord, data: &Report) -> Option<u64> {
     let ending = format!("_{}_Frames", camera.name);
-    let stream = data.streams.iter().find(|stream| stream.info.name.ends_with(&ending))?;
+    // Another camera's name may end as this one's; sessions of the first versions do not list their streams.
+    let is_own = |name: &String| camera.streams.is_empty() || camera.streams.contains(name);
+    let mut names_it = data.streams.iter().filter(|stream| stream.info.name.ends_with(&ending));
+    let stream = names_it.find(|stream| is_own(&stream.info.name))?;
     Some(stream.totals.sample_count)
 }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mien_record::{
-    DATA_FILE, SessionFile, SessionPlan, SessionReport, SessionState, VideoKind, VideoRecorder, check_session,
+    DATA_FILE, Outputs, SessionFile, SessionPlan, SessionReport, SessionState, VideoKind, VideoRecorder,
+    check_session,
 };
+use mien_stream::{CameraDescription, StreamSettings};
 use mien_xdf::{Event, Reader};
 
-use crate::support::{capture_times, faces, have_ffmpeg, outputs, picture, plan};
+use crate::support::{HEIGHT, WIDTH, capture_times, faces, have_ffmpeg, outputs, picture, plan};
 
 /// Frames that are handed over at once.
 const GROUP: u64 = 100;
@@ -100,6 +102,25 @@ fn emptied_or_missing_data_are_told_and_left() {
     told(&folder, &["data.xdf is not an XDF file"]);
     fs::remove_file(&data).unwrap();
     told(&folder, &["data.xdf is missing"]);
+}
+
+#[test]
+fn a_camera_without_frames_is_not_taken_for_one_whose_name_ends_alike() {
+    let parent = tempfile::tempdir().unwrap();
+    let cameras = ["front_cam", "cam"].map(|name| CameraDescription {
+        name: name.to_owned(),
+        frame_size: Some((WIDTH, HEIGHT)),
+        ..CameraDescription::default()
+    });
+    let mut outputs = Outputs::new(cameras.to_vec(), StreamSettings::default(), false);
+    let plan = plan(&outputs, parent.path(), VideoKind::None);
+    let folder = outputs.start_recording(plan).unwrap().folder().to_owned();
+    for (index, nanos) in capture_times(5) {
+        outputs.push(0, &faces(index, nanos));
+    }
+    outputs.stop_recording().unwrap();
+    let report = check_session(&folder, false).unwrap();
+    assert_eq!(report.problems, ["data.xdf: no frame of the camera cam is in it"]);
 }
 
 #[test]
