@@ -17,7 +17,9 @@ use super::make_folder;
 use super::tracking::{TrackingArguments, provenance};
 use crate::cli::one_line;
 use crate::interrupt;
-use crate::offline::{AnnotatedOutput, Job, Reader, RecordedSource, RecordedVideo, recorded_videos, unique_name};
+use crate::offline::{
+    AnnotatedOutput, Job, Reader, RecordedSource, RecordedVideo, recorded_videos, unique_name,
+};
 
 /// An endless source is tracked for this long, in seconds of its own time.
 const ENDLESS_SECONDS: f64 = 10.0;

@@ -67,7 +67,8 @@ fn shortened(name: &str, room: usize) -> String {
         return name.to_owned();
     }
     // FNV-1a, of 32 bits.
-    let number = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let number =
+        name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let number = format!("~{number:08x}");
     let mut end = room - number.len();
     while !name.is_char_boundary(end) {
@@ -105,7 +106,9 @@ mod tests {
 
     #[test]
     fn pictures_of_a_folder_do_not_meet() {
-        let names = |files: &[&str]| png_names(&files.iter().map(|file| PathBuf::from("d").join(file)).collect::<Vec<_>>());
+        let names = |files: &[&str]| {
+            png_names(&files.iter().map(|file| PathBuf::from("d").join(file)).collect::<Vec<_>>())
+        };
         assert_eq!(names(&["a.jpg", "a.PNG", "b.png"]), ["a.jpg.png", "a.PNG", "b.png"]);
         assert_eq!(names(&["a.jpg", "a.jpg.png"]), ["a.jpg-2.png", "a.jpg.png"]);
         let pages = ["s.tif-page-1.png", "s.tif-page-2.png", "t.tif.png"];

@@ -13,6 +13,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 use mien_ffmpeg::{FfmpegError, PictureInput, decode_pictures};
 
+use crate::images::seen_through;
 use container::Container;
 use properties::{Coded, Grid};
 
@@ -58,26 +59,35 @@ impl HeifPicture {
 
     /// Decodes the picture, of which no part may have more than `max_pixels`.
     pub(crate) fn decode(&mut self, path: &Path, max_pixels: u64) -> Result<RgbImage, String> {
-        let stored = match &self.container.kind_of(self.primary)? {
-            b"grid" => self.decode_grid(path, max_pixels)?,
-            _ => self.decode_parts(path, &[self.primary], max_pixels, Place::Whole)?,
-        };
-        let mut picture = DynamicImage::ImageRgb8(stored);
+        let mut picture = self.decode_item(path, self.primary, max_pixels)?;
+        if let Some(alpha) = self.container.alpha_of(self.primary) {
+            let alpha = self.decode_item(path, alpha, max_pixels)?;
+            if alpha.dimensions() != picture.dimensions() {
+                return Err("what is transparent in it has another size".to_owned());
+            }
+            let pairs = picture.pixels_mut().zip(alpha.pixels());
+            pairs.for_each(|(pixel, alpha)| pixel.0 = seen_through(pixel.0, alpha.0[0]));
+        }
+        let mut picture = DynamicImage::ImageRgb8(picture);
         for turn in self.container.transforms_of(self.primary) {
             picture.apply_orientation(turn);
         }
         Ok(picture.into_rgb8())
     }
 
-    fn decode_grid(&mut self, path: &Path, max_pixels: u64) -> Result<RgbImage, String> {
-        let grid = Grid::parse(&self.container.data_of(self.primary)?)?;
-        let parts = self.container.parts_of(self.primary);
+    /// The item as it is stored.
+    fn decode_item(&mut self, path: &Path, item: u32, max_pixels: u64) -> Result<RgbImage, String> {
+        if &self.container.kind_of(item)? != b"grid" {
+            return self.decode_parts(path, &[item], max_pixels, Place::Whole);
+        }
+        let grid = Grid::parse(&self.container.data_of(item)?)?;
+        let parts = self.container.parts_of(item);
         if parts.len() != grid.rows * grid.columns || parts.len() > MAX_TILES {
             return Err(format!("its grid of {} × {} has {} parts", grid.columns, grid.rows, parts.len()));
         }
         let [width, height] = grid.size;
         if u64::from(width) * u64::from(height) > max_pixels {
-            return Err(format!("{width} × {height} pixels are more than a file of its size is believed to hold"));
+            return Err(format!("{width} × {height} pixels are too many for it"));
         }
         self.decode_parts(path, &parts, max_pixels, Place::Grid(grid))
     }

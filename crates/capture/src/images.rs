@@ -14,19 +14,21 @@ use crate::still::ending;
 use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
 use order::natural_order;
 use read::Picture;
+pub(crate) use read::seen_through;
 
 /// Images carry no times: those of a folder count as frames of a video at this rate.
 pub const ASSUMED_RATE_HZ: f64 = 30.0;
 /// Endings of the files of a folder that are read, in lower case.
 const ENDINGS: [&str; 22] = [
-    "avif", "bmp", "dib", "gif", "heic", "heif", "hif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl", "pbm",
-    "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
+    "avif", "bmp", "dib", "gif", "heic", "heif", "hif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl",
+    "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
 ];
 /// Endings of files, in lower case, that somebody may have wanted read, but that are left out of a folder: videos
 /// and cameras' raw files.
 const OTHER_ENDINGS: [&str; 31] = [
-    "3fr", "3gp", "arw", "avi", "cr2", "cr3", "crw", "dng", "flv", "iiq", "m2ts", "m4v", "mjpeg", "mjpg", "mkv",
-    "mov", "mp4", "mpeg", "mpg", "mpo", "mts", "mxf", "nef", "orf", "pef", "raf", "rw2", "ts", "vob", "webm", "wmv",
+    "3fr", "3gp", "arw", "avi", "cr2", "cr3", "crw", "dng", "flv", "iiq", "m2ts", "m4v", "mjpeg", "mjpg",
+    "mkv", "mov", "mp4", "mpeg", "mpg", "mpo", "mts", "mxf", "nef", "orf", "pef", "raf", "rw2", "ts", "vob",
+    "webm", "wmv",
 ];
 
 /// One picture, the pages of one TIFF, or the pictures of a folder in natural order (`img2` before `img10`,

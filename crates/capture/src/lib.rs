@@ -23,7 +23,7 @@ pub use controls::{CameraControl, ControlValues, controls, set_control};
 pub use error::SourceError;
 pub use images::{ASSUMED_RATE_HZ, ImageSource};
 pub use live::{LiveOptions, WireFormat, open_live};
-pub use mien_face::{Frame, Rotation};
+pub use mien_face::{Frame, PixelFormat, Rotation};
 pub use rotated::{RotatedSource, rotated};
 pub use source::{Source, SourceInfo, SourceKind, Step};
 pub use spec::{SourceSpec, SyntheticSpec, open};

@@ -196,7 +196,11 @@ mod tests {
 
     /// An HTTP camera that sends these JPEGs to one caller and hangs up.
     fn camera(jpegs: Vec<Vec<u8>>) -> String {
-        server("multipart/x-mixed-replace; boundary=next", jpegs.iter().map(|jpeg| part(jpeg)).collect(), Duration::ZERO)
+        server(
+            "multipart/x-mixed-replace; boundary=next",
+            jpegs.iter().map(|jpeg| part(jpeg)).collect(),
+            Duration::ZERO,
+        )
     }
 
     /// An HTTP server that answers each caller with these parts, so long after one another, and hangs up.
@@ -298,12 +302,14 @@ mod tests {
             encoder.encode_image(&image::RgbImage::new(48, 32)).unwrap();
             bytes
         };
-        let sent: Vec<Vec<u8>> = [vec![sized(64, 48); 8], vec![sized(32, 24); 8], vec![turned; 8], vec![sized(64, 48); 8]]
-            .concat();
+        let sent: Vec<Vec<u8>> =
+            [vec![sized(64, 48); 8], vec![sized(32, 24); 8], vec![turned; 8], vec![sized(64, 48); 8]]
+                .concat();
         let mut source = NetworkSource::open(&camera(sent)).unwrap();
         let mut frame = Frame::empty();
         let sizes: Vec<_> =
-            std::iter::from_fn(|| source.next_frame(&mut frame).ok().map(|_| (frame.width, frame.height))).collect();
+            std::iter::from_fn(|| source.next_frame(&mut frame).ok().map(|_| (frame.width, frame.height)))
+                .collect();
         assert_eq!(sizes, [[(64, 48); 8], [(32, 24); 8], [(32, 48); 8], [(64, 48); 8]].concat());
     }
 
@@ -330,7 +336,8 @@ mod tests {
             return;
         }
         let page = || vec![b"<!DOCTYPE html><html><body>Please log in</body></html>".to_vec()];
-        let error = NetworkSource::open(&server("text/html", page(), Duration::ZERO)).err().unwrap().to_string();
+        let error =
+            NetworkSource::open(&server("text/html", page(), Duration::ZERO)).err().unwrap().to_string();
         assert!(error.contains("a web page") && error.contains("address of the stream"), "{error}");
         assert!(!error.contains("Input/output"), "{error}");
     }

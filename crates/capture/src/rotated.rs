@@ -90,7 +90,9 @@ fn place(
     let rows = rows.as_chunks::<3>().0;
     let turned = turned.as_chunks_mut::<3>().0;
     match rotation {
-        Rotation::None => turned[first * width..(first + count) * width].copy_from_slice(&rows[..count * width]),
+        Rotation::None => {
+            turned[first * width..(first + count) * width].copy_from_slice(&rows[..count * width])
+        }
         Rotation::Half => {
             let end = (height - first) * width;
             let target = &mut turned[end - count * width..end];

@@ -16,13 +16,13 @@ const JPEG_ENDINGS: [&str; 5] = ["jpg", "jpeg", "jpe", "jfif", "mpo"];
 
 /// Endings of files that ffmpeg reads as pictures by their names or contents, and nothing else here does.
 const FFMPEG_ENDINGS: [&str; 17] = [
-    "dpx", "exr", "hdr", "j2c", "j2k", "jp2", "jpc", "jxl", "pcx", "psd", "qoi", "ras", "sgi", "tga", "xbm", "xpm",
-    "xwd",
+    "dpx", "exr", "hdr", "j2c", "j2k", "jp2", "jpc", "jxl", "pcx", "psd", "qoi", "ras", "sgi", "tga", "xbm",
+    "xpm", "xwd",
 ];
 /// Endings of camera raw files, and the start of those that are built as a TIFF with a preview in it.
 const RAW_ENDINGS: [&str; 17] = [
-    "3fr", "arw", "cr2", "cr3", "crw", "dng", "erf", "iiq", "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf", "rw2",
-    "srw",
+    "3fr", "arw", "cr2", "cr3", "crw", "dng", "erf", "iiq", "kdc", "mrw", "nef", "nrw", "orf", "pef", "raf",
+    "rw2", "srw",
 ];
 
 /// What a file's first bytes and parts say that it is.
@@ -94,9 +94,7 @@ fn first_bytes(head: &[u8]) -> Option<First> {
         let size = head.get(14..18).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
         size.is_some_and(|size| [12, 16, 40, 52, 56, 64, 108, 124].contains(&size))
     };
-    let is_portable_map = || {
-        matches!(head, [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace())
-    };
+    let is_portable_map = || matches!(head, [b'P', b'1'..=b'7', space, ..] if space.is_ascii_whitespace());
     Some(match head {
         _ if at(0, &PNG_START) => First::Png,
         _ if at(0, &JPEG_START) => First::Jpeg,

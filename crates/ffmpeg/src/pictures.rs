@@ -57,6 +57,12 @@ pub fn decode_pictures(
     let (bytes, arguments) = match input {
         PictureInput::File => (Vec::new(), arguments(Some(path), None, None, max_pixels)),
         PictureInput::Bytes { bytes, demuxer, colours } => {
+            // Whole files, such as a TIFF, are read in one piece.
+            let length = bytes.len();
+            let demuxer = demuxer.map(|demuxer| match demuxer.ends_with("_pipe") {
+                true => format!("-frame_size {length} -f {demuxer}"),
+                false => format!("-f {demuxer}"),
+            });
             (bytes, arguments(None, demuxer, colours, max_pixels))
         }
     };
@@ -84,7 +90,7 @@ pub fn decode_pictures(
 
 fn arguments(
     file: Option<&Path>,
-    demuxer: Option<&str>,
+    demuxer: Option<String>,
     colours: Option<Colours>,
     max_pixels: u64,
 ) -> Vec<OsString> {
@@ -95,7 +101,8 @@ fn arguments(
     match (file, demuxer) {
         // A `%` in the name is no pattern.
         (Some(_), _) => push("-f image2 -pattern_type none"),
-        (None, Some(demuxer)) => push(&format!("-f {demuxer}")),
+        // Whoever gives the bytes turns the picture.
+        (None, Some(demuxer)) => push(&format!("-noautorotate {demuxer}")),
         (None, None) => {}
     }
     push("-i");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use image::metadata::Orientation;
 
-use super::properties::{Coded, orientation_of, size_of};
+use super::properties::{Coded, is_alpha, orientation_of, size_of};
 
 /// Largest description of a file that is read, in bytes; phones write some thousand.
 const MAX_META_BYTES: u64 = 8 << 20;
@@ -43,6 +43,8 @@ struct Item {
     properties: Vec<usize>,
     /// The items that it is made of.
     parts: Vec<u32>,
+    /// The items of which it says more, such as what is transparent.
+    belongs_to: Vec<u32>,
 }
 
 impl Container {
@@ -133,8 +135,10 @@ impl Container {
             let from = reference.id(version > 0)?;
             let count = reference.id(false)?;
             let to = (0..count).map(|_| reference.id(version > 0)).collect::<Option<Vec<_>>>()?;
-            if &kind == b"dimg" {
-                self.items.entry(from).or_default().parts = to;
+            match &kind {
+                b"dimg" => self.items.entry(from).or_default().parts = to,
+                b"auxl" => self.items.entry(from).or_default().belongs_to = to,
+                _ => {}
             }
         }
         Some(())
@@ -197,6 +201,13 @@ impl Container {
     /// How it is turned and mirrored, in this order.
     pub(super) fn transforms_of(&self, item: u32) -> Vec<Orientation> {
         self.properties_of(item).filter_map(orientation_of).collect()
+    }
+
+    /// The item that says how transparent another one is.
+    pub(super) fn alpha_of(&self, item: u32) -> Option<u32> {
+        let is_alpha = |other: &u32| self.properties_of(*other).any(is_alpha);
+        let belongs = self.items.iter().filter(|(_, other)| other.belongs_to.contains(&item));
+        belongs.map(|(number, _)| *number).find(is_alpha)
     }
 
     /// The item's own bytes.

@@ -16,16 +16,21 @@ pub(super) fn size_of(property: &Property) -> Option<[u32; 2]> {
 pub(super) fn orientation_of(property: &Property) -> Option<Orientation> {
     let value = *property.content.first()?;
     match (&property.kind, value) {
-        (b"irot", value) => [
-            None,
-            Some(Orientation::Rotate270),
-            Some(Orientation::Rotate180),
-            Some(Orientation::Rotate90),
-        ][usize::from(value & 3)],
+        (b"irot", value) => {
+            [None, Some(Orientation::Rotate270), Some(Orientation::Rotate180), Some(Orientation::Rotate90)]
+                [usize::from(value & 3)]
+        }
         (b"imir", value) if value & 1 == 0 => Some(Orientation::FlipVertical),
         (b"imir", _) => Some(Orientation::FlipHorizontal),
         _ => None,
     }
+}
+
+/// Whether an item with this property says what is transparent (`auxC`).
+pub(super) fn is_alpha(property: &Property) -> bool {
+    let names = [&b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"[..], b"urn:mpeg:hevc:2015:auxid:1"];
+    let content = property.content.get(4..).unwrap_or_default();
+    &property.kind == b"auxC" && names.iter().any(|name| content.starts_with(name))
 }
 
 /// How colours are coded (`colr` of type `nclx`), where that is said beside the coded picture.
@@ -74,6 +79,9 @@ impl Grid {
             && u64::from(height) * self.rows as u64 >= self.size[1].into()
     }
 }
+
+/// How transparency is coded.
+const ALPHA: Colours = Colours { matrix: None, is_full_range: true };
 
 /// Coded pictures, one behind the other.
 #[derive(Default)]
@@ -129,7 +137,10 @@ impl Coded {
         if is_new {
             self.configuration.clone_from(configuration);
         }
-        self.colours = self.colours.or_else(|| properties.iter().find_map(|property| colours_of(property)));
+        let said = || properties.iter().find_map(|property| colours_of(property));
+        // What is transparent is a number from 0 to the largest one, whoever says nothing.
+        let alpha = || properties.iter().any(|property| is_alpha(property)).then_some(ALPHA);
+        self.colours = self.colours.or_else(said).or_else(alpha);
         Ok(())
     }
 }

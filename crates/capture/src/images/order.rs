@@ -114,7 +114,14 @@ mod tests {
     #[test]
     fn people_count_that_way() {
         assert_order(&[
-            "a", "img1.png", "img1b.png", "img02.png", "img2.png", "img10.png", "img10a.png", "img-x.png",
+            "a",
+            "img1.png",
+            "img1b.png",
+            "img02.png",
+            "img2.png",
+            "img10.png",
+            "img10a.png",
+            "img-x.png",
         ]);
         let long = format!("{}.png", "1".repeat(60));
         assert_order(&["2.png", &long]);
@@ -123,8 +130,14 @@ mod tests {
     #[test]
     fn seconds_with_a_fraction_are_decimal_numbers() {
         assert_order(&[
-            "1732800000.032285.png", "1732800000.098608.png", "1732800000.197789.png", "1732800000.3285.png",
-            "1732800000.39703.png", "1732800000.4.png", "1732800001.0.png", "1732800001.05.jpg",
+            "1732800000.032285.png",
+            "1732800000.098608.png",
+            "1732800000.197789.png",
+            "1732800000.3285.png",
+            "1732800000.39703.png",
+            "1732800000.4.png",
+            "1732800001.0.png",
+            "1732800001.05.jpg",
         ]);
         assert_order(&["t0.0s.png", "t0.25s.png", "t0.5s.png", "t1.125s.png", "t10.0s.png"]);
         assert_order(&["a 9,5.png", "a 9,75.png", "a 10,25.png"]);

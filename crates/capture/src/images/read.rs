@@ -224,9 +224,14 @@ fn without_transparency(picture: DynamicImage) -> RgbImage {
     let (width, height) = picture.dimensions();
     let mut seen = RgbImage::new(width, height);
     for (to, from) in seen.pixels_mut().zip(picture.pixels()) {
-        let [red, green, blue, alpha] = from.0.map(u32::from);
-        let over = |colour: u32| ((colour * alpha + BACKGROUND * (255 - alpha) + 127) / 255) as u8;
-        to.0 = [red, green, blue].map(over);
+        let [red, green, blue, alpha] = from.0;
+        to.0 = seen_through([red, green, blue], alpha);
     }
     seen
+}
+
+/// A colour, transparent for `alpha` below 255, as it is seen on a grey surface.
+pub(crate) fn seen_through(colour: [u8; 3], alpha: u8) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    colour.map(|value| ((u32::from(value) * alpha + BACKGROUND * (255 - alpha) + 127) / 255) as u8)
 }

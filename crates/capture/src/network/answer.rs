@@ -61,7 +61,9 @@ mod tests {
             assert!(words_for(page.as_bytes()).is_some_and(|words| words.contains("a web page")), "{page}");
         }
         assert!(words_for(b"{\"error\": \"login\"}").is_some_and(|words| words.contains("with text")));
-        for other in [&b""[..], b"\xFF\xD8\xFF\xE0", b"\x89PNG\r\n\x1A\n", b"#EXTM3U\n", b"--frame\r\n", b"G@\0\x10"] {
+        for other in
+            [&b""[..], b"\xFF\xD8\xFF\xE0", b"\x89PNG\r\n\x1A\n", b"#EXTM3U\n", b"--frame\r\n", b"G@\0\x10"]
+        {
             assert_eq!(words_for(other), None);
         }
     }

@@ -47,7 +47,8 @@ fn decode(bytes: &[u8], keep_jpeg: bool, frame: &mut Frame) -> Result<(), String
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let aspect = pixel_aspect(bytes);
-    if orientation != Orientation::NoTransforms || aspect.is_some() || decoder.color_type() != ColorType::Rgb8 {
+    if orientation != Orientation::NoTransforms || aspect.is_some() || decoder.color_type() != ColorType::Rgb8
+    {
         let picture = DynamicImage::from_decoder(decoder).map_err(in_words)?.into_rgb8();
         fill(frame, upright(picture, aspect, orientation));
     } else if keep_jpeg {
@@ -61,7 +62,8 @@ fn decode(bytes: &[u8], keep_jpeg: bool, frame: &mut Frame) -> Result<(), String
 
 fn upright(picture: RgbImage, aspect: Option<f64>, orientation: Orientation) -> RgbImage {
     let (width, height) = picture.dimensions();
-    let wanted = aspect.map_or(width, |aspect| ((f64::from(width) * aspect).round() as u32).clamp(1, MAX_SIDE));
+    let wanted =
+        aspect.map_or(width, |aspect| ((f64::from(width) * aspect).round() as u32).clamp(1, MAX_SIDE));
     let picture = match wanted == width {
         true => picture,
         false => imageops::resize(&picture, wanted, height, imageops::FilterType::Triangle),
@@ -95,7 +97,8 @@ mod tests {
 
     fn jpeg(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
-        let picture = RgbImage::from_fn(width, height, |x, _| image::Rgb([if x < width / 2 { 250 } else { 5 }; 3]));
+        let picture =
+            RgbImage::from_fn(width, height, |x, _| image::Rgb([if x < width / 2 { 250 } else { 5 }; 3]));
         picture.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
         bytes.into_inner()
     }

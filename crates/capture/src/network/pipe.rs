@@ -87,7 +87,11 @@ impl Pipe {
 }
 
 /// Reads what there is, at least one byte.
-pub(super) fn read_some(stdout: &mut ChildStdout, bytes: &mut [u8], deadline: Instant) -> Result<usize, Fault> {
+pub(super) fn read_some(
+    stdout: &mut ChildStdout,
+    bytes: &mut [u8],
+    deadline: Instant,
+) -> Result<usize, Fault> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };

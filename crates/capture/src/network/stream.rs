@@ -81,7 +81,12 @@ impl Stream {
     }
 
     /// Fills `frame` with the next picture; `keep_jpeg` leaves a JPEG as it is where that will do.
-    pub(super) fn next(&mut self, frame: &mut Frame, keep_jpeg: bool, deadline: Instant) -> Result<(), Fault> {
+    pub(super) fn next(
+        &mut self,
+        frame: &mut Frame,
+        keep_jpeg: bool,
+        deadline: Instant,
+    ) -> Result<(), Fault> {
         if self.way == Way::Copied {
             let length = self.pipe.part(deadline)?;
             frame.capture_nanos = monotonic_nanos();
@@ -115,7 +120,11 @@ impl Stream {
         }
         std::thread::sleep(Duration::from_millis(20));
         let words = self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if words.is_empty() { "the stream has ended".into() } else { format!("the stream has ended: {words}") }
+        if words.is_empty() {
+            "the stream has ended".into()
+        } else {
+            format!("the stream has ended: {words}")
+        }
     }
 }
 
@@ -175,7 +184,8 @@ fn passthrough() -> &'static str {
     static IS_OLD: OnceLock<bool> = OnceLock::new();
     let is_old = IS_OLD.get_or_init(|| {
         let output = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).output();
-        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        let text =
+            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         is_before_5_1(&text)
     });
     if *is_old { "-vsync passthrough" } else { "-fps_mode passthrough" }
@@ -230,7 +240,9 @@ impl Listener {
             self.heard.damaged.fetch_add(1, Ordering::Relaxed);
         }
         let levels = ["[error] ", "[fatal] "];
-        let Some(words) = levels.iter().find_map(|level| Some(line.split_once(level)?.1.trim())) else { return };
+        let Some(words) = levels.iter().find_map(|level| Some(line.split_once(level)?.1.trim())) else {
+            return;
+        };
         let mut last = self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         // Since release 7 this follows what the matter is.
         let is_known = words.starts_with("Error opening input file") && !last.is_empty();
@@ -256,7 +268,8 @@ mod tests {
 
     #[test]
     fn sizes_and_releases() {
-        let line = "[showinfo@a @ 0x55] [info] n:   8 pts:  87000 pts_time:0.96 fmt:rgb24 sar:1/1 s:360x480 i:P";
+        let line =
+            "[showinfo@a @ 0x55] [info] n:   8 pts:  87000 pts_time:0.96 fmt:rgb24 sar:1/1 s:360x480 i:P";
         assert_eq!(size_of(line), Some([360, 480]));
         assert_eq!(size_of("[showinfo@a @ 0x55] [info] config in time_base: 1/25, frame_rate: 25/1"), None);
         for (text, is_old) in [

@@ -26,7 +26,18 @@ pub fn can_encode(encoder: &str) -> bool {
 fn encode(picture: &RgbImage, words: &str) -> Vec<u8> {
     let (width, height) = picture.dimensions();
     let mut ffmpeg = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", &format!("{width}x{height}"), "-i", "-"])
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-s",
+            &format!("{width}x{height}"),
+            "-i",
+            "-",
+        ])
         .args(words.split(' '))
         .arg("-")
         .stdin(Stdio::piped())
@@ -107,15 +118,23 @@ pub fn single_file(coded: &Coded, kind: &str, size: [u32; 2]) -> Vec<u8> {
     let settings = if kind == "av01" { "av1C" } else { "hvcC" };
     let properties = [boxed(settings, &[&coded.configuration]), size_box(size)];
     let brand = if kind == "av01" { "avif" } else { "heic" };
-    file(brand, &[(kind, vec![1, 2])], &properties, &[], &[], &coded.pictures)
+    file(brand, &[(kind, vec![1, 2])], &properties, &[], ("dimg", &[], 1), &coded.pictures)
+}
+
+/// A picture in HEVC, of which the first coded one says what is transparent in the second.
+pub fn file_with_alpha(coded: &Coded, size: [u32; 2]) -> Vec<u8> {
+    let name = b"urn:mpeg:hevc:2015:auxid:1\0";
+    let properties =
+        [boxed("hvcC", &[&coded.configuration]), size_box(size), boxed("auxC", &[&[0; 4], name])];
+    let items = [("hvc1", vec![1, 2, 3]), ("hvc1", vec![1, 2])];
+    file("heic", &items, &properties, &[], ("auxl", &[2], 1), &coded.pictures)
 }
 
 /// Pictures side by side, in so many columns and rows; the whole is of this size, and turned so.
 pub fn grid_file(coded: &Coded, [columns, rows]: [u8; 2], size: [u32; 2], turns: &[[u8; 5]]) -> Vec<u8> {
     let [width, height] = size.map(|side| short(side as usize));
     let grid = [&[0, 0, rows - 1, columns - 1][..], &width, &height].concat();
-    let mut properties =
-        vec![boxed("hvcC", &[&coded.configuration]), size_box([64, 64]), size_box(size)];
+    let mut properties = vec![boxed("hvcC", &[&coded.configuration]), size_box([64, 64]), size_box(size)];
     let mut of_grid = vec![3];
     for turn in turns {
         properties.push(boxed(std::str::from_utf8(&turn[..4]).unwrap(), &[&turn[4..]]));
@@ -124,21 +143,22 @@ pub fn grid_file(coded: &Coded, [columns, rows]: [u8; 2], size: [u32; 2], turns:
     let mut items = vec![("hvc1", vec![1, 2]); coded.pictures.len()];
     items.push(("grid", of_grid));
     let parts: Vec<usize> = (1..=coded.pictures.len()).collect();
-    file("heic", &items, &properties, &grid, &parts, &coded.pictures)
+    file("heic", &items, &properties, &grid, ("dimg", &parts, items.len()), &coded.pictures)
 }
 
-/// A file of these items, each with its type and the numbers of its properties; the last one is shown. A grid's own
-/// bytes and parts are given; all others have their bytes in `pictures`.
+/// A file of these items, each with its type and the numbers of its properties; the last one is shown. One reference goes
+/// from an item to others. A grid's own
+/// bytes are given; all others have their bytes in `pictures`.
 fn file(
     brand: &str,
     items: &[(&str, Vec<u8>)],
     properties: &[Vec<u8>],
     grid: &[u8],
-    parts: &[usize],
+    reference: (&str, &[usize], usize),
     pictures: &[Vec<u8>],
 ) -> Vec<u8> {
     let start = boxed("ftyp", &[brand.as_bytes(), &[0; 4], b"mif1"]);
-    let description = |first: usize| description(items, properties, grid, parts, pictures, first);
+    let description = |first: usize| description(items, properties, grid, reference, pictures, first);
     // Its length does not depend on where the pictures lie.
     let first = start.len() + description(0).len() + 8;
     [start, description(first), boxed("mdat", &[&pictures.concat()])].concat()
@@ -148,7 +168,7 @@ fn description(
     items: &[(&str, Vec<u8>)],
     properties: &[Vec<u8>],
     grid: &[u8],
-    parts: &[usize],
+    reference: (&str, &[usize], usize),
     pictures: &[Vec<u8>],
     first: usize,
 ) -> Vec<u8> {
@@ -164,10 +184,9 @@ fn description(
         associations.extend([&short(number)[..], &[numbers.len() as u8], numbers].concat());
     }
     let count = short(items.len());
-    let references = boxed(
-        "dimg",
-        &[&short(items.len()), &short(parts.len()), &parts.iter().flat_map(|part| short(*part)).collect::<Vec<_>>()],
-    );
+    let (kind, to, from) = reference;
+    let numbers: Vec<u8> = to.iter().flat_map(|item| short(*item)).collect();
+    let references = boxed(kind, &[&short(from), &short(to.len()), &numbers]);
     let mut boxes = vec![
         boxed("hdlr", &[&[0; 8], b"pict", &[0; 13]]),
         boxed("pitm", &[&[0; 4], &count]),
@@ -181,7 +200,7 @@ fn description(
             ],
         ),
     ];
-    if !parts.is_empty() {
+    if !to.is_empty() {
         boxes.push(boxed("iref", &[&[0; 4], &references]));
         boxes.push(boxed("idat", &[grid]));
     }

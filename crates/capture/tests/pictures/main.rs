@@ -80,16 +80,8 @@ fn exif(orientation: u8) -> Vec<u8> {
 }
 
 /// Corners of [`flag`] by orientation, as EXIF defines it.
-const TURNED: [(u8, &str); 8] = [
-    (1, "rgbb"),
-    (2, "grbb"),
-    (3, "bbrg"),
-    (4, "bbgr"),
-    (5, "rbbg"),
-    (6, "brgb"),
-    (7, "bgrb"),
-    (8, "gbbr"),
-];
+const TURNED: [(u8, &str); 8] =
+    [(1, "rgbb"), (2, "grbb"), (3, "bbrg"), (4, "bbgr"), (5, "rbbg"), (6, "brgb"), (7, "bgrb"), (8, "gbbr")];
 
 #[test]
 fn orientation_is_obeyed_in_every_format_that_has_it() {
@@ -245,7 +237,9 @@ fn pictures_of_all_kinds_are_pictures_whatever_their_names() {
         ("webp", ImageFormat::WebP),
     ];
     for (ending, format) in kinds {
-        for name in [format!("a.{ending}"), format!("my%20dog %03d.{ending}"), format!("{ending}-without-ending")] {
+        for name in
+            [format!("a.{ending}"), format!("my%20dog %03d.{ending}"), format!("{ending}-without-ending")]
+        {
             let path = folder.path().join(name);
             flag(32, 16).save_with_format(&path, format).unwrap();
             assert_eq!(corners(&read_one(&path)), "rgbb", "{}", path.display());
@@ -290,7 +284,16 @@ fn what_ffmpeg_reads_is_a_picture_too() {
     // TIFFs whose colours nothing else here reads.
     let path = folder.path().join("palette.tif");
     let words = ["-pix_fmt", "pal8", "-frames:v", "1", "-update", "1"];
-    assert!(Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&png).args(words).arg(&path).status().unwrap().success());
+    assert!(
+        Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(&png)
+            .args(words)
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(corners(&read_one(&path)), "rgbb");
 }
 
@@ -314,7 +317,8 @@ fn what_is_transparent_is_grey() {
 #[test]
 fn a_folder_is_read_in_the_order_of_decimal_numbers() {
     let folder = tempfile::tempdir().unwrap();
-    let names = ["1732800000.065795", "1732800000.197789", "1732800000.3285", "1732800000.39703", "1732800001.1"];
+    let names =
+        ["1732800000.065795", "1732800000.197789", "1732800000.3285", "1732800000.39703", "1732800001.1"];
     for (name, width) in names.iter().zip(1..) {
         flag(width, 4).save(folder.path().join(format!("{name}.png"))).unwrap();
     }
@@ -390,7 +394,9 @@ fn a_folder_says_what_it_leaves_out() {
 fn names_that_are_not_utf8_are_names() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().unwrap();
-    for name in [&b"caf\xE9.png"[..], b"\xFF\xFE.png", b"--.png", b"a\nb.png", b"file:a.png", b"\xF0\x9F\x90\xB6.png"] {
+    for name in
+        [&b"caf\xE9.png"[..], b"\xFF\xFE.png", b"--.png", b"a\nb.png", b"file:a.png", b"\xF0\x9F\x90\xB6.png"]
+    {
         let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
         flag(8, 8).save_with_format(&path, ImageFormat::Png).unwrap();
         assert_eq!(corners(&read_one(&path)), "rgbb", "{}", path.display());
@@ -432,11 +438,10 @@ fn the_tiles_of_a_phones_photo_are_put_together() {
     // 2 × 2 tiles of 64 pixels for a photo of 120 × 100: the last ones reach beyond it.
     let whole = flag(120, 100);
     let tile = |column: u32, row: u32| {
-        RgbImage::from_fn(64, 64, |x, y| {
-            *whole.get_pixel((64 * column + x).min(119), (64 * row + y).min(99))
-        })
+        RgbImage::from_fn(64, 64, |x, y| *whole.get_pixel((64 * column + x).min(119), (64 * row + y).min(99)))
     };
-    let tiles: Vec<RgbImage> = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(column, row)| tile(column, row)).to_vec();
+    let tiles: Vec<RgbImage> =
+        [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(column, row)| tile(column, row)).to_vec();
     let coded = heif::encode_hevc(&tiles);
     for (turns, size, expected) in [
         (&[][..], (120, 100), "rgbb"),
@@ -463,6 +468,13 @@ fn a_heif_picture_in_one_piece_is_read() {
     if heif::can_encode("libx265") {
         let coded = heif::encode_hevc(&[flag(64, 64)]);
         assert_eq!(corners(&read_heif("one.heic", &heif::single_file(&coded, "hvc1", [64, 64]))), "rgbb");
+        // The left half is transparent. What is coded has 16 for black.
+        let alpha = RgbImage::from_fn(64, 64, |x, _| Rgb([if x < 32 { 0 } else { 255 }; 3]));
+        let coded = heif::encode_hevc(&[alpha, flag(64, 64)]);
+        let frame = read_heif("hidden.heic", &heif::file_with_alpha(&coded, [64, 64]));
+        let left = &frame.pixels[3 * 5..3 * 5 + 3];
+        assert!(left.iter().all(|value| value.abs_diff(128) < 20), "{left:?}");
+        assert_eq!(corners(&frame)[1..3], *"gb");
     }
     if heif::can_encode("libaom-av1") {
         let coded = heif::encode_av1(&flag(64, 64));
