@@ -56,6 +56,7 @@ impl NetworkSource {
                 Ok(()) => break stream,
                 // No JPEGs: ffmpeg decodes what it is.
                 Err(Fault::NoJpeg) if way == Way::Copied => way = Way::Decoded,
+                Err(Fault::Ended) if way == Way::Copied && stream.is_no_jpeg() => way = Way::Decoded,
                 Err(fault) => {
                     let reason = match fault {
                         Fault::Ended if is_http => what_answers(url).unwrap_or_else(|| stream.why_ended()),

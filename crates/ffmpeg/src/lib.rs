@@ -17,6 +17,7 @@ mod nut;
 mod pictures;
 mod probe;
 mod process;
+mod release;
 mod times;
 
 pub use decode::Decoder;
@@ -27,4 +28,5 @@ pub use nut::NutError;
 pub use pictures::{Colours, DecodedPicture, PictureInput, decode_pictures};
 pub use probe::{SQUARE_PIXELS, VideoInfo};
 pub use process::file_url;
+pub use release::passthrough;
 pub use times::MendedTimes;
