@@ -1,12 +1,14 @@
 //! `mien track`: videos and images in, rows out.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use mien_capture::{Source, SourceInfo, SourceKind, open};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use mien_capture::{Rotation, Source, SourceInfo, SourceKind, open, rotated};
 use mien_config::Config;
 use mien_tables::{InputClock, MetaFile, Provenance, TableFormat, TableWriter};
 
@@ -15,7 +17,9 @@ use super::make_folder;
 use super::tracking::{TrackingArguments, provenance};
 use crate::cli::one_line;
 use crate::interrupt;
-use crate::offline::{AnnotatedOutput, Job, Reader, RecordedSource, RecordedVideo, recorded_videos};
+use crate::offline::{
+    AnnotatedOutput, Job, Reader, RecordedSource, RecordedVideo, recorded_videos, unique_name,
+};
 
 /// An endless source is tracked for this long, in seconds of its own time.
 const ENDLESS_SECONDS: f64 = 10.0;
@@ -24,8 +28,8 @@ const ENDLESS_SECONDS: f64 = 10.0;
 #[derive(Args)]
 pub(crate) struct TrackArguments {
     /// Videos, images, folders of images, recorded sessions, or `synthetic?heads=2&seconds=10`
-    #[arg(required = true, value_name = "INPUT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    inputs: Vec<String>,
+    #[arg(required = true, value_name = "INPUT", value_parser = not_empty())]
+    inputs: Vec<OsString>,
     /// Folder for the results: NAME.jsonl or NAME.csv, and NAME.meta.json beside it
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
@@ -41,8 +45,20 @@ pub(crate) struct TrackArguments {
     /// Replace results that exist
     #[arg(long)]
     overwrite: bool,
+    /// Turn every picture clockwise before it is tracked: 0, 90, 180 or 270 degrees. Faces upside down are not
+    /// found otherwise
+    #[arg(long, value_name = "DEGREES", default_value_t = Rotation::None)]
+    rotate: Rotation,
     #[command(flatten)]
     tracking: TrackingArguments,
+}
+
+/// Takes any word, for file names need not be UTF-8, except an empty one.
+fn not_empty() -> impl TypedValueParser<Value = OsString> {
+    OsStringValueParser::new().try_map(|word| match word.is_empty() {
+        true => Err("a value is required: a file, a folder or `synthetic`"),
+        false => Ok(word),
+    })
 }
 
 /// Tracks every input; one that fails does not keep the others from being tracked.
@@ -72,7 +88,7 @@ pub(crate) fn run(arguments: &TrackArguments) -> Result<()> {
 /// What a word on the command line stands for.
 enum Input<'a> {
     /// A file, a folder of images, the synthetic camera.
-    Plain(&'a str),
+    Plain(&'a OsStr),
     /// A video of a recorded session.
     Recorded(Box<RecordedVideo>),
 }
@@ -102,7 +118,7 @@ impl Input<'_> {
 }
 
 /// A session stands for all of its videos.
-fn opened_later(word: &str) -> Vec<Result<Input<'_>>> {
+fn opened_later(word: &OsStr) -> Vec<Result<Input<'_>>> {
     match recorded_videos(Path::new(word)) {
         Ok(None) => vec![Ok(Input::Plain(word))],
         Ok(Some(videos)) => videos.into_iter().map(|video| Ok(Input::Recorded(Box::new(video)))).collect(),
@@ -112,14 +128,15 @@ fn opened_later(word: &str) -> Vec<Result<Input<'_>>> {
 
 fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeSet<String>) -> Result<()> {
     let started = SystemTime::now();
-    let source = input.open()?;
+    let source = rotated(input.open()?, arguments.rotate);
     let info = source.info().clone();
     let name = unique_name(&info.name, names);
     let networks = arguments.tracking.networks(&info, input.recorded())?;
     networks.log_header();
     let settings = arguments.tracking.settings(info.kind, input.recorded());
     let fov_deg = settings.vertical_fov_deg;
-    let provenance = provenance(&info, &networks, &settings, input.clock(), started);
+    let mut provenance = provenance(&info, &networks, &settings, input.clock(), started);
+    provenance.settings["rotate_deg"] = arguments.rotate.degrees().into();
     let mut pipeline = networks.pipeline(settings)?;
 
     let limit = frame_limit(arguments.frames, &info);
@@ -178,31 +195,10 @@ impl Files {
     }
 }
 
-/// `name`, or the first of `name-2`, `name-3`, … that no other input of this run has.
-fn unique_name(name: &str, given: &mut BTreeSet<String>) -> String {
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !given.contains(name));
-    let free = free.unwrap_or_default();
-    given.insert(free.clone());
-    free
-}
-
 /// How many frames are tracked at most.
 fn frame_limit(asked: Option<u64>, info: &SourceInfo) -> u64 {
     let endless = info.kind == SourceKind::Synthetic && info.frame_count.is_none();
     let usual =
         if endless { (ENDLESS_SECONDS * info.rate_hz.unwrap_or(30.0)).round() as u64 } else { u64::MAX };
     asked.unwrap_or(usual)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inputs_of_the_same_name_do_not_meet() {
-        let mut names = BTreeSet::new();
-        let given = ["clip", "clip", "other", "clip-2", "clip"].map(|name| unique_name(name, &mut names));
-        assert_eq!(given, ["clip", "clip-2", "other", "clip-2-2", "clip-3"]);
-    }
 }

@@ -51,6 +51,7 @@ fn open(camera: &Camera) -> Result<Box<dyn Source>, SourceError> {
             size: camera.size,
             rate_hz: camera.rate_hz,
             format,
+            rotation: camera.rotate,
             controls: camera.controls.clone(),
         },
     )

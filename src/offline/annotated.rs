@@ -10,6 +10,8 @@ use mien_capture::{SourceInfo, SourceKind};
 use mien_face::{Frame, FrameFaces};
 use mien_ffmpeg::Encoder;
 
+use super::file_names::png_names;
+
 /// Pictures that may wait to be drawn.
 const WAITING: usize = 2;
 
@@ -31,7 +33,7 @@ enum Destination {
     /// A video; started with the first picture, which gives the size.
     Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder>, first_nanos: Option<i64> },
     /// A PNG for each image, by the image's name.
-    Images { folder: PathBuf, names: Vec<PathBuf> },
+    Images { folder: PathBuf, names: Vec<String> },
     /// The one PNG of a single image.
     Image { path: PathBuf },
 }
@@ -96,9 +98,7 @@ fn destination(folder: &Path, name: &str, info: &SourceInfo) -> (PathBuf, Destin
     match (info.kind, info.files.len()) {
         (SourceKind::Images, 1) => (at(".png"), Destination::Image { path: at(".png") }),
         (SourceKind::Images, _) => {
-            let name_of = |file: &PathBuf| PathBuf::from(file.file_name().unwrap_or_default());
-            let names = info.files.iter().map(name_of).collect();
-            (at(""), Destination::Images { folder: at(""), names })
+            (at(""), Destination::Images { folder: at(""), names: png_names(&info.files) })
         }
         _ => {
             let rate_hz = info.rate_hz.unwrap_or(30.0);
@@ -141,12 +141,7 @@ impl Destination {
             }
             Self::Images { folder, names } => {
                 let index = usize::try_from(frame.frame_index).unwrap_or(usize::MAX);
-                let name = names.get(index).cloned().unwrap_or_else(|| PathBuf::from(index.to_string()));
-                // `a.png` and `a.jpg` may lie side by side, so the ending stays.
-                let mut name = name.into_os_string();
-                if !name.to_string_lossy().to_ascii_lowercase().ends_with(".png") {
-                    name.push(".png");
-                }
+                let name = names.get(index).cloned().unwrap_or_else(|| format!("{index}.png"));
                 std::fs::create_dir_all(&*folder)
                     .with_context(|| format!("cannot make the folder {}", folder.display()))?;
                 png(&folder.join(name))?;

@@ -5,12 +5,14 @@
 //! pace and no frame is lost; frames go round between them and are not allocated anew.
 
 mod annotated;
+mod file_names;
 mod job;
 mod reader;
 mod session;
 mod statistics;
 
 pub use annotated::AnnotatedOutput;
+pub use file_names::unique_name;
 pub use job::{Job, Report};
 pub use reader::{Event, Reader};
 pub use session::{RecordedSource, RecordedVideo, recorded_videos};

@@ -34,7 +34,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// A folder without a single image.
-    #[error("{} contains no images; give a folder of .png, .jpg or .jpeg files", path.display())]
+    #[error("{} contains no images; give a folder of JPEG, PNG, WebP, TIFF, BMP, HEIC or other pictures", path.display())]
     NoImages {
         /// The folder.
         path: PathBuf,

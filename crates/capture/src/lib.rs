@@ -6,9 +6,11 @@
 
 mod controls;
 mod error;
+mod heif;
 mod images;
 mod live;
 mod network;
+mod rotated;
 mod source;
 mod spec;
 mod still;
@@ -21,7 +23,8 @@ pub use controls::{CameraControl, ControlValues, controls, set_control};
 pub use error::SourceError;
 pub use images::{ASSUMED_RATE_HZ, ImageSource};
 pub use live::{LiveOptions, WireFormat, open_live};
-pub use mien_face::Frame;
+pub use mien_face::{Frame, PixelFormat, Rotation};
+pub use rotated::{RotatedSource, rotated};
 pub use source::{Source, SourceInfo, SourceKind, Step};
 pub use spec::{SourceSpec, SyntheticSpec, open};
 pub use synthetic::{SyntheticSource, SyntheticTruth};

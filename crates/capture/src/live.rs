@@ -5,9 +5,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use mien_clock::monotonic_nanos;
-use mien_face::Frame;
+use mien_face::{Frame, Rotation};
 
 use crate::network::NetworkSource;
+use crate::rotated::rotated;
 use crate::usb::UsbSource;
 use crate::{ASSUMED_RATE_HZ, Source, SourceError, SourceInfo, SourceSpec, Step};
 
@@ -31,6 +32,8 @@ pub struct LiveOptions {
     pub rate_hz: Option<f64>,
     /// Format on the wire: of cameras.
     pub format: Option<WireFormat>,
+    /// How far the pictures are turned.
+    pub rotation: Rotation,
     /// What the driver is told when it is opened, by [`CameraControl::name`](crate::CameraControl): of cameras.
     pub controls: BTreeMap<String, i64>,
 }
@@ -45,6 +48,10 @@ pub struct LiveOptions {
 /// When it names no source, or cannot be opened now. A word that names no source
 /// ([`SourceError::Spec`]) will not do so later either; all else may change.
 pub fn open_live(spec: &str, options: &LiveOptions) -> Result<Box<dyn Source>, SourceError> {
+    Ok(rotated(open_unturned(spec, options)?, options.rotation))
+}
+
+fn open_unturned(spec: &str, options: &LiveOptions) -> Result<Box<dyn Source>, SourceError> {
     if let Some(id) = spec.strip_prefix("usb:") {
         return Ok(Box::new(UsbSource::open(id, options)?));
     }

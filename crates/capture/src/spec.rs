@@ -1,5 +1,6 @@
 //! The words that name a source.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,10 @@ impl SourceSpec {
     ///
     /// # Errors
     /// For options that the synthetic camera does not have, and sources that cannot be opened as files.
-    pub fn parse(spec: &str) -> Result<Self, SourceError> {
+    pub fn parse(spec: impl AsRef<OsStr>) -> Result<Self, SourceError> {
+        let path = Path::new(spec.as_ref());
+        // What is not UTF-8 can only be a file.
+        let Some(spec) = path.to_str() else { return Ok(Self::Path(path.to_owned())) };
         let wrong = |reason: String| SourceError::Spec { spec: spec.to_owned(), reason };
         if spec.is_empty() {
             return Err(wrong("this name is empty; give a file, a folder or `synthetic`".to_owned()));
@@ -68,10 +72,10 @@ impl SourceSpec {
         if let Some(options) = spec.strip_prefix("synthetic?") {
             return SyntheticSpec::parse(options).map(Self::Synthetic).map_err(wrong);
         }
-        if spec.contains("://") && !Path::new(spec).exists() {
+        if spec.contains("://") && !path.exists() {
             return Err(wrong("this is an address; give a file, a folder or `synthetic`".to_owned()));
         }
-        Ok(Self::Path(PathBuf::from(spec)))
+        Ok(Self::Path(path.to_owned()))
     }
 
     /// Opens the source.
@@ -133,7 +137,7 @@ where
 ///
 /// # Errors
 /// When it names no source, does not exist or cannot be read.
-pub fn open(spec: &str) -> Result<Box<dyn Source>, SourceError> {
+pub fn open(spec: impl AsRef<OsStr>) -> Result<Box<dyn Source>, SourceError> {
     SourceSpec::parse(spec)?.open()
 }
 
@@ -152,9 +156,9 @@ fn open_path(path: &Path) -> Result<Box<dyn Source>, SourceError> {
     if metadata.len() == 0 {
         return Err(SourceError::Empty { path: path.to_owned() });
     }
-    // By content first: a PNG is a PNG whatever its name; a damaged one is at least named as one.
+    // By content first: a PNG is a PNG whatever its name; a damaged one is at least called one.
     match content(path).map_err(unreadable)? {
-        Content::Still => Ok(Box::new(ImageSource::open_file(path)?)),
+        Content::Still(_) => Ok(Box::new(ImageSource::open_file(path)?)),
         Content::Other if is_image_name(path) => Ok(Box::new(ImageSource::open_file(path)?)),
         Content::Moving | Content::Other => Ok(Box::new(VideoSource::open(path)?)),
     }

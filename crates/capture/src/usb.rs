@@ -206,7 +206,7 @@ fn unpack(bytes: &[u8], agreed: &Agreed, keep_jpeg: bool, frame: &mut Frame) -> 
 }
 
 /// Whether a JPEG has its end marker, after which drivers may leave zeros.
-fn has_end(jpeg: &[u8]) -> bool {
+pub(crate) fn has_end(jpeg: &[u8]) -> bool {
     let end = jpeg.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     jpeg[..end].ends_with(&[0xFF, 0xD9])
 }

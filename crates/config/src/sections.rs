@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mien_face::Rotation;
 use serde::{Deserialize, Serialize};
 
 /// A whole configuration.
@@ -79,6 +80,9 @@ pub struct Camera {
     /// Format on the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<CameraFormat>,
+    /// How far its pictures are turned before anything else is done with them.
+    #[serde(default, skip_serializing_if = "is_unturned", with = "rotation")]
+    pub rotate: Rotation,
     /// Number of the GPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<u32>,
@@ -112,6 +116,7 @@ impl Camera {
             size: None,
             rate_hz: None,
             format: None,
+            rotate: Rotation::None,
             gpu: None,
             engine: None,
             triggered_rate_hz: None,
@@ -125,6 +130,24 @@ impl Camera {
 
 fn yes() -> bool {
     true
+}
+
+fn is_unturned(rotation: &Rotation) -> bool {
+    *rotation == Rotation::None
+}
+
+/// A rotation as its degrees.
+mod rotation {
+    use mien_face::Rotation;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(rotation: &Rotation, serializer: S) -> Result<S::Ok, S::Error> {
+        rotation.degrees().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Rotation, D::Error> {
+        Rotation::try_from(u32::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// Formats that USB cameras send.

@@ -35,6 +35,7 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!((all.cameras[0].gpu, all.cameras[0].rate_hz), (Some(0), Some(30.0)));
     assert_eq!(all.cameras[0].participants, ["P01", "P02"]);
     assert_eq!((all.cameras[0].triggered_rate_hz, all.cameras[0].stamp_delay_ms), (Some(60.0), Some(0.0)));
+    assert_eq!(all.cameras[0].rotate.degrees(), 180);
     assert_eq!(all.models.dir.as_deref(), Some(Path::new("models")));
 }
 
@@ -67,6 +68,8 @@ fn complaints_name_file_line_and_what_is_allowed() {
     assert!(said.contains("`P 2` is no name") && said.contains("`P1` is there already"), "{said}");
     let said = complaint(&format!("{camera}triggered_rate_hz = 0.0\n"));
     assert!(said.starts_with("f.toml:5: triggered_rate_hz"), "{said}");
+    let said = complaint(&format!("{camera}rotate = 45\n"));
+    assert!(said.starts_with("f.toml:5: ") && said.contains("use 0, 90, 180 or 270"), "{said}");
     let said = complaint("version = 1\n[recording]\nrequired_streams = ['EEG', 'type=']\n");
     assert!(said.starts_with("f.toml:3: 1: is empty"), "{said}");
     let said = complaint("version = 1\nnonsense");

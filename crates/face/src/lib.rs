@@ -14,6 +14,7 @@ mod blendshapes;
 mod canonical;
 mod face;
 mod frame;
+mod rotation;
 pub mod topology;
 
 pub use blendshapes::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, blendshape_index};
@@ -23,3 +24,4 @@ pub use face::{
     MESH_LANDMARK_COUNT, VERTICAL_FOV_DEG,
 };
 pub use frame::{Frame, FrameError, FrameView, Picture, PixelFormat};
+pub use rotation::{Rotation, RotationError};

@@ -8,7 +8,7 @@ use crate::NutError;
 #[derive(Debug, thiserror::Error)]
 pub enum FfmpegError {
     /// The program is not installed.
-    #[error("{}: video files need the program `{program}`, which is not installed; {remedy}", path.display())]
+    #[error("{}: this file needs the program `{program}`, which is not installed; {remedy}", path.display())]
     Missing {
         /// The video.
         path: PathBuf,
@@ -31,6 +31,14 @@ pub enum FfmpegError {
     #[error("{} cannot be read as a video ({reason}); check the file, or convert it with ffmpeg", path.display())]
     Unreadable {
         /// The video.
+        path: PathBuf,
+        /// ffmpeg's own last words.
+        reason: String,
+    },
+    /// A still picture that ffmpeg cannot decode.
+    #[error("{} cannot be read as a picture ({reason}); check the file, or save it as PNG", path.display())]
+    Picture {
+        /// The file.
         path: PathBuf,
         /// ffmpeg's own last words.
         reason: String,

@@ -45,7 +45,8 @@ pub struct InputRecord {
     pub rate_hz: Option<f64>,
     /// What times count from.
     pub clock: InputClock,
-    /// Names of the frames' files, by frame number, where each frame is a file.
+    /// Names of the frames' files, by frame number, where each frame is a file; a file of several pages stands
+    /// there once for each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
 }
@@ -166,7 +167,8 @@ impl MetaFile {
         let path = table.with_extension("meta.json");
         drop(create(&path, overwrite)?);
         let meta = Self { path, table: table.to_owned(), format, provenance };
-        meta.write(&Outcome::default())?;
+        // Nothing is left of a file that could not be written.
+        meta.write(&Outcome::default()).inspect_err(|_| drop(std::fs::remove_file(&meta.path)))?;
         Ok(meta)
     }
 

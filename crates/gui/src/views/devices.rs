@@ -1,7 +1,7 @@
 //! Cameras: their order, their settings, new ones, and the devices that were found.
 
 use eframe::egui::{self, DragValue, RichText, TextEdit};
-use mien_capture::{CameraControl, CameraDevice, ControlValues};
+use mien_capture::{CameraControl, CameraDevice, ControlValues, Rotation};
 use mien_config::{Camera, CameraFormat, EngineKind};
 use mien_control::{CameraState, CameraStatus};
 
@@ -198,6 +198,16 @@ fn fields(ui: &mut egui::Ui, draft: &mut CameraDraft, device: Option<&CameraDevi
     choice(ui, "Format", &mut camera.format, &formats, |format| fourcc(*format).to_owned());
     choice(ui, "Resolution", &mut camera.size, &sizes, |[width, height]| format!("{width} × {height}"));
     choice(ui, "Rate", &mut camera.rate_hz, &rates, |rate| format!("{rate:.0} fps"));
+    setting(ui, "Turned", "clockwise: for a camera that is on its side or upside down", |ui| {
+        let text = |rotation: Rotation| format!("{rotation}°");
+        let list = egui::ComboBox::from_id_salt("Turned").width(WIDTH).selected_text(text(camera.rotate));
+        let shown = list.show_ui(ui, |ui| {
+            for rotation in Rotation::ALL {
+                ui.selectable_value(&mut camera.rotate, rotation, text(rotation));
+            }
+        });
+        shown.response
+    });
     let engines = [EngineKind::Cpu, EngineKind::TensorRt];
     choice(ui, "Engine", &mut camera.engine, &engines, |engine| match engine {
         EngineKind::Auto => "the fastest".to_owned(),
