@@ -11,7 +11,7 @@ mod session;
 mod statistics;
 
 pub use annotated::AnnotatedOutput;
-pub use job::{Job, Report};
+pub use job::{Damage, Job, Report};
 pub use reader::{Event, Reader};
 pub use session::{RecordedSource, RecordedVideo, recorded_videos};
 pub use statistics::Statistics;

@@ -22,6 +22,7 @@ pub use error::SourceError;
 pub use images::{ASSUMED_RATE_HZ, ImageSource};
 pub use live::{LiveOptions, WireFormat, open_live};
 pub use mien_face::Frame;
+pub use mien_ffmpeg::DecodeOptions as VideoOptions;
 pub use source::{Source, SourceInfo, SourceKind, Step};
 pub use spec::{SourceSpec, SyntheticSpec, open};
 pub use synthetic::{SyntheticSource, SyntheticTruth};
