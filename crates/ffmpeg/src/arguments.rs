@@ -56,6 +56,9 @@ impl Pass {
         if self.edit_list == EditList::Ignored {
             push(&mut arguments, "-ignore_editlist 1");
         }
+        if info.turn.is_some() {
+            push(&mut arguments, "-noautorotate");
+        }
         arguments.push("-i".into());
         arguments.push(file_url(path));
         push(&mut arguments, &format!("-map 0:{} -map_metadata -1 -map_chapters -1", info.stream));
@@ -63,8 +66,9 @@ impl Pass {
         if version.has("autoscale") {
             push(&mut arguments, "-noautoscale");
         }
+        let turn = info.turn.unwrap_or_default();
         let quick = if version.has("checksum") { "=checksum=0" } else { "" };
-        push(&mut arguments, &format!("-vf settb=1/1000000,{SQUARE_PIXELS},showinfo{quick}"));
+        push(&mut arguments, &format!("-vf settb=1/1000000,{turn}{SQUARE_PIXELS},showinfo{quick}"));
         push(&mut arguments, "-pix_fmt rgb24 -c:v rawvideo");
         // Every frame once; the encoder's clock would else tick once per average frame.
         push(&mut arguments, if version.has("fps_mode") { "-fps_mode passthrough" } else { "-vsync passthrough" });

@@ -170,6 +170,16 @@ impl Damage {
         true
     }
 
+    /// Whether the decoder had to wait for a picture with which it could begin.
+    pub(crate) fn waited(&self) -> bool {
+        self.waits
+    }
+
+    /// Whether all that was complained of so far is that there was nothing to begin with.
+    pub(crate) fn has_not_begun(&self) -> bool {
+        self.waits && self.next == 0 && !self.is_active
+    }
+
     /// The next picture leaves the decoder; whether it is damaged. `is_key` says that it stands for itself.
     pub(crate) fn picture(&mut self, is_key: bool) -> bool {
         if self.is_active && is_key && self.next >= self.heals_from {

@@ -244,15 +244,19 @@ impl Decoder {
         if self.frames == 0 {
             return Err(FfmpegError::Unreadable { path: self.path.clone(), reason });
         }
-        let too_few = self.frames < self.info.expected_frames();
-        if broken.is_some() || !ending.status.success() || (too_few && !silent) {
+        if broken.is_some() || !ending.status.success() {
             return Err(damaged(reason));
         }
+        // A recording that begins in the middle has fewer pictures than seconds; what ffmpeg says of that is
+        // no complaint.
+        let too_few = self.frames < self.info.expected_frames() && !self.run.log.began_late();
+        let complaint = self.run.log.first_complaint();
         // A complaint that concerns no picture that came concerns one that did not.
-        match self.run.log.first_complaint() {
-            Some(complaint) if self.damaged_frames == 0 && !self.steady => Err(damaged(complaint)),
-            _ => Ok(false),
+        let are_missing = complaint.is_some() && self.damaged_frames == 0 && !self.steady;
+        if are_missing || (too_few && !silent) {
+            return Err(damaged(complaint.unwrap_or(reason)));
         }
+        Ok(false)
     }
 }
 

@@ -90,6 +90,11 @@ impl Log {
         self.lock().first_complaint.clone()
     }
 
+    /// Whether there was nothing to begin with at the beginning.
+    pub(crate) fn began_late(&self) -> bool {
+        self.lock().damage.waited()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,11 +134,11 @@ impl State {
     }
 
     fn hear(&mut self, line: &Line<'_>) {
-        if let Some(complaint) = Complaint::of(line, self.damage.stream())
-            && self.damage.hear(complaint)
-            && self.first_complaint.is_none()
-        {
-            self.first_complaint = Some(line.message.trim().to_owned());
+        let Some(complaint) = Complaint::of(line, self.damage.stream()) else { return };
+        if self.damage.hear(complaint) {
+            self.first_complaint.get_or_insert_with(|| line.message.trim().to_owned());
+        } else if self.damage.has_not_begun() {
+            self.first_complaint = None;
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::FfmpegError;
 use crate::process::{Process, file_url};
-use crate::streams::{Chosen, Stream, choose};
+use crate::streams::{Chosen, Stream, choose, first_orientation};
 
 /// What a video's headers promise.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,8 @@ pub struct VideoInfo {
     pub choice: Option<String>,
     /// ffmpeg's version, as it prints it.
     pub ffmpeg_version: String,
+    /// Filters that bring the pictures upright, where ffmpeg does not do so by itself.
+    pub(crate) turn: Option<&'static str>,
     /// Whether it is a transport stream, which counts its packets.
     pub(crate) counts_packets: bool,
     /// Whether the container has edit lists, which may leave pictures out (MP4, QuickTime).
@@ -97,7 +99,10 @@ pub(crate) fn probe(path: &Path, stream: Option<u32>) -> Result<VideoInfo, Ffmpe
         let reason = "its headers give no picture size".to_owned();
         return Err(FfmpegError::Unreadable { path: path.to_owned(), reason });
     }
-    Ok(VideoInfo { choice, ..describe(&stream, &format, program_version.version) })
+    // H.264 says it once for all pictures that follow, but ffmpeg's decoder only of that one.
+    let says_itself = stream.codec_name == "h264" && stream.side_data_list.is_empty();
+    let turn = if says_itself { first_orientation(path, stream.index) } else { None };
+    Ok(VideoInfo { choice, turn, ..describe(&stream, &format, program_version.version) })
 }
 
 /// Asks ffprobe something about a file that it answers in JSON.
@@ -154,6 +159,7 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
         codec: stream.codec_name.clone(),
         stream: stream.index,
         choice: None,
+        turn: None,
         ffmpeg_version,
         counts_packets: format.is("mpegts"),
         has_edit_lists: format.is("mov"),

@@ -47,6 +47,47 @@ pub(crate) struct Stream {
 #[derive(Deserialize, Debug, Clone)]
 pub(crate) struct SideData {
     pub(crate) rotation: Option<f64>,
+    displaymatrix: Option<String>,
+}
+
+impl SideData {
+    /// The filters that turn and mirror pictures as the matrix says, each followed by a comma.
+    pub(crate) fn filters(&self) -> Option<&'static str> {
+        let lines = self.displaymatrix.as_deref()?.lines();
+        // `00000001:        65536           0           0`
+        let rows = lines.filter_map(|line| line.split_once(':'));
+        let cells = rows.flat_map(|(_, cells)| cells.split_ascii_whitespace());
+        let matrix: Vec<i64> = cells.filter_map(|cell| cell.parse().ok()).collect();
+        let &[xx, xy, _, yx, yy, ..] = matrix.as_slice() else { return None };
+        match (xx.signum(), xy.signum(), yx.signum(), yy.signum()) {
+            (-1, 0, 0, 1) => Some("hflip,"),
+            (1, 0, 0, -1) => Some("vflip,"),
+            (-1, 0, 0, -1) => Some("hflip,vflip,"),
+            (0, 1, -1, 0) => Some("transpose=clock,"),
+            (0, -1, 1, 0) => Some("transpose=cclock,"),
+            (0, 1, 1, 0) => Some("transpose=cclock_flip,"),
+            (0, -1, -1, 0) => Some("transpose=clock_flip,"),
+            _ => None,
+        }
+    }
+}
+
+/// What the first picture of a stream says of its orientation, as filters.
+pub(crate) fn first_orientation(path: &Path, stream: u32) -> Option<&'static str> {
+    #[derive(Deserialize)]
+    struct Frames {
+        #[serde(default)]
+        frames: Vec<FrameEntry>,
+    }
+    #[derive(Deserialize)]
+    struct FrameEntry {
+        #[serde(default)]
+        side_data_list: Vec<SideData>,
+    }
+    let words = format!("-show_frames -select_streams {stream} -read_intervals %+#1");
+    // A file that cannot be decoded says so when it is.
+    let found: Frames = ask(path, &words).ok()?;
+    found.frames.first()?.side_data_list.iter().find_map(SideData::filters)
 }
 
 impl Stream {
@@ -204,6 +245,18 @@ mod tests {
         assert_eq!(covers.stream.index, 0, "whoever asks for the cover gets it");
         let refused = choose(Path::new("a.mp4"), streams(json), Some(1)).unwrap_err().to_string();
         assert!(refused.contains("a.mp4") && refused.contains("stream 2 (h264, 0×0)"), "{refused}");
+    }
+
+    #[test]
+    fn matrices() {
+        let side_data = |matrix: &str| SideData { rotation: None, displaymatrix: Some(matrix.to_owned()) };
+        let turned = "\n00000000:            0      -65536           0\n00000001:        65536           0           \
+                      0\n00000002:            0           0  1073741824\n";
+        assert_eq!(side_data(turned).filters(), Some("transpose=cclock,"));
+        let upright = turned.replace("-65536", "0").replacen("0  ", "65536  ", 1);
+        for nothing in ["", "nonsense", &upright] {
+            assert_eq!(side_data(nothing).filters(), None, "{nothing}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Longest time without a picture that is not told of, in nanoseconds.
 const LONGEST_PAUSE_NANOS: i64 = 10_000_000_000;
-/// A pause is only told of where it is this many times as long as the usual interval.
+/// A pause is only told of where it is this many times as long as the interval before it.
 const LONGEST_PAUSE_INTERVALS: i64 = 20;
 
 /// Where a video's times stop to rise, and how many pictures were given other ones.
@@ -77,6 +77,8 @@ pub(crate) struct Times {
 struct Last {
     file_nanos: i64,
     nanos: i64,
+    /// From the picture before it.
+    interval_nanos: Option<i64>,
 }
 
 impl Times {
@@ -113,7 +115,7 @@ impl Times {
                 nanos
             }
             Some(last) => {
-                self.look_for_gap(frame_index, last.nanos, own_nanos);
+                self.look_for_gap(frame_index, last, own_nanos);
                 own_nanos
             }
             None => own_nanos,
@@ -121,13 +123,15 @@ impl Times {
         if let Some(mended) = self.mended.as_mut().filter(|_| nanos != file_nanos) {
             mended.frames += 1;
         }
-        self.last = Some(Last { file_nanos, nanos });
+        let interval_nanos = self.last.map(|last| nanos.saturating_sub(last.nanos));
+        self.last = Some(Last { file_nanos, nanos, interval_nanos });
         nanos
     }
 
-    fn look_for_gap(&mut self, frame_index: u64, from_nanos: i64, to_nanos: i64) {
-        let longest = LONGEST_PAUSE_NANOS.max(self.interval_nanos.saturating_mul(LONGEST_PAUSE_INTERVALS));
-        if self.gap.is_none() && to_nanos.saturating_sub(from_nanos) > longest {
+    fn look_for_gap(&mut self, frame_index: u64, last: Last, to_nanos: i64) {
+        let Last { nanos: from_nanos, interval_nanos, .. } = last;
+        let usual = interval_nanos.unwrap_or(self.interval_nanos).saturating_mul(LONGEST_PAUSE_INTERVALS);
+        if self.gap.is_none() && to_nanos.saturating_sub(from_nanos) > usual.max(LONGEST_PAUSE_NANOS) {
             self.gap = Some(TimeGap { frame_index, from_nanos, to_nanos });
         }
     }
@@ -186,15 +190,17 @@ mod tests {
     #[test]
     fn a_long_gap_is_kept_and_told_of_once() {
         let mut times = Times::new(Some(25.0));
-        for (frame_index, seconds) in (0..).zip([0, 10, 22, 50]) {
-            assert_eq!(times.next(frame_index, Some(seconds * 1_000_000)), seconds * 1_000_000_000);
-            assert_eq!(times.gap().is_some(), frame_index >= 2);
+        for (frame_index, millis) in (0..).zip([0, 40, 80, 12_080, 12_120, 90_000]) {
+            assert_eq!(times.next(frame_index, Some(millis * 1000)), millis * 1_000_000);
+            assert_eq!(times.gap().is_some(), frame_index >= 3);
         }
         let told = times.gap().unwrap().to_string();
-        assert!(told.contains("a gap of 12.000 s before frame 2 (from 10.000 s to 22.000 s)"), "{told}");
+        assert!(told.contains("a gap of 12.000 s before frame 3 (from 0.080 s to 12.080 s)"), "{told}");
         // A picture a minute is no gap.
         let mut times = Times::new(Some(1.0 / 60.0));
-        (0..5).for_each(|i| drop(times.next(i, Some(i as i64 * 60_000_000))));
+        for i in 0..5 {
+            times.next(i, Some(i as i64 * 60_000_000));
+        }
         assert_eq!((times.gap(), times.mended()), (None, None));
     }
 

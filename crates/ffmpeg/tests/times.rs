@@ -78,7 +78,7 @@ fn steps_back_of_a_transport_stream_are_told_and_mended() {
         assert!((back - back_seconds).abs() < 0.2, "{name}: {back}");
     }
     let (decoder, found) = micros(&at("forth.ts"));
-    assert!((found[10] - 50_000_000).abs() < 100, "{found:?}");
+    assert!((found[10] - 50_000_000).abs() < 200_000, "{found:?}");
     assert_eq!((decoder.mended_times(), decoder.time_gap().unwrap().frame_index), (None, 10));
 }
 
