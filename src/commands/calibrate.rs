@@ -49,7 +49,8 @@ pub(crate) fn calibration_inputs(
     let limit = stride * PICTURES;
     let progress = progress_bar(&info, limit);
     let reader = Reader::start(source, limit);
-    let job = Job { reader, pipeline: &mut pipeline, table: None, annotated: None, progress };
+    let job =
+        Job { reader, pipeline: &mut pipeline, table: None, annotated: None, progress, skip_damaged: false };
     let report = job.run(|frame, found| {
         if let Ok(view) = frame.view()
             && frame.frame_index.is_multiple_of(stride)

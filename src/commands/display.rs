@@ -37,6 +37,9 @@ pub(crate) fn print_summary(info: &SourceInfo, report: &Report, files: &[impl As
     say!("{}", info.spec);
     say!("  {frames} frames in {seconds:.2} s: {:.1} frames/s", *frames as f64 / seconds.max(1e-9));
     say!("  a face in {frames_with_a_face} frames ({share:.1} %), {} in total", faces(track_ids.len()));
+    if let Some(words) = report.damage.words() {
+        say!("  {words}");
+    }
     say_part!("{}", report.statistics);
     for file in files {
         say!("  -> {}", file.as_ref().display());

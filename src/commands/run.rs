@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use mien_capture::{SourceError, SourceSpec};
 use mien_config::{Camera, Config, EngineKind};
 use mien_engine::EngineChoice;
 use mien_ring::SHM_DIR;
@@ -53,6 +54,7 @@ impl CameraArguments {
     fn config_of(&self, file: Option<&Path>) -> Result<Config> {
         let mut config = file.map_or_else(|| Ok(Config::default()), mien_config::load)?;
         if !self.source.is_empty() {
+            self.source.iter().try_for_each(|spec| refuse_missing_file(spec))?;
             let name =
                 |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
             config.cameras =
@@ -65,6 +67,16 @@ impl CameraArguments {
     #[cfg(feature = "gui")]
     fn place(&self, file: Option<PathBuf>) -> crate::desktop::Place {
         crate::desktop::Place { file, keeps_cameras: self.source.is_empty() }
+    }
+}
+
+/// A file that is not there now was mistyped; a camera may still be plugged in.
+fn refuse_missing_file(spec: &str) -> Result<()> {
+    match SourceSpec::parse(spec) {
+        Ok(SourceSpec::Path(path)) if !spec.starts_with("usb:") && !path.exists() => {
+            Err(SourceError::NotFound { path }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -156,8 +168,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let statuses = supervisor.cameras();
     supervisor.shutdown();
     arguments.write_stats(&stats)?;
-    match statuses.iter().find(|status| status.state == CameraState::Failed) {
-        Some(CameraStatus { name, reason, .. }) => bail!("camera {name} has failed: {reason}"),
+    let lost = |state: CameraState| statuses.iter().find(|status| status.state == state);
+    if let Some(CameraStatus { name, reason, .. }) = lost(CameraState::Failed) {
+        bail!("camera {name} has failed: {reason}");
+    }
+    match lost(CameraState::Reconnecting) {
+        Some(CameraStatus { name, reason, .. }) => bail!("camera {name} was not there at the end: {reason}"),
         None => Ok(()),
     }
 }

@@ -25,6 +25,7 @@ pub use images::{ASSUMED_RATE_HZ, ImageSource};
 pub use live::{LiveOptions, WireFormat, open_live};
 pub use mien_face::{Frame, PixelFormat, Rotation};
 pub use rotated::{RotatedSource, rotated};
+pub use mien_ffmpeg::DecodeOptions as VideoOptions;
 pub use source::{Source, SourceInfo, SourceKind, Step};
 pub use spec::{SourceSpec, SyntheticSpec, open};
 pub use synthetic::{SyntheticSource, SyntheticTruth};

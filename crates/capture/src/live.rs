@@ -10,7 +10,7 @@ use mien_face::{Frame, Rotation};
 use crate::network::NetworkSource;
 use crate::rotated::rotated;
 use crate::usb::UsbSource;
-use crate::{ASSUMED_RATE_HZ, Source, SourceError, SourceInfo, SourceSpec, Step};
+use crate::{ASSUMED_RATE_HZ, Source, SourceError, SourceInfo, SourceSpec, Step, VideoOptions};
 
 /// Formats that cameras send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,8 @@ fn open_unturned(spec: &str, options: &LiveOptions) -> Result<Box<dyn Source>, S
     Ok(Box::new(PacedSource::new(parsed, options)?))
 }
 
+/// How a video is read that is played as a camera.
+const PLAYED: VideoOptions = VideoOptions { stream: None, steady: true };
 /// A frame that is later than this moves the clock of its source: what was missed is not made up for.
 const MOST_LATE_NANOS: i64 = 250_000_000;
 
@@ -89,7 +91,7 @@ struct PacedSource {
 
 impl PacedSource {
     fn new(spec: SourceSpec, options: &LiveOptions) -> Result<Self, SourceError> {
-        let inner = spec.open()?;
+        let inner = spec.open_with(&PLAYED)?;
         let known = inner.info();
         let rate_hz = known.rate_hz.or(options.rate_hz).unwrap_or(ASSUMED_RATE_HZ);
         let info = SourceInfo { rate_hz: Some(rate_hz), frame_count: None, live: true, ..known.clone() };
@@ -110,7 +112,7 @@ impl PacedSource {
     /// Begins anew, one frame after the last.
     fn rewind(&mut self) -> Result<bool, SourceError> {
         let Some(last_nanos) = self.last_nanos.take() else { return Ok(false) };
-        self.inner = self.spec.open()?;
+        self.inner = self.spec.open_with(&PLAYED)?;
         if let Some(start) = &mut self.start_nanos {
             *start += last_nanos + self.interval_nanos;
         }

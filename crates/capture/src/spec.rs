@@ -10,7 +10,7 @@ use mien_synthetic::{Motion, SyntheticSettings};
 use crate::images::is_image_name;
 use crate::still::{Content, content};
 use crate::synthetic::MAX_HEADS;
-use crate::{ImageSource, Source, SourceError, SyntheticSource, VideoSource};
+use crate::{ImageSource, Source, SourceError, SyntheticSource, VideoOptions, VideoSource};
 
 /// A parsed source: what to open, with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,9 +83,17 @@ impl SourceSpec {
     /// # Errors
     /// When it does not exist or cannot be read.
     pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
+        self.open_with(&VideoOptions::default())
+    }
+
+    /// Opens the source; `options` say how it is to be read if it is a video.
+    ///
+    /// # Errors
+    /// When it does not exist or cannot be read.
+    pub fn open_with(&self, options: &VideoOptions) -> Result<Box<dyn Source>, SourceError> {
         match self {
             Self::Synthetic(synthetic) => Ok(Box::new(SyntheticSource::new(synthetic))),
-            Self::Path(path) => open_path(path),
+            Self::Path(path) => open_path(path, options),
         }
     }
 }
@@ -141,7 +149,7 @@ pub fn open(spec: impl AsRef<OsStr>) -> Result<Box<dyn Source>, SourceError> {
     SourceSpec::parse(spec)?.open()
 }
 
-fn open_path(path: &Path) -> Result<Box<dyn Source>, SourceError> {
+fn open_path(path: &Path, options: &VideoOptions) -> Result<Box<dyn Source>, SourceError> {
     let unreadable = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => SourceError::NotFound { path: path.to_owned() },
         _ => SourceError::Unreadable { path: path.to_owned(), source },
@@ -160,7 +168,7 @@ fn open_path(path: &Path) -> Result<Box<dyn Source>, SourceError> {
     match content(path).map_err(unreadable)? {
         Content::Still(_) => Ok(Box::new(ImageSource::open_file(path)?)),
         Content::Other if is_image_name(path) => Ok(Box::new(ImageSource::open_file(path)?)),
-        Content::Moving | Content::Other => Ok(Box::new(VideoSource::open(path)?)),
+        Content::Moving | Content::Other => Ok(Box::new(VideoSource::open(path, options)?)),
     }
 }
 

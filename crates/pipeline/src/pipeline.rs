@@ -117,9 +117,15 @@ impl Pipeline {
         self.result.frame_width = frame.width();
         self.result.frame_height = frame.height();
         self.result.detector_ran = u32::from(detector_ran);
+        self.result.damaged = 0;
         self.timings.pose_nanos = pose_nanos;
         self.timings.total_nanos = start.elapsed().as_nanos() as u64;
         Ok(&self.result)
+    }
+
+    /// Says of the last frame that its picture is damaged: its result is marked so.
+    pub fn mark_damaged(&mut self) {
+        self.result.damaged = 1;
     }
 
     /// Result of the last frame.

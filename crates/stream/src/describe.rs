@@ -82,7 +82,7 @@ impl StreamKind {
             Self::Landmarks => 3 * LANDMARK_COUNT,
             Self::Blendshapes => BLENDSHAPE_NAMES.len(),
             Self::Pose => 11,
-            Self::Quality => 10,
+            Self::Quality => 11,
         }
     }
 
@@ -105,6 +105,7 @@ impl StreamKind {
                 Channel::new("box_y1", "ScreenY", "pixels"),
                 Channel::new("box_x2", "ScreenX", "pixels"),
                 Channel::new("box_y2", "ScreenY", "pixels"),
+                Channel::new("damaged", "Flag", "boolean"),
             ],
         }
     }
@@ -172,6 +173,7 @@ fn frames_stream(camera: &CameraDescription, settings: &StreamSettings) -> Strea
             Channel::new("latency", "Latency", "seconds"),
             Channel::new("face_count", "Count", "faces"),
             Channel::new("detector_ran", "Flag", "boolean"),
+            Channel::new("damaged", "Flag", "boolean"),
         ],
         details: details(camera),
     }

@@ -35,6 +35,9 @@ pub trait Tracker {
     fn track(&mut self, frame: Picture<'_>, frame_index: u64, capture_nanos: i64)
     -> Result<(), TrackerError>;
 
+    /// Says of the last frame that its picture is damaged.
+    fn mark_damaged(&mut self) {}
+
     /// Result of the last frame.
     fn result(&self) -> &FrameFaces;
 
@@ -92,6 +95,10 @@ impl Tracker for Pipeline {
     ) -> Result<(), TrackerError> {
         self.process(frame, frame_index, capture_nanos)?;
         Ok(())
+    }
+
+    fn mark_damaged(&mut self) {
+        Pipeline::mark_damaged(self);
     }
 
     fn result(&self) -> &FrameFaces {
@@ -252,8 +259,11 @@ impl Track {
         frame: Picture<'_>,
     ) -> Result<(), TrackerError> {
         let started_nanos = mien_clock::monotonic_nanos();
-        let Frame { frame_index, capture_nanos, .. } = captured.frame;
+        let Frame { frame_index, capture_nanos, damaged, .. } = captured.frame;
         tracker.track(frame, frame_index, capture_nanos)?;
+        if damaged {
+            tracker.mark_damaged();
+        }
         let timings = ResultTimings {
             received_nanos: captured.received_nanos,
             started_nanos,

@@ -51,6 +51,8 @@ fn failed(error: TableError) -> RecordError {
 fn fill(faces: &mut FrameFaces, record: &FrameRecord) {
     faces.frame_index = record.frame[0] as u64;
     faces.capture_nanos = (record.timestamp * 1e9).round() as i64;
+    // Sessions of earlier releases do not say it.
+    faces.damaged = u32::from(record.frame.get(6).is_some_and(|&damaged| damaged == 1.0));
     faces.face_count = 0;
     for slot in &record.slots {
         let Some(quality) = slot.get(&Kind::Quality).filter(|row| !row[1].is_nan()) else { continue };
