@@ -88,7 +88,7 @@ fn full_ffmpeg() -> String {
 
 /// liblsl: version and place.
 pub(super) fn lsl(_: &Subject) -> Vec<Check> {
-    vec![match mien_stream::library() {
+    vec![match mien_outlets::library() {
         Ok(library) => {
             let path = super::machine::mapped_file("liblsl").unwrap_or(library.path);
             Check::ok("liblsl", format!("{} at {}", library.version, path.display()))
