@@ -78,7 +78,7 @@ fn attacked_inside() {
     let mut command = mien().expect("it was there");
     command.current_dir(parent.path()).args(["record", "--out", "sessions", "--engine", "cpu", "--anyway"]);
     command.args(["--seconds", &SECONDS.to_string()]);
-    CAMERAS.iter().for_each(|camera| drop(command.args(["--source", camera])));
+    CAMERAS.iter().for_each(|camera| _ = command.args(["--source", camera]));
     let mut recording =
         command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
     let session = wait_for_session(&mut recording, &log, parent.path());

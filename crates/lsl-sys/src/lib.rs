@@ -16,9 +16,13 @@
 
 mod functions;
 mod library;
+#[cfg(target_os = "linux")]
+mod loopback;
 
 pub use functions::*;
 pub use library::{Library, LoadError, MINIMUM_VERSION, load};
+#[cfg(target_os = "linux")]
+pub use loopback::hear_this_machine_alone;
 
 use std::os::raw::{c_int, c_uint};
 

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde::{Deserialize, Serialize};
 
 use crate::StreamError;
 
@@ -27,12 +28,13 @@ const MACHINE: &str = "\n[ports]\nIPv6 = disable\n\
     Interfaces = {127.0.0.1}\nTTLOverride = 0\n[lab]\nKnownPeers = {127.0.0.1}\n";
 
 /// Who is to find the streams, and where streams are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// As liblsl's own configuration says: without one, whoever is on the network.
     #[default]
     Network,
-    /// Programs on this machine.
+    /// Programs on this machine. What comes to the outlets' ports from elsewhere is dropped by the system.
     Machine,
 }
 

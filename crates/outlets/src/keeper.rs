@@ -13,7 +13,7 @@ use crate::publisher::{LslNotice, Message, PublisherStatus, lock};
 use crate::report::{Counts, Report};
 use crate::watch::Watch;
 use crate::wire::{Order, OutletPlan, write_marker, write_order, write_rows};
-use crate::{Launch, Limits, StreamError};
+use crate::{Launch, Limits, Reach, StreamError};
 
 /// A child that has said nothing for this long is replaced. It says something twice a second.
 pub const SILENCE: Duration = Duration::from_secs(5);
@@ -49,11 +49,12 @@ impl Streams {
         Limits::for_outlets(self.all(), u64::try_from(self.buffered).unwrap_or(0) * 100)
     }
 
-    fn order(&self, limits: Limits) -> Order {
+    fn order(&self, limits: Limits, reach: Reach) -> Order {
         let created_at = seconds(monotonic_nanos());
         let plan = |stream: &StreamDescription| OutletPlan::new(stream, created_at);
         Order::Open {
             limits,
+            reach,
             buffered: self.buffered,
             cameras: self.cameras.iter().map(|streams| streams.iter().map(plan).collect()).collect(),
             markers: plan(&self.markers),
@@ -196,7 +197,7 @@ impl Keeper {
             closing_since: None,
         };
         lock(&self.status).pid = Some(life.child.pid());
-        write_order(&mut life.record, &self.streams.order(limits));
+        write_order(&mut life.record, &self.streams.order(limits, self.launch.reach));
         loop {
             if let Some(ending) = self.look(course, &mut life).or_else(|| self.feed(&mut life)) {
                 if matches!(ending, Ending::Closed) {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lsl::{ContinuousResolver, ExPushable, StreamInfo, StreamOutlet};
 
+use crate::Reach;
 use crate::report::{RequiredStream, VisibleStream};
 use crate::wire::{OutletPlan, Values};
 
@@ -24,9 +25,22 @@ pub(crate) struct Outlets {
 
 impl Outlets {
     /// Opens the outlets; the error is for a person.
-    pub fn open(markers: &OutletPlan, cameras: &[Vec<OutletPlan>], buffered: i32) -> Result<Self, String> {
+    pub fn open(
+        markers: &OutletPlan,
+        cameras: &[Vec<OutletPlan>],
+        buffered: i32,
+        reach: Reach,
+    ) -> Result<Self, String> {
         lsl_sys::load().map_err(|error| error.to_string())?;
-        let open = |plan: &OutletPlan| outlet(plan, buffered);
+        let open = |plan: &OutletPlan| {
+            let outlet = outlet(plan, buffered)?;
+            if reach == Reach::Machine {
+                // At once: until then, it hears everybody.
+                lsl_sys::hear_this_machine_alone()
+                    .map_err(|error| format!("the LSL outlets cannot be kept to this machine: {error}"))?;
+            }
+            Ok::<_, String>(outlet)
+        };
         let cameras =
             cameras.iter().map(|plans| plans.iter().map(open).collect()).collect::<Result<_, _>>()?;
         Ok(Self { markers: open(markers)?, cameras, pushed: 0, failed: 0 })

@@ -40,9 +40,9 @@ pub fn serve(
     let records = listen(input)?;
     let Ok(Record::Order(order)) = records.recv() else { return Ok(()) };
     match *order {
-        Order::Open { limits, buffered, cameras, markers } => {
+        Order::Open { limits, reach, buffered, cameras, markers } => {
             limits.apply();
-            match Outlets::open(&markers, &cameras, buffered) {
+            match Outlets::open(&markers, &cameras, buffered, reach) {
                 Ok(outlets) => publish(outlets, &records, output),
                 Err(reason) => write_line(&mut output, &Report::Refused { reason }),
             }

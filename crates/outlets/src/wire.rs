@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use mien_stream::{FrameRows, Row, StreamDescription};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Limits;
+use crate::{Limits, Reach};
 
 /// Longest record; a camera with ten faces has outlet descriptions of some 10 MB in all.
 const LONGEST_RECORD: usize = 1 << 28;
@@ -38,6 +38,7 @@ pub(crate) enum Order {
     /// Open these outlets, and push what follows into them.
     Open {
         limits: Limits,
+        reach: Reach,
         /// Samples that an outlet keeps for a consumer that has stopped reading, as liblsl counts them.
         buffered: i32,
         /// Each camera's outlets.

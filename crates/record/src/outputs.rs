@@ -52,10 +52,10 @@ impl Outputs {
 
     /// Takes the result of a frame of camera number `camera`: streams it, records it.
     pub fn push(&mut self, camera: usize, frame: &FrameFaces) {
+        self.mark_lsl_notices();
         let Some(encoder) = self.encoders.get_mut(camera) else { return };
         let Some(rows) = encoder.encode(frame, monotonic_nanos()) else { return };
         let rows = Arc::new(rows);
-        self.mark_lsl_notices();
         if let Some(gap) = encoder.take_gap() {
             let text = gap_marker(&encoder.camera().name, &gap);
             if let Some(recorder) = &mut self.recorder {

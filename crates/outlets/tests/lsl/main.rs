@@ -5,6 +5,7 @@
 
 mod lost;
 mod namespace;
+mod reach;
 mod stalled;
 
 use std::fmt::Write as _;
