@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use mien_config::{Camera, Config, LslStream, Recording, VideoKind};
 use mien_models::ModelSet;
+use mien_outlets::PublisherStatus;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
 };
 use mien_ring::FacesEntry;
 use mien_stream::{
-    CameraDescription, ModelNote, PublisherStatus, StreamDescription, StreamKind, StreamSettings,
-    Synchronization, TimingMonitor,
+    CameraDescription, ModelNote, StreamDescription, StreamKind, StreamSettings, Synchronization,
+    TimingMonitor,
 };
 use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
 
@@ -99,7 +100,8 @@ impl Live {
                 participants: camera.map(|camera| camera.participants.clone()).unwrap_or_default(),
             }
         });
-        let outputs = Outputs::new(descriptions.collect(), stream_settings(config), publish);
+        let launch = publish.then(|| crate::commands::lsl::launch(config)).transpose()?;
+        let outputs = Outputs::new(descriptions.collect(), stream_settings(config), launch.as_ref());
         let mut live = Self {
             cameras: statuses.into_iter().map(|status| status.name).collect(),
             outputs: Arc::new(Mutex::new(outputs)),
@@ -124,6 +126,17 @@ impl Live {
     #[must_use]
     pub fn stream_problem(&self) -> Option<String> {
         self.outputs().stream_problem().map(ToString::to_string)
+    }
+
+    /// What a person should know of the streams; empty while all is well.
+    #[must_use]
+    pub fn stream_note(&self) -> String {
+        let outputs = self.outputs();
+        match (outputs.stream_problem(), outputs.stream_status()) {
+            (Some(problem), _) => problem.to_string(),
+            (None, Some(status)) => status.note(),
+            (None, None) => String::new(),
+        }
     }
 
     /// What streaming has done so far; `None` where nothing is streamed.
@@ -189,6 +202,8 @@ impl Live {
             seconds,
             cameras: crate::readiness::loads(supervisor, config, &cameras),
             required_streams: recording.required_streams.clone(),
+            // Without a path of this program nothing is found, which is told.
+            lsl: crate::commands::lsl::launch(config).unwrap_or_default(),
         })
     }
 

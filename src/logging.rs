@@ -14,7 +14,7 @@ pub(crate) fn start(verbose: u8) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| crate::output::ErrorWriter)
         // Else a log that nobody reads any more would be told of on standard error, which panics there.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())

@@ -51,6 +51,8 @@ pub(crate) struct Control {
     /// What the workers were told, and since when it is to be something else.
     told: Config,
     settings_changed: Option<Instant>,
+    /// How often the process of the LSL outlets was lost, as far as the log tells.
+    lsl_restarts: u32,
     load: LoadMeter,
     next_load: Instant,
     trace: Option<PathBuf>,
@@ -81,6 +83,7 @@ impl Control {
             streamed: None,
             cameras_changed: None,
             settings_changed: None,
+            lsl_restarts: 0,
             load: LoadMeter::default(),
             next_load: Instant::now(),
             trace: None,
@@ -268,14 +271,14 @@ impl Control {
             self.next_load = Instant::now() + LOAD_LOOK;
             self.show_load();
         }
-        let problem = self.live.as_ref().and_then(Live::stream_problem);
+        let note = self.live.as_ref().map(Live::stream_note).unwrap_or_default();
+        self.tell_of_streams(&note);
         let streams = self.streams();
         let (file, names) = (self.keeping.shown(), self.names.all());
         self.board.change(|shown| {
-            shown.streams_note = match (&problem, self.config.lsl.enabled) {
-                (Some(problem), _) => problem.clone(),
-                (None, false) => "Streaming is switched off in the settings.".to_owned(),
-                (None, true) => String::new(),
+            shown.streams_note = match self.config.lsl.enabled {
+                false => "Streaming is switched off in the settings.".to_owned(),
+                true => note,
             };
             shown.streams = streams;
             shown.participants = names;
@@ -283,6 +286,15 @@ impl Control {
             shown.config.clone_from(&self.config);
             shown.trace.clone_from(&self.trace);
         });
+    }
+
+    /// Adds to the log what is new about the streams.
+    fn tell_of_streams(&mut self, note: &str) {
+        let restarts = self.live.as_ref().and_then(Live::stream_status).map_or(0, |status| status.restarts);
+        if restarts > self.lsl_restarts {
+            self.log.add(LogLevel::Warning, "lsl", note);
+        }
+        self.lsl_restarts = restarts;
     }
 
     fn show_load(&mut self) {

@@ -23,6 +23,6 @@ pub use load::{TEMPLATE, init, load, parse, print};
 pub use migrate::{VERSION, migrate};
 pub use save::{load_state, save, save_state, state_file, user_file};
 pub use sections::{
-    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslStream, Models, Overlay,
-    PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
+    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, LslStream,
+    Models, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
 };

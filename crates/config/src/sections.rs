@@ -349,12 +349,31 @@ pub struct Lsl {
     pub faces: usize,
     /// Rows of NaN where there is no face.
     pub fill: bool,
+    /// Who is to find the streams.
+    pub reach: LslReach,
+}
+
+/// Who is to find the streams, and where streams are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LslReach {
+    /// Whoever is on the network, as liblsl's own configuration says.
+    #[default]
+    Network,
+    /// Programs on this machine.
+    Machine,
 }
 
 impl Default for Lsl {
     fn default() -> Self {
         use LslStream::{Blendshapes, Landmarks, Pose, Quality};
-        Self { enabled: true, streams: vec![Landmarks, Blendshapes, Pose, Quality], faces: 1, fill: true }
+        Self {
+            enabled: true,
+            streams: vec![Landmarks, Blendshapes, Pose, Quality],
+            faces: 1,
+            fill: true,
+            reach: LslReach::Network,
+        }
     }
 }
 

@@ -1,12 +1,11 @@
-//! Faces as Lab Streaming Layer outlets.
+//! Faces as streams.
 //!
 //! Three steps, each usable without the next:
 //!
 //! 1. A [`CameraEncoder`] knows the streams of one camera ([`StreamDescription`]s: per face slot
 //!    `…_landmarks`, `…_blendshapes`, `…_pose`, `…_quality`, and one `…_Frames`) and turns each
 //!    [`FrameFaces`](mien_face::FrameFaces) into [`FrameRows`]: exactly one row per stream and frame.
-//! 2. A [`Publisher`] owns the LSL outlets, on a thread of its own, and pushes those rows stamped with
-//!    their capture time.
+//! 2. `mien-outlets` pushes those rows into LSL outlets, stamped with their capture time.
 //! 3. The recorder (`mien-record`) writes the same rows under the same descriptions to XDF, so what is
 //!    recorded is what was streamed.
 //!
@@ -25,8 +24,6 @@
 mod camera;
 mod describe;
 mod encode;
-mod publish;
-mod resolve;
 mod rows;
 mod slots;
 mod timing;
@@ -35,8 +32,6 @@ pub use camera::{CameraDescription, ModelNote, StreamKind, StreamSettings};
 pub use describe::{camera_streams, marker_stream};
 pub use encode::{CameraEncoder, Gap};
 pub use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
-pub use publish::{LibraryInfo, Publisher, PublisherStatus, StreamError, library};
-pub use resolve::{RequiredStream, VisibleStream, find_required};
 pub use rows::{FrameRows, Row};
 pub use slots::Slots;
 pub use timing::{Scatter, Synchronization, TimingMonitor};

@@ -21,6 +21,8 @@ use crate::status::{CameraEvent, RingPaths, Shared, lock};
 const TICK: Duration = Duration::from_millis(40);
 /// How often the use of the machine is looked at.
 const LOOK_NANOS: i64 = 1_000_000_000;
+/// Leftovers of dead sessions are looked for at one of this many looks.
+const SWEEP_LOOKS: i64 = 10;
 /// A worker whose heartbeat is older than this is frozen.
 const HEARTBEAT_LIMIT: Duration = Duration::from_millis(1500);
 /// A live camera without a result for this long is shown as stalled; when it is restarted, `progress` says.
@@ -426,6 +428,15 @@ impl Keeper {
         if now_nanos >= life.next_look_nanos {
             life.next_look_nanos = now_nanos + LOOK_NANOS;
             measure.look(life.worker.pid(), &self.gpus, &mut self.shared.status(), now_nanos);
+            drop(measure);
+            self.sweep(now_nanos);
+        }
+    }
+
+    /// Removes what other sessions that have died left in shared memory: one keeper looks, at times.
+    fn sweep(&self, now_nanos: i64) {
+        if self.index == 0 && now_nanos / LOOK_NANOS % SWEEP_LOOKS == 0 {
+            let _unlisted = remove_stale(&self.options.ring_dir);
         }
     }
 

@@ -1,6 +1,7 @@
 //! From the first command to the last.
 
 use std::io::{BufReader, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use mien_ring::RingError;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::report::Reporter;
-use crate::session::{Parts, Session};
+use crate::session::{Parts, Session, remove};
 use crate::track::TrackerError;
 
+/// How long the end may take, from the moment at which it is known: longer than a supervising process waits.
+const END_LIMIT: Duration = Duration::from_secs(6);
 /// How often the worker looks at what does not announce itself.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -45,7 +48,8 @@ impl WorkerError {
 
 /// Makes the system send SIGTERM to this process when its parent dies. To be called at the very start.
 ///
-/// The system watches the *thread* that started this process. The parent may have died before the call:
+/// The system watches the *thread* that started this process, and then every thread of the parent that it passes the
+/// process on to: the signal may come several times, so only the first may mean anything. The parent may have died before the call:
 /// `parent` is who it should be (nothing: whoever it is), and `false` says that it is gone.
 ///
 /// # Errors
@@ -76,9 +80,21 @@ pub fn run(
         reporter.send(&Report::Fatal { cause: error.cause(), reason: error.to_string() });
     }
     if let Some(session) = session {
+        end_in_time(session.rings().to_vec());
         session.stop();
     }
     result
+}
+
+/// Ends this process when its orderly end takes too long: whoever would end it may be gone.
+fn end_in_time(rings: Vec<PathBuf>) {
+    let end = move || {
+        std::thread::sleep(END_LIMIT);
+        remove(&rings);
+        std::process::exit(1);
+    };
+    // Without a thread for it, it is left to the supervising process.
+    let _refused = std::thread::Builder::new().name("end".into()).spawn(end);
 }
 
 fn serve(

@@ -112,7 +112,7 @@ fn a_camera_without_frames_is_not_taken_for_one_whose_name_ends_alike() {
         frame_size: Some((WIDTH, HEIGHT)),
         ..CameraDescription::default()
     });
-    let mut outputs = Outputs::new(cameras.to_vec(), StreamSettings::default(), false);
+    let mut outputs = Outputs::new(cameras.to_vec(), StreamSettings::default(), None);
     let plan = plan(&outputs, parent.path(), VideoKind::None);
     let folder = outputs.start_recording(plan).unwrap().folder().to_owned();
     for (index, nanos) in capture_times(5) {

@@ -36,7 +36,7 @@ pub fn outputs(cameras: usize, filtered: bool) -> Outputs {
             ..CameraDescription::default()
         })
         .collect();
-    Outputs::new(cameras, StreamSettings { slots: 2, ..StreamSettings::default() }, false)
+    Outputs::new(cameras, StreamSettings { slots: 2, ..StreamSettings::default() }, None)
 }
 
 pub fn plan(outputs: &Outputs, parent: &Path, video: VideoKind) -> SessionPlan {
