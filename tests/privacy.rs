@@ -28,8 +28,13 @@ struct Pan {
 
 impl Pan {
     fn new() -> Self {
-        let settings =
-            SyntheticSettings { width: 1600, height: HEIGHT, heads: 7, seed: 3, ..SyntheticSettings::default() };
+        let settings = SyntheticSettings {
+            width: 1600,
+            height: HEIGHT,
+            heads: 7,
+            seed: 3,
+            ..SyntheticSettings::default()
+        };
         Self { camera: SyntheticCamera::new(settings), wide: Frame::empty() }
     }
 
@@ -39,7 +44,8 @@ impl Pan {
         let left = (index as usize * 12).min(640);
         frame.reshape(WIDTH, HEIGHT, PixelFormat::Rgb8);
         (frame.frame_index, frame.capture_nanos) = (index, index as i64 * FRAME_NANOS);
-        for (to, from) in frame.pixels.chunks_mut(frame.stride).zip(self.wide.pixels.chunks(self.wide.stride)) {
+        for (to, from) in frame.pixels.chunks_mut(frame.stride).zip(self.wide.pixels.chunks(self.wide.stride))
+        {
             to.copy_from_slice(&from[3 * left..][..3 * WIDTH as usize]);
         }
         let in_view = |face: &FaceBox| {
@@ -180,7 +186,10 @@ fn every_face_is_hidden(detection: &Detection) {
             faces.iter().for_each(|face| assert_hidden(privacy, picture, &source, face));
             // The wall above the heads is nobody's.
             let wall = FaceBox { x1: 0.0, y1: 0.0, x2: WIDTH as f32, y2: 20.0 };
-            assert!(unchanged(picture, &source, &wall) > 0.9, "{privacy:?}, frame {index}: all of it is hidden");
+            assert!(
+                unchanged(picture, &source, &wall) > 0.9,
+                "{privacy:?}, frame {index}: all of it is hidden"
+            );
         });
         assert_eq!(count as u64, FRAMES);
         assert!(least > detection.max_faces, "{least} faces in some frame");
@@ -299,5 +308,9 @@ fn mien_record_hides_every_face() {
         .arg(folder.path().join("again"))
         .output()
         .unwrap();
-    assert!(support::text(&said.stderr).contains("faces in this video are hidden"), "{}", support::text(&said.stderr));
+    assert!(
+        support::text(&said.stderr).contains("faces in this video are hidden"),
+        "{}",
+        support::text(&said.stderr)
+    );
 }

@@ -114,7 +114,9 @@ pub fn contrast(a: Color32, b: Color32) -> f32 {
 #[must_use]
 pub fn legible(color: Color32, visuals: &egui::Visuals) -> Color32 {
     let text = visuals.widgets.noninteractive.fg_stroke.color;
-    towards(color, text, |color| grounds(visuals).into_iter().all(|ground| contrast(color, ground) >= TEXT_CONTRAST))
+    towards(color, text, |color| {
+        grounds(visuals).into_iter().all(|ground| contrast(color, ground) >= TEXT_CONTRAST)
+    })
 }
 
 /// The colour of the line, or of the key, with this number on any of the window's grounds.
@@ -242,7 +244,12 @@ mod tests {
                 ("open", &widgets.open),
             ] {
                 for fill in [look.bg_fill, look.weak_bg_fill] {
-                    assert_contrast(&format!("{name}, a button {state}"), look.text_color(), fill, TEXT_CONTRAST);
+                    assert_contrast(
+                        &format!("{name}, a button {state}"),
+                        look.text_color(),
+                        fill,
+                        TEXT_CONTRAST,
+                    );
                 }
             }
             let selection = visuals.selection;
@@ -259,7 +266,9 @@ mod tests {
             for place in 0..SERIES.len() {
                 let what = format!("{name}, line {place}");
                 let line = series(place, &visuals);
-                grounds(&visuals).into_iter().for_each(|ground| assert_contrast(&what, line, ground, LINE_CONTRAST));
+                grounds(&visuals)
+                    .into_iter()
+                    .for_each(|ground| assert_contrast(&what, line, ground, LINE_CONTRAST));
                 assert_contrast(&what, ink_on(line), line, TEXT_CONTRAST);
                 let strong = visuals.strong_text_color();
                 assert_contrast(&what, strong, under_text(SERIES[place], &visuals), TEXT_CONTRAST);

@@ -101,7 +101,8 @@ impl Plan {
     ) {
         self.detections.clear();
         self.trusted.clear();
-        self.trusted.extend(detections.iter().filter(|detection| detection.score >= settings.score_threshold));
+        self.trusted
+            .extend(detections.iter().filter(|detection| detection.score >= settings.score_threshold));
         if settings.widest_iou() > settings.nms_iou {
             suppress_overlaps(&mut self.trusted, settings.nms_iou);
         }

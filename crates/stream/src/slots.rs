@@ -246,7 +246,12 @@ mod tests {
                 let back = 1.0 + absence;
                 let found = tracks(
                     &mut Slots::new(slots),
-                    &[(1.0, &[(1, 100.0)]), (back - 0.03, &[]), (back, &[(2, 1700.0)]), (back + 0.03, &[(2, 1700.0)])],
+                    &[
+                        (1.0, &[(1, 100.0)]),
+                        (back - 0.03, &[]),
+                        (back, &[(2, 1700.0)]),
+                        (back + 0.03, &[(2, 1700.0)]),
+                    ],
                 );
                 assert_eq!((found[0][0], found[1][0]), (Some(1), None));
                 assert_eq!((found[2][0], found[3][0]), (Some(2), Some(2)), "{slots} slots, {absence} s");
@@ -257,12 +262,14 @@ mod tests {
     #[test]
     fn of_several_each_has_the_slot_of_the_place() {
         let both: (f64, &[(u32, f32)]) = (0.0, &[(1, 100.0), (2, 900.0)]);
-        let found = tracks(&mut Slots::new(2), &[both, (3.0, &[(3, 880.0)]), (3.2, &[(4, 110.0), (3, 880.0)])]);
+        let found =
+            tracks(&mut Slots::new(2), &[both, (3.0, &[(3, 880.0)]), (3.2, &[(4, 110.0), (3, 880.0)])]);
         assert_eq!(found[1..], [[None, Some(3)], [Some(4), Some(3)]]);
         let found = tracks(&mut Slots::new(2), &[both, (3.0, &[(3, 880.0), (4, 130.0)])]);
         assert_eq!(found[1], [Some(4), Some(3)]);
         // The other one stays.
-        let found = tracks(&mut Slots::new(2), &[both, (1.0, &[(2, 900.0)]), (3.0, &[(2, 900.0), (3, 90.0)])]);
+        let found =
+            tracks(&mut Slots::new(2), &[both, (1.0, &[(2, 900.0)]), (3.0, &[(2, 900.0), (3, 90.0)])]);
         assert_eq!(found[2], [Some(3), Some(2)]);
     }
 
@@ -273,7 +280,10 @@ mod tests {
         assert_eq!(tracks(&mut Slots::new(3), &[both, far])[1], [None, None, Some(3)]);
         assert_eq!(tracks(&mut Slots::new(2), &[both, far])[1], [None, Some(3)]);
         let near_both: &[(u32, f32)] = &[(1, 100.0), (2, 170.0)];
-        let found = tracks(&mut Slots::new(2), &[(0.0, near_both), (3.0, &[(3, 110.0)]), (3.1, &[(3, 110.0), (4, 180.0)])]);
+        let found = tracks(
+            &mut Slots::new(2),
+            &[(0.0, near_both), (3.0, &[(3, 110.0)]), (3.1, &[(3, 110.0), (4, 180.0)])],
+        );
         assert_eq!(found[1..], [[Some(3), None], [Some(3), Some(4)]]);
     }
 
@@ -281,7 +291,12 @@ mod tests {
     fn who_was_there_beside_it_is_somebody_else_and_waits() {
         let found = tracks(
             &mut Slots::new(1),
-            &[(0.0, &[(1, 100.0), (2, 150.0)]), (0.1, &[(2, 120.0)]), (4.9, &[(2, 120.0)]), (5.1, &[(2, 120.0)])],
+            &[
+                (0.0, &[(1, 100.0), (2, 150.0)]),
+                (0.1, &[(2, 120.0)]),
+                (4.9, &[(2, 120.0)]),
+                (5.1, &[(2, 120.0)]),
+            ],
         );
         assert_eq!(found, [[Some(1)], [None], [None], [Some(2)]]);
         // Meanwhile somebody comes who may be the one who left.

@@ -104,7 +104,8 @@ fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
         if session.video != VideoKind::None
             && let Some(rest) = session.privacy.not_covered()
         {
-            let text = RichText::new("Faces that are not found stay visible; previews and data are not hidden.");
+            let text =
+                RichText::new("Faces that are not found stay visible; previews and data are not hidden.");
             let more = format!("Not hidden are {rest}. See docs/privacy.md.");
             ui.label(text.small().color(theme::legible(theme::CAUTION, ui.visuals()))).on_hover_text(more);
         }

@@ -76,9 +76,8 @@ fn means(rgb: &[u8], width: usize, across: &Axis, down: &Axis) -> [[[f32; 3]; PA
             sum[3] += 1;
         }
     }
-    let mean = |[red, green, blue, count]: [u64; 4]| {
-        [red, green, blue].map(|sum| sum as f32 / count.max(1) as f32)
-    };
+    let mean =
+        |[red, green, blue, count]: [u64; 4]| [red, green, blue].map(|sum| sum as f32 / count.max(1) as f32);
     let mut all = [0; 4];
     for sum in sums.as_flattened() {
         all.iter_mut().zip(sum).for_each(|(all, part)| *all += part);
@@ -125,7 +124,8 @@ mod tests {
     #[test]
     fn of_a_face_at_the_edge_no_more_is_left_than_of_others() {
         // Stripes of 20 pixels: two of them are in each patch of a region of 240 pixels.
-        let mut rgb: Vec<u8> = (0..200 * 50).flat_map(|k| [if k % 200 / 20 % 2 == 0 { 0 } else { 200 }; 3]).collect();
+        let mut rgb: Vec<u8> =
+            (0..200 * 50).flat_map(|k| [if k % 200 / 20 % 2 == 0 { 0 } else { 200 }; 3]).collect();
         blur(&mut rgb, 200, &FaceBox { x1: -200.0, y1: -100.0, x2: 40.0, y2: 150.0 });
         let row: Vec<u8> = rgb[..3 * 40].chunks(3).map(|pixel| pixel[0]).collect();
         let (least, most) = (row.iter().min().unwrap(), row.iter().max().unwrap());

@@ -115,7 +115,9 @@ impl Concealer {
             PrivacyKind::Full => {}
             PrivacyKind::Blur => blur(&mut picture.rgb, picture.width, region),
             PrivacyKind::Mesh => {
-                let Some([x1, y1, x2, y2]) = visible_part(region, picture.width, picture.height) else { return };
+                let Some([x1, y1, x2, y2]) = visible_part(region, picture.width, picture.height) else {
+                    return;
+                };
                 for row in picture.rgb.chunks_exact_mut(3 * picture.width as usize).take(y2).skip(y1) {
                     row[3 * x1..3 * x2].as_chunks_mut::<3>().0.fill(FIELD);
                 }
@@ -193,7 +195,9 @@ mod tests {
     #[test]
     fn what_nobody_tracks_is_hidden_before_and_after_it_is_seen() {
         for privacy in [PrivacyKind::Blur, PrivacyKind::Mesh] {
-            let pictures = run(privacy, 99, |index| Some((10..15).contains(&index).then_some(FACE).into_iter().collect()));
+            let pictures = run(privacy, 99, |index| {
+                Some((10..15).contains(&index).then_some(FACE).into_iter().collect())
+            });
             let expected: Vec<u64> = (0..6).chain(19..30).collect();
             assert_eq!(visible(&pictures), expected, "{privacy:?}");
         }

@@ -49,8 +49,12 @@ impl Seen {
     /// The faces in pixels of a picture of this size, and how long each stays hidden.
     fn faces(&self, size: [f32; 2]) -> impl Iterator<Item = (FaceBox, i64)> + '_ {
         let [x, y] = [size[0] / self.frame_size[0], size[1] / self.frame_size[1]];
-        let scaled =
-            move |face: &FaceBox| FaceBox { x1: face.x1 * x, y1: face.y1 * y, x2: face.x2 * x, y2: face.y2 * y };
+        let scaled = move |face: &FaceBox| FaceBox {
+            x1: face.x1 * x,
+            y1: face.y1 * y,
+            x2: face.x2 * x,
+            y2: face.y2 * y,
+        };
         let tracked = self.tracked.iter().map(move |face| (scaled(face), TRACKED_NANOS));
         tracked.chain(self.possible.iter().map(move |face| (scaled(face), MARGIN_NANOS)))
     }
@@ -87,14 +91,17 @@ impl Sightings {
             look -= 1;
         }
         let unwatched_nanos = nanos - self.0[look].capture_nanos;
-        let mut search = Search { nanos, unwatched_nanos, size: [width as f32, height as f32], regions: Vec::new() };
+        let mut search =
+            Search { nanos, unwatched_nanos, size: [width as f32, height as f32], regions: Vec::new() };
         let (before, after) = (
             self.0.iter().rev().filter(|seen| seen.capture_nanos < nanos),
             self.0.iter().filter(|seen| seen.capture_nanos > nanos),
         );
         let here = self.0.iter().filter(|seen| seen.capture_nanos == nanos);
-        let here: Vec<FaceBox> =
-            here.flat_map(|seen| seen.faces(search.size)).map(|(face, _)| wider(&face, MARGIN_SHARE)).collect();
+        let here: Vec<FaceBox> = here
+            .flat_map(|seen| seen.faces(search.size))
+            .map(|(face, _)| wider(&face, MARGIN_SHARE))
+            .collect();
         search.follow(&here, before);
         search.follow(&here, after.take_while(|seen| seen.capture_nanos - nanos <= MARGIN_NANOS));
         search.regions.extend(here);
@@ -216,7 +223,8 @@ mod tests {
 
     #[test]
     fn before_anybody_has_looked_everything_is_hidden() {
-        let mut sightings = of([seen(0, None), Seen { looked: false, ..tracked(1, 500.0) }, seen(2, Some(&[]))]);
+        let mut sightings =
+            of([seen(0, None), Seen { looked: false, ..tracked(1, 500.0) }, seen(2, Some(&[]))]);
         assert_eq!(sightings.hidden(0, [64, 48]), Hidden::Everything);
         assert_eq!(sightings.hidden(FRAME_NANOS, [64, 48]), Hidden::Everything);
         assert_eq!(sightings.hidden(2 * FRAME_NANOS, [64, 48]), Hidden::Regions(vec![hidden_box()]));
@@ -263,7 +271,8 @@ mod tests {
             last_width = width;
         }
         assert_eq!(hidden(&mut sightings, 22), []);
-        let mut sightings = of((0..90).map(|frame| if frame < 10 { tracked(frame, 700.0) } else { seen(frame, Some(&[])) }));
+        let mut sightings =
+            of((0..90).map(|frame| if frame < 10 { tracked(frame, 700.0) } else { seen(frame, Some(&[])) }));
         assert_eq!(hidden(&mut sightings, 69).len(), 1, "a tracked face, for 2 s");
         assert_eq!(hidden(&mut sightings, 70), []);
     }
@@ -290,7 +299,10 @@ mod tests {
         for frame in 20..40 {
             let found = hidden(&mut sightings, frame);
             let x = place(frame);
-            assert!(found.iter().any(|&(from, to)| from <= x - 35.0 && to >= x + 135.0), "{frame}: {found:?}");
+            assert!(
+                found.iter().any(|&(from, to)| from <= x - 35.0 && to >= x + 135.0),
+                "{frame}: {found:?}"
+            );
             let widest = found.iter().map(|(from, to)| to - from).fold(0.0, f32::max);
             assert!(widest < 400.0, "its way of 0.8 s, no more: {found:?}");
         }
