@@ -4,7 +4,7 @@ use mien_face::FaceBox;
 use mien_geometry::{Detection, RETINAFACE_DETECTIONS};
 
 /// What the detector believes in at least this much (0–1) may be a face.
-pub const POSSIBLE_FACE_SCORE: f32 = 0.1;
+pub const POSSIBLE_FACE_SCORE: f32 = 0.05;
 /// Of two detections that overlap more than this (intersection over union), the weaker one is the same face.
 pub(crate) const POSSIBLE_FACE_IOU: f32 = 0.4;
 

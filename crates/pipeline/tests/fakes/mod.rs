@@ -164,7 +164,7 @@ pub fn detector(world: &SharedWorld) -> Box<dyn Engine> {
         outputs[1].fill(0.0);
         let faces: &[FakeFace] = if world.detector_blind { &[] } else { &world.faces };
         let strong = faces.len().saturating_sub(world.weak);
-        let score = |i: usize| if i < strong { 0.99 - 0.001 * i as f32 } else { 0.2 };
+        let score = |i: usize| if i < strong { 0.99 - 0.001 * i as f32 } else { 0.06 };
         for (face, score) in faces.iter().zip((0..).map(score)) {
             // The prior of 16 pixels' stride around the middle, smaller size (32); its centre:
             let (column, row) = ((face.x / 16.0) as usize, (face.y / 16.0) as usize);
