@@ -10,19 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mien_address::{ResolvedAddress, SourceAddress};
 use mien_clock::monotonic_nanos;
 use mien_face::{Frame, PixelFormat};
 use mien_ffmpeg::SQUARE_PIXELS;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::stream_input::StreamInput;
 use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
 
 /// How long a stream may take to give its first picture, and then each further one.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const FRAME_LIMIT: Duration = Duration::from_millis(1500);
-/// Schemes that are handed to ffmpeg; others (`file:`, `concat:`) reach into this machine.
+/// Schemes that are handed to ffmpeg.
 const SCHEMES: [&str; 7] = ["rtsp", "rtsps", "http", "https", "udp", "rtp", "srt"];
-const PROTOCOLS: &str = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto";
 /// Largest side of a picture.
 const MAX_SIDE: usize = 8192;
 const BUFFER_BYTES: usize = 1 << 16;
@@ -49,14 +50,23 @@ struct Heard {
 }
 
 impl NetworkSource {
-    pub fn open(url: &str) -> Result<Self, SourceError> {
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+    pub fn open(source: &SourceAddress) -> Result<Self, SourceError> {
+        let camera = source.to_string();
+        let scheme = camera.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
         if !SCHEMES.contains(&scheme.as_str()) {
             let reason = format!("`{scheme}` is no scheme for a stream; take one of {}", SCHEMES.join(", "));
-            return Err(SourceError::Spec { spec: without_password(url), reason });
+            return Err(SourceError::Spec { spec: camera, reason });
         }
-        let camera = without_password(url);
-        let mut ffmpeg = command(url, &scheme).spawn().map_err(|error| SourceError::Camera {
+        let address = source
+            .resolve()
+            .map_err(|error| SourceError::Spec { spec: camera.clone(), reason: error.to_string() })?;
+        let input = StreamInput { address: &address, options: input_options(&scheme) };
+        let mut command = command(&input);
+        // ffmpeg gets the secret another way.
+        for name in source.variables() {
+            command.env_remove(name);
+        }
+        let mut ffmpeg = command.spawn().map_err(|error| SourceError::Camera {
             camera: camera.clone(),
             reason: match error.kind() {
                 std::io::ErrorKind::NotFound => "ffmpeg is not installed (apt install ffmpeg)".into(),
@@ -64,7 +74,8 @@ impl NetworkSource {
             },
         })?;
         let heard = Arc::default();
-        listen(&mut ffmpeg, Arc::clone(&heard), url.to_owned(), camera.clone());
+        input.tell(&mut ffmpeg);
+        listen(&mut ffmpeg, Arc::clone(&heard), address);
         let stdout = ffmpeg.stdout.take().expect("standard output is a pipe");
         let info = SourceInfo {
             name: scheme,
@@ -145,34 +156,38 @@ impl Drop for NetworkSource {
     }
 }
 
-fn command(url: &str, scheme: &str) -> Command {
-    let mut command = Command::new("ffmpeg");
-    let mut push = |words: &str| {
-        command.args(words.split_ascii_whitespace());
-    };
-    push("-nostdin -hide_banner -v error -fflags nobuffer -flags low_delay -probesize 500000");
-    push("-analyzeduration 500000 -protocol_whitelist");
-    push(PROTOCOLS);
+/// What a stream of this scheme is opened with.
+fn input_options(scheme: &str) -> Vec<(&'static str, &'static str)> {
+    let mut options = vec![("fflags", "nobuffer"), ("probesize", "500000"), ("analyzeduration", "500000")];
     match scheme {
-        "rtsp" | "rtsps" => push("-rtsp_transport tcp -timeout 5000000"),
-        // Cameras that send JPEGs: one that was cut off is left out, not shown with grey below. Streams that
-        // lose packets are shown as well as can be.
-        "http" | "https" => push("-rw_timeout 5000000 -err_detect explode"),
+        "rtsp" | "rtsps" => options.extend([("rtsp_transport", "tcp"), ("timeout", "5000000")]),
+        "http" | "https" => options.push(("rw_timeout", "5000000")),
         _ => {}
     }
-    command.arg("-i").arg(url);
+    options
+}
+
+fn command(input: &StreamInput<'_>) -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args("-nostdin -hide_banner -v error -flags low_delay".split(' '));
+    if input.address.expose_secret().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) {
+        // Cameras that send JPEGs: one that was cut off is left out, not shown with grey below. Streams that
+        // lose packets are shown as well as can be.
+        command.args(["-err_detect", "explode"]);
+    }
+    input.add_to(&mut command);
     // Numbered through at the rate of the output: every picture once, none made up for the sender's pauses.
     command.args(["-map", "0:V:0", "-vf", &format!("setpts=N/(25*TB),{SQUARE_PIXELS}"), "-r", "25"]);
     command.args("-pix_fmt rgb24 -c:v ppm -f image2pipe -flush_packets 1 pipe:1".split(' '));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// ffmpeg's words for a picture that could not be decoded, in its releases before and since 7.
 const DAMAGED: [&str; 2] = ["Error while decoding", "Error submitting packet to decoder"];
 
-/// Counts damaged pictures, and keeps ffmpeg's last line, without the password that it may repeat.
-fn listen(ffmpeg: &mut Child, heard: Arc<Heard>, url: String, shown: String) {
+/// Counts damaged pictures, and keeps ffmpeg's last line, without the secrets that it may repeat.
+fn listen(ffmpeg: &mut Child, heard: Arc<Heard>, address: ResolvedAddress) {
     use std::io::BufRead;
     let Some(stderr) = ffmpeg.stderr.take() else { return };
     let read = move || {
@@ -182,23 +197,12 @@ fn listen(ffmpeg: &mut Child, heard: Arc<Heard>, url: String, shown: String) {
                 heard.damaged.fetch_add(1, Ordering::Relaxed);
             }
             if !line.trim().is_empty() {
-                let words = line.replace(&url, &shown);
-                *heard.last_words.lock().unwrap_or_else(PoisonError::into_inner) = words;
+                *heard.last_words.lock().unwrap_or_else(PoisonError::into_inner) = address.hide_in(&line);
             }
         }
     };
     // Without the thread only the reason of a failure is missing.
     let _thread = std::thread::Builder::new().name("ffmpeg-errors".into()).spawn(read);
-}
-
-/// The address as it may be shown.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    match host.rsplit_once('@') {
-        Some((secret, _)) => format!("{scheme}://…@{}", &rest[secret.len() + 1..]),
-        None => url.to_owned(),
-    }
 }
 
 enum Fault {
@@ -288,17 +292,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn passwords_are_not_shown() {
-        for (url, shown) in [
-            ("rtsp://user:pass@10.0.0.1/a?b=c@d", "rtsp://…@10.0.0.1/a?b=c@d"),
-            ("http://10.0.0.1/mail@x", "http://10.0.0.1/mail@x"),
-            ("http://a:p@ss@host", "http://…@host"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-    }
-
     /// Many small patches, so that half of the bytes are half of the picture.
     fn detailed_jpeg(seed: u32) -> Vec<u8> {
         let mut bytes = std::io::Cursor::new(Vec::new());
@@ -316,7 +309,7 @@ mod tests {
     }
 
     /// An HTTP camera that sends these JPEGs to one caller and hangs up.
-    fn camera(jpegs: Vec<Vec<u8>>) -> String {
+    fn camera(jpegs: Vec<Vec<u8>>) -> SourceAddress {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
@@ -337,7 +330,7 @@ mod tests {
                 let _gone = stream.write_all(b"\r\n");
             }
         });
-        format!("http://{address}/")
+        format!("http://{address}/").into()
     }
 
     fn ffmpeg_is_missing() -> bool {
@@ -421,7 +414,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let error = NetworkSource::open(&format!("http://user:secret@{address}/")).err().unwrap().to_string();
+        let address = SourceAddress::new(format!("http://user:secret@{address}/"));
+        let error = NetworkSource::open(&address).err().unwrap().to_string();
         assert!(error.contains("refused") && !error.contains("secret"), "{error}");
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use mien_address::SourceAddress;
 use mien_synthetic::{Motion, SyntheticSettings};
 
 use crate::images::is_image_name;
@@ -58,7 +59,7 @@ impl SourceSpec {
     /// # Errors
     /// For options that the synthetic camera does not have, and sources that cannot be opened as files.
     pub fn parse(spec: &str) -> Result<Self, SourceError> {
-        let wrong = |reason: String| SourceError::Spec { spec: spec.to_owned(), reason };
+        let wrong = |reason: String| SourceError::Spec { spec: SourceAddress::new(spec).to_string(), reason };
         if spec.is_empty() {
             return Err(wrong("this name is empty; give a file, a folder or `synthetic`".to_owned()));
         }

@@ -14,12 +14,14 @@ mod error;
 mod load;
 mod migrate;
 mod save;
+mod secrets;
 mod sections;
 
 pub use check::is_name;
 pub use edit::edit;
 pub use error::{ConfigError, Problem};
 pub use load::{TEMPLATE, init, load, parse, print};
+pub use secrets::readable_secret;
 pub use migrate::{VERSION, migrate};
 pub use save::{load_state, save, save_state, state_file, user_file};
 pub use sections::{

@@ -14,6 +14,9 @@
 //! reads too. They are never moved: a frame that is not later than the one before it is left out and
 //! counted.
 //!
+//! **Names**: `PREFIX_CAMERA_SLOT_KIND`, and source ids that are the same after every restart of the same setup and
+//! differ from those of every other; see [`StreamIdentity`].
+//!
 //! **Slots**: an outlet cannot appear and vanish with a face, so each camera has a fixed number of
 //! slots. A face keeps its slot while it is tracked; see [`Slots`]. The slot's `…_quality` row carries
 //! the track id, so a change of person is visible in the data.
@@ -25,6 +28,7 @@
 mod camera;
 mod describe;
 mod encode;
+mod identity;
 mod publish;
 mod resolve;
 mod rows;
@@ -34,6 +38,7 @@ mod timing;
 pub use camera::{CameraDescription, ModelNote, StreamKind, StreamSettings};
 pub use describe::{camera_streams, marker_stream};
 pub use encode::{CameraEncoder, Gap};
+pub use identity::StreamIdentity;
 pub use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 pub use publish::{LibraryInfo, Publisher, PublisherStatus, StreamError, library};
 pub use resolve::{RequiredStream, VisibleStream, find_required};
