@@ -137,7 +137,8 @@ fn report(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say_error!("mien: {}", one_line(&error));
+            // An address that was given for something else has a secret, too.
+            say_error!("mien: {}", mien_address::redact_text(&one_line(&error)));
             output::finish();
             ExitCode::FAILURE
         }

@@ -1,10 +1,10 @@
 //! `mien session check`: what a session holds, and making a killed one whole.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use mien_record::{SessionReport, SessionState, VideoReport, check_session};
+use mien_record::{SessionReport, SessionState, VideoReport, check_session, redact_session};
 
 /// Commands about recorded sessions.
 #[derive(Subcommand)]
@@ -22,15 +22,45 @@ pub(crate) struct CheckArguments {
     /// Change nothing; exit code 1 when something is wrong
     #[arg(long)]
     dry_run: bool,
+    /// First overwrite the passwords of cameras' addresses in all its files
+    #[arg(long)]
+    redact: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(command: &SessionCommand) -> Result<()> {
     let SessionCommand::Check(arguments) = command;
+    if arguments.redact {
+        redact(&arguments.session, !arguments.dry_run)?;
+    }
     let report = check_session(&arguments.session, !arguments.dry_run)?;
     print(&report);
     let Some(first) = report.problems.first() else { return Ok(()) };
     bail!("{}, first: {first}", count_problems(report.problems.len(), arguments.dry_run))
+}
+
+/// Overwrites the secrets of cameras' addresses, and says where they were.
+fn redact(folder: &Path, change: bool) -> Result<()> {
+    let redaction = redact_session(folder, change)?;
+    for (path, count) in &redaction.files {
+        let what = if change { "overwritten in" } else { "found in" };
+        say!("  {count} secrets of cameras' addresses {what} {}", path.display());
+    }
+    for problem in &redaction.problems {
+        say!("  PROBLEM {problem}");
+    }
+    match redaction.problems.first() {
+        Some(problem) => bail!("secrets of cameras' addresses may be left: {problem}"),
+        None if redaction.is_empty() => say!("no secrets of cameras' addresses were found"),
+        None if change => {
+            let cameras = redaction.addresses.join(", ");
+            say!(
+                "change the password of {cameras}: copies of this session, and who has seen it, still have it"
+            );
+        }
+        None => bail!("the session holds secrets of cameras' addresses; nothing was changed"),
+    }
+    Ok(())
 }
 
 /// How many there are; a dry run has tried nothing.

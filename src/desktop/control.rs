@@ -317,7 +317,8 @@ impl Control {
         let outlets = self.live.as_ref().map(Live::outlets).unwrap_or_default();
         let cameras = self.supervisor.cameras();
         let rate = |name: &str| {
-            let camera = cameras.iter().find(|camera| is_stream_of(name, &camera.name));
+            let camera =
+                cameras.iter().find(|camera| is_stream_of(&self.config.lsl.prefix, name, &camera.name));
             camera.map_or(0.0, |camera| camera.fps as f32)
         };
         let status = |(stream, has_consumers): (mien_stream::StreamDescription, bool)| StreamStatus {
@@ -379,10 +380,16 @@ impl Control {
     }
 }
 
-/// Whether a stream of this name belongs to a camera: `mien_CAMERA_…`.
-pub(super) fn is_stream_of(stream: &str, camera: &str) -> bool {
-    let rest = stream.strip_prefix("mien_").and_then(|rest| rest.strip_prefix(camera));
-    rest.is_some_and(|rest| rest.starts_with('_'))
+/// Whether a stream of this name belongs to a camera: `PREFIX_CAMERA_…`, or `PREFIX-NUMBER_CAMERA_…`.
+pub(super) fn is_stream_of(prefix: &str, stream: &str, camera: &str) -> bool {
+    let Some(rest) = stream.strip_prefix(prefix) else { return false };
+    let rest = match rest.strip_prefix('-') {
+        Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    rest.strip_prefix('_')
+        .and_then(|rest| rest.strip_prefix(camera))
+        .is_some_and(|rest| rest.starts_with('_'))
 }
 
 fn check(check: doctor::Check) -> Check {
@@ -405,13 +412,22 @@ mod tests {
 
     #[test]
     fn streams_belong_to_the_camera_that_they_are_named_for() {
-        let camera = mien_stream::CameraDescription {
-            name: "left".into(),
-            ..mien_stream::CameraDescription::default()
-        };
-        let settings = mien_stream::StreamSettings::default();
-        let encoder = mien_stream::CameraEncoder::new(camera, settings);
-        assert!(encoder.streams().iter().all(|stream| is_stream_of(&stream.name, "left")));
-        assert!(encoder.streams().iter().all(|stream| !is_stream_of(&stream.name, "lef")));
+        for name_number in [1, 12] {
+            let identity = mien_stream::StreamIdentity { name_number, ..Default::default() };
+            let camera = mien_stream::CameraDescription {
+                name: "left".into(),
+                identity,
+                ..mien_stream::CameraDescription::default()
+            };
+            let settings = mien_stream::StreamSettings {
+                prefix: "my_lab".into(),
+                ..mien_stream::StreamSettings::default()
+            };
+            let encoder = mien_stream::CameraEncoder::new(camera, settings);
+            let is_of =
+                |stream: &mien_stream::StreamDescription, name| is_stream_of("my_lab", &stream.name, name);
+            assert!(encoder.streams().iter().all(|stream| is_of(stream, "left")));
+            assert!(encoder.streams().iter().all(|stream| !is_of(stream, "lef")));
+        }
     }
 }

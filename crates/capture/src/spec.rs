@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use mien_address::SourceAddress;
 use mien_synthetic::{Motion, SyntheticSettings};
 
 use crate::images::is_image_name;
@@ -62,7 +63,7 @@ impl SourceSpec {
         let path = Path::new(spec.as_ref());
         // What is not UTF-8 can only be a file.
         let Some(spec) = path.to_str() else { return Ok(Self::Path(path.to_owned())) };
-        let wrong = |reason: String| SourceError::Spec { spec: spec.to_owned(), reason };
+        let wrong = |reason: String| SourceError::Spec { spec: SourceAddress::new(spec).to_string(), reason };
         if spec.is_empty() {
             return Err(wrong("this name is empty; give a file, a folder or `synthetic`".to_owned()));
         }

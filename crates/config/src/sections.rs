@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mien_address::SourceAddress;
 use mien_face::Rotation;
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +70,8 @@ impl Default for Config {
 pub struct Camera {
     /// Unique name.
     pub name: String,
-    /// Source SPEC.
-    pub source: String,
+    /// Source SPEC; its secrets are neither printed nor serialized.
+    pub source: SourceAddress,
     /// Width and height in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<[u32; 2]>,
@@ -109,7 +110,7 @@ pub struct Camera {
 impl Camera {
     /// A camera about which only its name and source are known.
     #[must_use]
-    pub fn new(name: impl Into<String>, source: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, source: impl Into<SourceAddress>) -> Self {
         Self {
             name: name.into(),
             source: source.into(),
@@ -343,6 +344,8 @@ pub enum LslStream {
 pub struct Lsl {
     /// Whether anything is sent.
     pub enabled: bool,
+    /// First part of every stream's name.
+    pub prefix: String,
     /// What is sent.
     pub streams: Vec<LslStream>,
     /// Face slots for each camera.
@@ -373,6 +376,7 @@ impl Default for Lsl {
             faces: 1,
             fill: true,
             reach: LslReach::Network,
+            prefix: "mien".into(),
         }
     }
 }

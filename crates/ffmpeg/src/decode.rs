@@ -289,12 +289,7 @@ impl Run {
         Ok(Some((header, news)))
     }
 
-    fn read(
-        &mut self,
-        header: &FrameHeader,
-        news: &PictureNews,
-        frame: &mut Frame,
-    ) -> Result<(), NutError> {
+    fn read(&mut self, header: &FrameHeader, news: &PictureNews, frame: &mut Frame) -> Result<(), NutError> {
         let (width, height) = news.size;
         let pixels = u64::from(width) * u64::from(height) * 3;
         if width == 0 || height == 0 || header.size as u64 != pixels {

@@ -18,6 +18,7 @@
 //! - [`VideoRecorder`] runs where the full frames are: in the camera's worker.
 //! - [`Outputs`] joins encoders, LSL and a recording for whoever has frames to give.
 //! - [`check_session`] says what a session holds and makes a killed one whole.
+//! - [`redact_session`] takes secrets of cameras' addresses out of one that was recorded with them.
 //! - [`export`] turns a session into tables and into Motion-BIDS.
 //!
 //! Everything is written so that a kill at any moment leaves readable files: XDF chunks and sidecar
@@ -32,6 +33,7 @@ mod export;
 mod names;
 mod outputs;
 mod readiness;
+mod redact;
 mod session;
 mod session_file;
 mod video;
@@ -45,6 +47,7 @@ pub use mien_control::{VideoPlan, VideoStatus};
 pub use names::{SessionNames, check_name};
 pub use outputs::Outputs;
 pub use readiness::{CameraEstimate, CameraLoad, Problem, Readiness, ReadinessRequest, Severity};
+pub use redact::{Redaction, redact_session};
 pub use session::{CameraPlan, RecordState, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 pub use session_file::{
     CameraRecord, DATA_FILE, GapRecord, ModelRecord, ParticipantRecord, SESSION_FILE, SessionFile,

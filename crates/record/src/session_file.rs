@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use mien_address::SourceAddress;
 use mien_config::{PrivacyKind, VideoKind};
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +82,8 @@ pub struct SessionFile {
 pub struct CameraRecord {
     /// Its name.
     pub name: String,
-    /// Its source.
-    pub source: String,
+    /// Its source; written without its secrets.
+    pub source: SourceAddress,
     /// Nominal frames per second.
     pub rate_hz: f64,
     /// The engine that ran its networks.

@@ -13,6 +13,9 @@
 //! reads too. They are never moved: a frame that is not later than the one before it is left out and
 //! counted.
 //!
+//! **Names**: `PREFIX_CAMERA_SLOT_KIND`, and source ids that are the same after every restart of the same setup and
+//! differ from those of every other; see [`StreamIdentity`].
+//!
 //! **Slots**: an outlet cannot appear and vanish with a face, so each camera has a fixed number of
 //! slots. A face keeps its slot while it is tracked, and a face that comes back under another track id takes
 //! its slot again at once; see [`Slots`]. The slot's `…_quality` row carries the track id, so a change of
@@ -25,6 +28,7 @@
 mod camera;
 mod describe;
 mod encode;
+mod identity;
 mod rows;
 mod sighting;
 mod slots;
@@ -33,6 +37,7 @@ mod timing;
 pub use camera::{CameraDescription, ModelNote, StreamKind, StreamSettings};
 pub use describe::{camera_streams, marker_stream};
 pub use encode::{CameraEncoder, Gap};
+pub use identity::StreamIdentity;
 pub use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 pub use rows::{FrameRows, Row};
 pub use sighting::{Sighting, same_by_place};

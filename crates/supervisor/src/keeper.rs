@@ -106,6 +106,8 @@ struct Life {
     /// How long the pipeline took for the last result.
     work: Duration,
     last_progress: Instant,
+    /// When its first result was told of, on the monotonic clock.
+    ready_nanos: Option<i64>,
     next_look_nanos: i64,
     fatal: Option<Loss>,
     /// Most faces in one run of this worker's networks.
@@ -206,7 +208,7 @@ impl Keeper {
 
     fn take(&mut self, change: Change) {
         if let Some(camera) = change.camera {
-            self.shared.status().source.clone_from(&camera.source);
+            self.shared.status().source = camera.source.to_string();
             self.camera = camera;
         }
         self.preview = change.preview.unwrap_or_else(|| self.preview.clone());
@@ -238,6 +240,7 @@ impl Keeper {
             rate_hz: None,
             work: Duration::ZERO,
             last_progress: Instant::now(),
+            ready_nanos: None,
             next_look_nanos: 0,
             fatal: None,
             max_batch: settings.max_batch,
@@ -258,6 +261,11 @@ impl Keeper {
         // Its rings may have become known only now.
         self.read_results(&mut life);
         let has_ended = life.worker.has_ended();
+        if matches!(ending, Ending::Quit) {
+            life.worker.finish_soon();
+            self.forget_rings();
+            return ending;
+        }
         let status = life.worker.finish();
         if let Ending::Lost(loss) = &mut ending {
             // What the worker said comes before what was seen: one that dies slowly falls silent, too.
@@ -367,8 +375,13 @@ impl Keeper {
             Report::State { state, reason } => {
                 life.state = state;
                 life.last_progress = Instant::now();
+                if state == CameraState::Live {
+                    life.ready_nanos.get_or_insert_with(mien_clock::monotonic_nanos);
+                }
                 self.change_state(state, reason, true);
             }
+            // Heard where the worker is stopped.
+            Report::Ended => {}
             Report::Video { status } => *self.shared.video() = Some(status),
             Report::Fatal { cause, reason } => life.fatal = Some(Loss { cause, reason }),
         }
@@ -388,7 +401,11 @@ impl Keeper {
             let timings = &life.result.timings;
             let work_nanos = timings.finished_nanos.saturating_sub(timings.started_nanos);
             life.work = Duration::from_nanos(work_nanos.max(0) as u64);
-            self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
+            if life.ready_nanos.is_some_and(|ready| life.result.timings.received_nanos >= ready) {
+                self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
+            } else {
+                self.shared.measure().before_readiness(&life.result, ring.missed());
+            }
             self.trace(life.worker.pid(), &life.result, now_nanos);
         }
     }

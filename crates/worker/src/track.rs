@@ -198,9 +198,20 @@ impl Track {
         let mut pace = Pace::new(self.settings.preview.rate_hz);
         let mut used: Option<Frame> = None;
         while !self.stop.load(Ordering::Relaxed) {
-            let Some(captured) = self.handover.take(used.take(), LOOK) else { continue };
+            let Some(mut captured) = self.handover.take(used.take(), LOOK) else { continue };
             if self.take_changes() {
                 tracker = None;
+            }
+            if tracker.is_none()
+                && let Ok(frame) = captured.frame.picture()
+            {
+                let size = [frame.width(), frame.height()];
+                tracker = match self.make_tracker(size) {
+                    Ok(made) => Some(made),
+                    Err(end) => return end,
+                };
+                // Loading takes its time, by which this frame is old.
+                captured = self.handover.newer(captured);
             }
             let frame = match captured.frame.picture() {
                 Ok(frame) => frame,
@@ -210,13 +221,7 @@ impl Track {
                     continue;
                 }
             };
-            let tracker = match &mut tracker {
-                Some(tracker) => tracker,
-                none => match self.make_tracker([frame.width(), frame.height()]) {
-                    Ok(made) => none.insert(made),
-                    Err(end) => return end,
-                },
-            };
+            let Some(tracker) = &mut tracker else { continue };
             self.jpeg.decide(tracker.takes_jpeg(), self.video.is_recording());
             match self.publish(&mut **tracker, &captured, frame) {
                 Ok(()) if captured.frame.is_jpeg => self.jpeg.read(),

@@ -55,6 +55,12 @@ impl Video {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).recorder.is_some()
     }
 
+    /// Whether a file is being written or closed.
+    pub fn is_open(&self) -> bool {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.recorder.is_some() || slots.closing.as_ref().is_some_and(|recorder| !recorder.status().finished)
+    }
+
     /// Whether faces are to be hidden in it.
     pub fn hides_faces(&self) -> bool {
         let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);

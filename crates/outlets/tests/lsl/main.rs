@@ -165,7 +165,7 @@ fn publish(publisher: &Publisher, encoders: &mut [CameraEncoder], frames: u64) {
 fn camera(number: usize) -> CameraDescription {
     CameraDescription {
         name: format!("cam{number}"),
-        source: "synthetic:faces=1".to_owned(),
+        source: "synthetic:faces=1".into(),
         frame_size: Some((640, 480)),
         engine: "embedded".to_owned(),
         models: vec![ModelNote {

@@ -5,5 +5,6 @@ mod export;
 mod export_faults;
 mod faults;
 mod killed;
+mod redact;
 mod support;
 mod whole;

@@ -24,7 +24,7 @@ pub fn outputs(cameras: usize, filtered: bool) -> Outputs {
     let cameras = (0..cameras)
         .map(|k| CameraDescription {
             name: format!("cam{k}"),
-            source: "synthetic:faces=1".to_owned(),
+            source: "synthetic:faces=1".into(),
             frame_size: Some((WIDTH, HEIGHT)),
             engine: "embedded".to_owned(),
             models: vec![ModelNote {

@@ -134,14 +134,15 @@ fn role_worker() {
         return;
     }
     assert!(die_with_parent(None).unwrap());
-    let open = |camera: &Camera| match camera.source.strip_prefix("gate:") {
+    let open = |camera: &Camera| match camera.source.expose_secret().strip_prefix("gate:") {
         Some(gate) => GateSource::open(gate),
         None if camera.source == "crash" => std::process::exit(7),
         None => {
             let options =
                 LiveOptions { size: camera.size, rate_hz: camera.rate_hz, ..LiveOptions::default() };
-            let imagined = ["people", "memory:"].iter().any(|kind| camera.source.starts_with(kind));
-            open_live(if imagined { QUIET } else { &camera.source }, &options)
+            let imagined =
+                ["people", "memory:"].iter().any(|kind| camera.source.expose_secret().starts_with(kind));
+            open_live(&if imagined { QUIET.into() } else { camera.source.clone() }, &options)
         }
     };
     let parts = Parts::new(open, |settings, _, _| imagine(settings));
@@ -159,7 +160,11 @@ fn role_worker() {
 /// memory for batches of N faces.
 fn imagine(settings: &WorkerSettings) -> Result<Made, TrackerError> {
     let WorkerSettings { camera, gpu, max_batch, first_track_id, .. } = settings;
-    let memory = camera.source.strip_prefix("memory:").map_or(usize::MAX, |faces| faces.parse().unwrap());
+    let memory = camera
+        .source
+        .expose_secret()
+        .strip_prefix("memory:")
+        .map_or(usize::MAX, |faces| faces.parse().unwrap());
     if *max_batch > memory {
         return Err(TrackerError { cause: Some(FatalCause::GpuMemory), reason: "out of memory".into() });
     }

@@ -42,7 +42,7 @@ pub(super) fn motion(
         "LATENCYChannelCount": count("LATENCY"),
         "MissingValues": MISSING,
         "Manufacturer": "Mien",
-        "ManufacturersModelName": record.map(|record| record.source.as_str()).unwrap_or_default(),
+        "ManufacturersModelName": record.map(|record| record.source.to_string()).unwrap_or_default(),
         "SoftwareVersions": source.session.mien_version,
         "Engine": record.map(|record| record.engine.as_str()).unwrap_or_default(),
         "Networks": record.map(|record| &record.models),
