@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
@@ -80,7 +81,10 @@ fn own_file() -> Result<Option<PathBuf>, StreamError> {
     if let Some(named) = std::env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
         return Ok(Some(named.into()));
     }
-    if Path::new(CURRENT_FOLDER).exists() {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    // Each child asks again.
+    let is_first = !TOLD.swap(true, Ordering::Relaxed);
+    if is_first && Path::new(CURRENT_FOLDER).exists() {
         tracing::warn!(
             "{CURRENT_FOLDER} in the current folder is not read; if it is yours, name it in {VARIABLE}"
         );
@@ -91,7 +95,8 @@ fn own_file() -> Result<Option<PathBuf>, StreamError> {
     for path in usual.filter(|path| path.exists()) {
         match mien_trust::open(&path) {
             Ok(_) => return Ok(Some(path)),
-            Err(error) => tracing::warn!("{error}"),
+            Err(error) if is_first => tracing::warn!("{error}"),
+            Err(_) => {}
         }
     }
     Ok(None)

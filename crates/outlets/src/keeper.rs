@@ -98,6 +98,8 @@ struct Life {
     record: Vec<u8>,
     written: usize,
     closing_since: Option<Instant>,
+    /// Whether a thread of it never slept.
+    is_sleepless: bool,
 }
 
 /// What holds over the lives of several children.
@@ -195,6 +197,7 @@ impl Keeper {
             record: Vec::new(),
             written: 0,
             closing_since: None,
+            is_sleepless: false,
         };
         lock(&self.status).pid = Some(life.child.pid());
         write_order(&mut life.record, &self.streams.order(limits, self.launch.reach));
@@ -263,11 +266,10 @@ impl Keeper {
             let (used, most) = (look.resident_bytes >> 20, life.limits.resident_bytes >> 20);
             return Some(Ending::Lost(format!("its process took {used} MiB, more than its {most} MiB")));
         }
-        if look.moved > 0 {
+        if look.moved > 0 && !life.is_sleepless {
+            life.is_sleepless = true;
             tracing::warn!(
-                "LSL outlets: {} threads of liblsl never sleep (a query from the network keeps them busy); they \
-                 have the lowest priority now",
-                look.moved
+                "LSL outlets: a query from the network keeps liblsl busy; such threads have the lowest priority now"
             );
         }
         // The more often this happens, the longer it stays as it is: its other threads go on.

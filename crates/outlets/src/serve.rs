@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use mien_control::write_line;
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal, setpriority_process};
 
 use crate::outlets::{Outlets, search};
 use crate::report::{Counts, Report};
 use crate::wire::{Order, Record, read_record};
 
+/// The child's nice value.
+const PRIORITY: i32 = 10;
 /// How often the child says that it lives. At the same time it asks who listens.
 const REPORT: Duration = Duration::from_millis(500);
 /// Records that may wait inside the child; more wait in the pipe.
@@ -35,6 +37,8 @@ pub fn serve(
     if parent.is_some() && parent != now {
         return Err(std::io::Error::other("the supervising process is gone already"));
     }
+    // Recording and tracking come first. Every thread of liblsl inherits it.
+    let _refused = setpriority_process(None, PRIORITY);
     // Whoever reads the log may be slow, and a stranger may make it long: what does not fit is dropped.
     let _blocks = fcntl_setfl(std::io::stderr(), OFlags::NONBLOCK);
     let records = listen(input)?;
