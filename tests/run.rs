@@ -224,7 +224,8 @@ fn a_file_that_is_not_there_is_refused_at_once_and_one_that_cannot_be_read_at_th
     // In a configuration it may be on a disk that is still to be mounted: the run waits for it.
     let config = config(folder.path(), &[missing.to_str().unwrap()]);
     let Some(mut command) = mien() else { return };
-    let output = command.args(["run", "--headless", "--seconds", "4", "--config"]).arg(&config).output().unwrap();
+    let output =
+        command.args(["run", "--headless", "--seconds", "4", "--config"]).arg(&config).output().unwrap();
     let log = support::text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{log}");
     assert!(log.lines().last().unwrap().contains("camera cam0"), "{log}");

@@ -228,12 +228,17 @@ fn of_several_videos_one_is_chosen_or_asked_for() {
     let words = "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -f lavfi -i testsrc2=s=96x64:r=25:d=0.2 -map 0 -map 1 \
                  -c:v ffv1 -disposition:v 0 two.mkv";
     ffmpeg(words, folder.path());
-    for (arguments, width, told) in [
-        (&[][..], 96, "left out: stream 0 (ffv1, 64×48"),
-        (&["--stream", "0"], 64, "stream 0 (ffv1, 64×48"),
-    ] {
+    for (arguments, width, told) in
+        [(&[][..], 96, "left out: stream 0 (ffv1, 64×48"), (&["--stream", "0"], 64, "stream 0 (ffv1, 64×48")]
+    {
         let mut command = mien().unwrap();
-        command.arg("track").arg(at("two.mkv")).args(arguments).arg("--overwrite").arg("--out").arg(at("out"));
+        command
+            .arg("track")
+            .arg(at("two.mkv"))
+            .args(arguments)
+            .arg("--overwrite")
+            .arg("--out")
+            .arg(at("out"));
         let output = command.output().unwrap();
         let errors = support::text(&output.stderr);
         assert!(output.status.success() && errors.contains(told), "{errors}");

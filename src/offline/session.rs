@@ -79,7 +79,12 @@ impl RecordedSource {
         }
         let times = frame_times(path)?
             .with_context(|| format!("{} has no frame times beside it; {remedy}", path.display()))?;
-        Ok(Self { inner: VideoSource::open(path, &VideoOptions::default())?, path: path.to_owned(), times, next: 0 })
+        Ok(Self {
+            inner: VideoSource::open(path, &VideoOptions::default())?,
+            path: path.to_owned(),
+            times,
+            next: 0,
+        })
     }
 }
 

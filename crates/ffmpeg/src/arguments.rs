@@ -71,7 +71,10 @@ impl Pass {
         push(&mut arguments, &format!("-vf settb=1/1000000,{turn}{SQUARE_PIXELS},showinfo{quick}"));
         push(&mut arguments, "-pix_fmt rgb24 -c:v rawvideo");
         // Every frame once; the encoder's clock would else tick once per average frame.
-        push(&mut arguments, if version.has("fps_mode") { "-fps_mode passthrough" } else { "-vsync passthrough" });
+        push(
+            &mut arguments,
+            if version.has("fps_mode") { "-fps_mode passthrough" } else { "-vsync passthrough" },
+        );
         push(&mut arguments, "-enc_time_base 1:1000000 -f nut -write_index 0 pipe:1");
         arguments
     }

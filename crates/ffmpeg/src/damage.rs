@@ -79,7 +79,8 @@ impl Complaint {
             return (number.parse() == Ok(stream)).then_some(Self::Packet { dts });
         }
         // Old releases tell at the level of information that they conceal something.
-        let alarms = matches!(line.level, "" | "info" | "warning") && ALARMING.iter().any(|words| says(words));
+        let alarms =
+            matches!(line.level, "" | "info" | "warning") && ALARMING.iter().any(|words| says(words));
         if !(line.is_error() || alarms) || HARMLESS.iter().any(|words| says(words)) {
             return None;
         }
@@ -90,9 +91,21 @@ impl Complaint {
         let names: Vec<&str> = names.filter_map(|context| context.split(" @ ").next()).collect();
         // What becomes of the pictures afterwards is no damage of the file.
         let is_output = |name: &&str| {
-            ["out#", "vost#", "enc:", "vf#", "fc#", "nut", "rawvideo", "sws", "auto_scale", "Parsed_", "graph"]
-                .iter()
-                .any(|output| name.starts_with(output))
+            [
+                "out#",
+                "vost#",
+                "enc:",
+                "vf#",
+                "fc#",
+                "nut",
+                "rawvideo",
+                "sws",
+                "auto_scale",
+                "Parsed_",
+                "graph",
+            ]
+            .iter()
+            .any(|output| name.starts_with(output))
         };
         if names.iter().any(is_output) {
             return None;
@@ -101,7 +114,8 @@ impl Complaint {
             return Some(Self::NotBegun);
         }
         // Demuxers are called by all the endings they know, or by the input's number.
-        let is_container = |name: &&str| name.starts_with("in#") || name.contains(',') || DEMUXERS.contains(name);
+        let is_container =
+            |name: &&str| name.starts_with("in#") || name.contains(',') || DEMUXERS.contains(name);
         Some(if names.iter().any(is_container) { Self::Container } else { Self::Decoder })
     }
 }
@@ -194,17 +208,21 @@ impl Damage {
 mod tests {
     use super::*;
 
-    /// Which of these pictures are damaged: `I` stands for itself, `p` does not, `!` is a complaint.
+    /// Which of these pictures are damaged: `I` stands for itself, `p` does not; the other letters are complaints.
     fn damaged(codec: &str, delay: u32, ahead: u32, events: &str) -> String {
         let mut damage = Damage::new(0, codec, delay, ahead);
         let mut found = String::new();
         for event in events.chars() {
             match event {
-                '!' => drop(damage.hear(Complaint::Decoder)),
-                'c' => drop(damage.hear(Complaint::NextPicture)),
-                'x' => drop(damage.hear(Complaint::NoPicture)),
-                'w' => drop(damage.hear(Complaint::NotBegun)),
-                picture => found.push(if damage.picture(picture == 'I') { 'x' } else { '.' }),
+                'I' | 'p' => found.push(if damage.picture(event == 'I') { 'x' } else { '.' }),
+                _ => {
+                    damage.hear(match event {
+                        '!' => Complaint::Decoder,
+                        'c' => Complaint::NextPicture,
+                        'x' => Complaint::NoPicture,
+                        _ => Complaint::NotBegun,
+                    });
+                }
             }
         }
         found
@@ -213,9 +231,17 @@ mod tests {
     #[test]
     fn damage_lasts_to_the_next_picture_that_stands_for_itself() {
         assert_eq!(damaged("h264", 0, 0, "Ip!ppIp"), "..xx..");
-        assert_eq!(damaged("h264", 0, 0, "Ip!IpIp"), "..xx..", "the complaint may be about this very picture");
+        assert_eq!(
+            damaged("h264", 0, 0, "Ip!IpIp"),
+            "..xx..",
+            "the complaint may be about this very picture"
+        );
         assert_eq!(damaged("h264", 1, 0, "Ip!pIpIp"), "..xxx..", "or about one that is shown later");
-        assert_eq!(damaged("h264", 0, 3, "Ip!IpIpIp"), "..xxxx..", "the more so where many are decoded at once");
+        assert_eq!(
+            damaged("h264", 0, 3, "Ip!IpIpIp"),
+            "..xxxx..",
+            "the more so where many are decoded at once"
+        );
         assert_eq!(damaged("h264", 2, 0, "IpcppIp"), "..xx..", "what is said of a picture is exact");
     }
 
@@ -260,7 +286,10 @@ mod tests {
             ),
             ("[mpegts @ 0x1] [warning] Packet corrupt (stream = 2, dts = 165600).", None),
             ("[warning] a.mp4: corrupt decoded frame in stream 1", Some(Complaint::NextPicture)),
-            ("[vist#0:1/h264 @ 0x1] [dec:h264 @ 0x2] [warning] corrupt decoded frame", Some(Complaint::NextPicture)),
+            (
+                "[vist#0:1/h264 @ 0x1] [dec:h264 @ 0x2] [warning] corrupt decoded frame",
+                Some(Complaint::NextPicture),
+            ),
             ("[error] Error while decoding stream #0:1: Invalid data", Some(Complaint::NoPicture)),
             ("[h264 @ 0x1] [error] non-existing PPS 0 referenced", Some(Complaint::NotBegun)),
             ("[mjpeg @ 0x1] [error] unable to decode APP fields: Invalid data", None),

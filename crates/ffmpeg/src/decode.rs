@@ -114,8 +114,13 @@ impl Decoder {
         };
         match first {
             Ok(Some((header, news))) => decoder.begin(header, news),
-            Ok(None) => drop(decoder.end(None)?),
-            Err(error) => drop(decoder.end(Some(error))?),
+            // Either is an error: there is no picture.
+            Ok(None) => {
+                decoder.end(None)?;
+            }
+            Err(error) => {
+                decoder.end(Some(error))?;
+            }
         }
         Ok(decoder)
     }
@@ -289,12 +294,7 @@ impl Run {
         Ok(Some((header, news)))
     }
 
-    fn read(
-        &mut self,
-        header: &FrameHeader,
-        news: &PictureNews,
-        frame: &mut Frame,
-    ) -> Result<(), NutError> {
+    fn read(&mut self, header: &FrameHeader, news: &PictureNews, frame: &mut Frame) -> Result<(), NutError> {
         let (width, height) = news.size;
         let pixels = u64::from(width) * u64::from(height) * 3;
         if width == 0 || height == 0 || header.size as u64 != pixels {

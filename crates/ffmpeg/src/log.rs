@@ -235,7 +235,8 @@ fn find_shown(message: &str) -> Option<(usize, usize, Shown)> {
     let shown = Shown {
         size: (width.parse().ok()?, height.parse().ok()?),
         pts_micros: field(fields, " pts:")?.parse().ok(),
-        is_key: field(fields, "iskey:") == Some("1") && matches!(text.as_bytes().get(kind), Some(b'I' | b'?')),
+        is_key: field(fields, "iskey:") == Some("1")
+            && matches!(text.as_bytes().get(kind), Some(b'I' | b'?')),
     };
     Some((start, start + fields.len(), shown))
 }

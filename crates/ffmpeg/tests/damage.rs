@@ -62,7 +62,10 @@ fn damaged_frames_are_marked_up_to_the_next_that_stands_for_itself() {
         assert!(places.iter().any(matters), "{name}: no damage is seen");
         for steady in [false, true].into_iter().take(if name == "h264.mp4" { 2 } else { 1 }) {
             let (decoder, found, error) = read(&bad, &DecodeOptions { steady, ..DecodeOptions::default() });
-            assert!(error.is_none() || matches!(error, Some(FfmpegError::Damaged { .. })), "{name}: {error:?}");
+            assert!(
+                error.is_none() || matches!(error, Some(FfmpegError::Damaged { .. })),
+                "{name}: {error:?}"
+            );
             let marked: Vec<usize> = (0..found.len()).filter(|&i| found[i].is_damaged).collect();
             let wrong = wrong(&whole, &found);
             assert!(wrong.iter().all(|i| marked.contains(i)), "{name}: {wrong:?} wrong, {marked:?} marked");
@@ -88,7 +91,8 @@ fn a_transport_stream_that_lost_packets_is_marked_and_one_that_begins_late_is_no
     let packets: Vec<&[u8]> = bytes.chunks(188).collect();
     let (third, half) = (packets.len() / 3, packets.len() / 2);
     std::fs::write(at("late.ts"), packets[third..].concat()).unwrap();
-    std::fs::write(at("lossy.ts"), [packets[..half].concat(), packets[half + 2..].concat()].concat()).unwrap();
+    std::fs::write(at("lossy.ts"), [packets[..half].concat(), packets[half + 2..].concat()].concat())
+        .unwrap();
 
     let (decoder, found, error) = read(&at("late.ts"), &DecodeOptions::default());
     assert!(error.is_none() && found.len() >= 50, "{error:?}, {} frames", found.len());

@@ -50,7 +50,9 @@ fn pictures_of_a_camera_that_was_turned_are_upright() {
         let (decoder, frames, error) = read(&at("turned.avi"), &DecodeOptions::default());
         assert!(error.is_none() && frames.len() == 3, "{error:?}");
         assert_eq!((decoder.info().width, decoder.info().height), size, "orientation {orientation}");
-        frames.iter().for_each(|frame| assert_shape(frame, size, white, &format!("orientation {orientation}")));
+        frames
+            .iter()
+            .for_each(|frame| assert_shape(frame, size, white, &format!("orientation {orientation}")));
     }
     // A camera that is turned while it records.
     std::fs::write(at("all.mjpeg"), all).unwrap();

@@ -39,7 +39,10 @@ fn a_cover_without_its_flag_is_no_video() {
         assert_eq!(open(&at(name), Some(0)).info().width, 256);
     }
     // One with its flag is not worth a word.
-    ffmpeg("-i cover.jpg -i video.mkv -map 0 -map 1 -c copy -disposition:0 attached_pic flag.mp4", folder.path());
+    ffmpeg(
+        "-i cover.jpg -i video.mkv -map 0 -map 1 -c copy -disposition:0 attached_pic flag.mp4",
+        folder.path(),
+    );
     let (_, width, told) = chosen(&at("flag.mp4"));
     assert_eq!((width, told), (64, None));
 }
@@ -61,8 +64,9 @@ fn of_two_videos_the_default_one_is_read_or_the_larger() {
         ("none.mkv", "small", "large", "-disposition:0 0 -disposition:1 0", (1, 128)),
         ("alike.mkv", "small", "small", "-disposition:0 0 -disposition:1 0", (0, 64)),
     ] {
-        let words =
-            format!("-i {first}.mkv -i {second}.mkv -map 0 -map 1 -c copy {dispositions} -default_mode passthrough {name}");
+        let words = format!(
+            "-i {first}.mkv -i {second}.mkv -map 0 -map 1 -c copy {dispositions} -default_mode passthrough {name}"
+        );
         ffmpeg(&words, folder.path());
         let (stream, width, told) = chosen(&at(name));
         assert_eq!((stream, width), expected, "{name}: {told:?}");

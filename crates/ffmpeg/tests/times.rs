@@ -57,9 +57,7 @@ fn steps_back_of_a_transport_stream_are_told_and_mended() {
     }
     let folder = tempfile::tempdir().unwrap();
     let words = |start: u32, name: &str| {
-        format!(
-            "-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -c:v libx264 -bf 2 -output_ts_offset {start} {name}"
-        )
+        format!("-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -c:v libx264 -bf 2 -output_ts_offset {start} {name}")
     };
     ffmpeg(&words(0, "early.ts"), folder.path());
     ffmpeg(&words(50, "late.ts"), folder.path());
@@ -127,7 +125,8 @@ fn a_video_that_begins_later_than_its_sound_keeps_its_place() {
     ffmpeg("-f lavfi -i sine=d=3 -c:a flac sound.mka", folder.path());
     for name in ["late.mkv", "late.mp4", "late.ts"] {
         let audio = if name == "late.mkv" { "copy" } else { "aac" };
-        let words = format!("-i sound.mka -itsoffset 1.5 -i video.mkv -map 0 -map 1 -c:v copy -c:a {audio} {name}");
+        let words =
+            format!("-i sound.mka -itsoffset 1.5 -i video.mkv -map 0 -map 1 -c:v copy -c:a {audio} {name}");
         ffmpeg(&words, folder.path());
         let (_, found) = micros(&folder.path().join(name));
         // What the encoder of the sound puts in front belongs to the sound.

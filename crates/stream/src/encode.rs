@@ -292,7 +292,8 @@ mod tests {
         let next = encoder.encode(&frame(1, 1_100_000_000, &[5]), 0).unwrap();
         assert!(next.iter().all(|(stream, row)| match row {
             Row::Double64(values) => values[6] == 0.0,
-            Row::Float32(values) => !encoder.streams()[stream].name.ends_with("_quality") || values[10] == 0.0,
+            Row::Float32(values) =>
+                !encoder.streams()[stream].name.ends_with("_quality") || values[10] == 0.0,
         }));
     }
 

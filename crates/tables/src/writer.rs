@@ -58,8 +58,14 @@ impl FromStr for TableFormat {
 const JSONL_FIELDS: &[(&str, &str)] = &[
     ("frame", "number of the frame at its source, from 0"),
     ("time", "seconds on the clock that `input.clock` names"),
-    ("size", "[width, height] of the frame in square pixels, where it is not [`input.width`, `input.height`]"),
-    ("damaged", "true where the frame is damaged, or made from a damaged one: do not trust what was measured"),
+    (
+        "size",
+        "[width, height] of the frame in square pixels, where it is not [`input.width`, `input.height`]",
+    ),
+    (
+        "damaged",
+        "true where the frame is damaged, or made from a damaged one: do not trust what was measured",
+    ),
     ("faces[].id", "track, from 1; stays with the person and is never used again"),
     ("faces[].score", "detector confidence 0-1 when it last saw the face"),
     ("faces[].box", "[x1, y1, x2, y2] in pixels of the source frame; the top left corner is (0, 0)"),

@@ -1,5 +1,7 @@
 //! Inputs that ffmpeg makes, and what is read of them.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -53,7 +55,8 @@ fn look(frame: &Frame) -> Read {
     let columns: Vec<usize> = (0..width).filter(|&x| (0..height).any(|y| white(x, y))).collect();
     let rows: Vec<usize> = (0..height).filter(|&y| (0..width).any(|x| white(x, y))).collect();
     let ends = |all: &[usize]| Some([*all.first()?, *all.last()? + 1]);
-    let white = ends(&columns).zip(ends(&rows)).map(|([left, right], [top, bottom])| [left, right, top, bottom]);
+    let white =
+        ends(&columns).zip(ends(&rows)).map(|([left, right], [top, bottom])| [left, right, top, bottom]);
     let hash = frame.pixels.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
