@@ -208,17 +208,21 @@ impl Damage {
 mod tests {
     use super::*;
 
-    /// Which of these pictures are damaged: `I` stands for itself, `p` does not, `!` is a complaint.
+    /// Which of these pictures are damaged: `I` stands for itself, `p` does not; the other letters are complaints.
     fn damaged(codec: &str, delay: u32, ahead: u32, events: &str) -> String {
         let mut damage = Damage::new(0, codec, delay, ahead);
         let mut found = String::new();
         for event in events.chars() {
             match event {
-                '!' => drop(damage.hear(Complaint::Decoder)),
-                'c' => drop(damage.hear(Complaint::NextPicture)),
-                'x' => drop(damage.hear(Complaint::NoPicture)),
-                'w' => drop(damage.hear(Complaint::NotBegun)),
-                picture => found.push(if damage.picture(picture == 'I') { 'x' } else { '.' }),
+                'I' | 'p' => found.push(if damage.picture(event == 'I') { 'x' } else { '.' }),
+                _ => {
+                    damage.hear(match event {
+                        '!' => Complaint::Decoder,
+                        'c' => Complaint::NextPicture,
+                        'x' => Complaint::NoPicture,
+                        _ => Complaint::NotBegun,
+                    });
+                }
             }
         }
         found

@@ -114,8 +114,13 @@ impl Decoder {
         };
         match first {
             Ok(Some((header, news))) => decoder.begin(header, news),
-            Ok(None) => drop(decoder.end(None)?),
-            Err(error) => drop(decoder.end(Some(error))?),
+            // Either is an error: there is no picture.
+            Ok(None) => {
+                decoder.end(None)?;
+            }
+            Err(error) => {
+                decoder.end(Some(error))?;
+            }
         }
         Ok(decoder)
     }

@@ -1,5 +1,7 @@
 //! Inputs that ffmpeg makes, and what is read of them.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 
