@@ -101,15 +101,18 @@ impl Damage {
         let end = (place + 1 + self.below(reach)).min(input.len());
         match self.next() % 9 {
             0 => input.truncate(place),
-            1 => self.put(input, place, &[1u8 << self.below(8)], |old, new| old ^ new),
+            1 => {
+                let bit = 1 << self.below(8);
+                put(input, place, &[bit], |old, new| old ^ new);
+            }
             2 => {
                 let byte = self.next() as u8;
-                self.put(input, place, &[byte], |_, new| new);
+                put(input, place, &[byte], |_, new| new);
             }
             3 | 4 => {
                 let number = NUMBERS[self.below(NUMBERS.len())].wrapping_add(self.next() % 3).wrapping_sub(1);
                 let width = [1, 2, 4, 8][self.below(4)];
-                self.put(input, place, &number.to_le_bytes()[..width], |_, new| new);
+                put(input, place, &number.to_le_bytes()[..width], |_, new| new);
             }
             5 => drop(input.drain(place.min(end)..end)),
             6 => {
@@ -129,11 +132,11 @@ impl Damage {
             }
         }
     }
+}
 
-    fn put(&self, input: &mut [u8], place: usize, bytes: &[u8], join: impl Fn(u8, u8) -> u8) {
-        for (old, new) in input.iter_mut().skip(place).zip(bytes) {
-            *old = join(*old, *new);
-        }
+fn put(input: &mut [u8], place: usize, bytes: &[u8], join: impl Fn(u8, u8) -> u8) {
+    for (old, new) in input.iter_mut().skip(place).zip(bytes) {
+        *old = join(*old, *new);
     }
 }
 

@@ -140,11 +140,6 @@ impl SumsReader {
         (reader.line()? == FIRST_LINE).then_some(reader)
     }
 
-    /// The headers that have been passed, as whole chunks.
-    pub fn headers(&self) -> &[Vec<u8>] {
-        &self.headers
-    }
-
     /// The piece in which `offset` lies, or the next one after it.
     pub fn piece_at(&mut self, offset: u64) -> Option<Piece> {
         while self.ahead.is_none_or(|piece| piece.end <= offset) {

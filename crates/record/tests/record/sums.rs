@@ -84,7 +84,7 @@ fn a_damaged_header_is_put_back() {
         assert_eq!(report.problems, [""; 0], "{name}");
         assert_eq!(report.data_repair.restored_headers, [name]);
         assert_eq!(report.data_repair.lost_samples, []);
-        assert_eq!(fs::read(report.data_repair.original.unwrap()).unwrap(), damaged);
+        assert_eq!(fs::read(report.data_repair.original.as_ref().unwrap()).unwrap(), damaged);
         let counts = |report: &mien_record::SessionReport| -> Vec<_> {
             let mut counts: Vec<_> =
                 report.data.streams.iter().map(|s| (s.info.name.clone(), s.totals.sample_count)).collect();

@@ -51,7 +51,7 @@ fn damage_in_a_small_file_is_passed_in_little_time() {
         let mut bytes = file(&[header(1, "1", 0)]);
         bytes.push(0xee);
         while bytes.len() < most {
-            let left = (most - bytes.len()) as u32 - 5;
+            let left = (most - bytes.len()).saturating_sub(5) as u32;
             bytes.push(4);
             bytes.extend_from_slice(&left.to_le_bytes());
             bytes.extend_from_slice(&[tag, 0]);
