@@ -126,23 +126,39 @@ pub fn check(path: &Path) -> Result<Report, XdfError> {
 /// When the file cannot be read or never was an XDF file.
 pub fn check_in(folder: &Folder, name: &OsStr) -> Result<Report, XdfError> {
     let report = survey(folder, name, &[], |_, _| Ok(()))?;
-    let lost = lost_headers(folder, name, &report);
-    if lost.is_empty() { Ok(report) } else { survey(folder, name, &lost, |_, _| Ok(())) }
+    if report.is_sound() || !report.has_sums {
+        return Ok(report);
+    }
+    let is_there = |number| report.streams.iter().any(|stream| stream.stream == number);
+    let lost = kept_headers_of(folder, name, |number| !is_there(number));
+    if lost.is_empty() {
+        return Ok(report);
+    }
+    let mut report = survey(folder, name, &lost, |_, _| Ok(()))?;
+    // A header of which nothing else is there brings nothing back.
+    let restorable = report.restorable_headers.clone();
+    report.streams.retain(|stream| {
+        let totals = &stream.totals;
+        let is_empty = totals.sample_count == 0 && totals.clock_offsets.is_empty() && !stream.has_footer;
+        !is_empty || restorable.iter().all(|(number, _)| *number != stream.stream)
+    });
+    let kept: Vec<_> = report.streams.iter().map(|stream| stream.stream).collect();
+    report.restorable_headers.retain(|(number, _)| kept.contains(number));
+    Ok(report)
 }
 
-/// The headers, as whole chunks, that the checksums keep and the file lacks.
-pub(crate) fn lost_headers(folder: &Folder, name: &OsStr, report: &Report) -> Vec<Vec<u8>> {
-    if report.is_sound() {
-        return Vec::new();
-    }
-    let is_there = |stream| {
-        let from_copy = report.restorable_headers.iter().any(|(copied, _)| *copied == stream);
-        report.streams.iter().any(|known| known.stream == stream) && !from_copy
-    };
+/// The headers, as whole chunks, that a repair puts back.
+pub(crate) fn restorable_headers(folder: &Folder, name: &OsStr, report: &Report) -> Vec<Vec<u8>> {
+    let is_lost = |number| report.restorable_headers.iter().any(|(lost, _)| *lost == number);
+    if report.restorable_headers.is_empty() { Vec::new() } else { kept_headers_of(folder, name, is_lost) }
+}
+
+/// The headers kept beside the file of the streams that are `wanted`.
+fn kept_headers_of(folder: &Folder, name: &OsStr, wanted: impl Fn(u32) -> bool) -> Vec<Vec<u8>> {
     let mut headers = kept_headers(folder, name);
     headers.retain(|chunk| {
         let event = RawChunk::of_bytes(chunk).and_then(|chunk| Decoder::default().decode(&chunk).ok());
-        matches!(event, Some(Event::StreamHeader { stream, .. }) if !is_there(stream))
+        matches!(event, Some(Event::StreamHeader { stream, .. }) if wanted(stream))
     });
     headers
 }
@@ -195,6 +211,11 @@ pub(crate) fn survey(
                 Err(error) => break error,
             };
             // The length of a damaged chunk could lead anywhere.
+            if matches!(event, Event::Other { .. })
+                && survey.was_recorded(position, chunks.position, chunk.crc32) == Some(false)
+            {
+                break XdfError::Damaged { offset: position, what: "its kind is unknown" };
+            }
             if matches!(event, Event::Other { .. })
                 && chunks.position < file_bytes
                 && sound_until < chunks.position
@@ -270,11 +291,15 @@ impl Survey {
         event
     }
 
+    /// Whether these bytes are what was noted when they were recorded; `None` where nothing was.
+    fn was_recorded(&mut self, start: u64, end: u64, crc32: u32) -> Option<bool> {
+        let piece = self.sums.as_mut()?.piece_at(start)?;
+        Some((piece.start, piece.end) == (start, end) && piece.sum == Sum::Crc32(crc32))
+    }
+
     /// Compares a chunk with what was noted when it was recorded.
     fn compare(&mut self, seen: &Seen<'_>) {
-        let Some(piece) = self.sums.as_mut().and_then(|sums| sums.piece_at(seen.start)) else { return };
-        let is_the_same = (piece.start, piece.end) == (seen.start, seen.end);
-        if is_the_same && piece.sum == Sum::Crc32(seen.crc32) {
+        if self.was_recorded(seen.start, seen.end, seen.crc32) != Some(false) {
             return;
         }
         self.report.changed_chunks += 1;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mien_folder::{Folder, Refusal};
 
-use crate::check::{Seen, lost_headers, survey};
+use crate::check::{Seen, restorable_headers, survey};
 use crate::chunk::MAGIC;
 use crate::sink::{FileSink, Sink};
 use crate::sums::{Sum, SumsReader, SumsWriter, sums_name};
@@ -73,18 +73,19 @@ pub fn repair_in(folder: &Folder, name: &OsStr, keep: KeepOriginal) -> Result<Re
     done.removed_bytes = report.damages.iter().map(|damage| damage.resumes_at - damage.offset).sum();
     done.lost_samples = lost_samples(&report);
     done.restored_headers = report.restorable_headers.iter().map(|(_, stream)| stream.clone()).collect();
-    let opened = in_place(&report, keep).map(|length| FileSink::reopen(folder, name, length));
+    let length = in_place(&report, keep);
+    let opened = length.map(|length| FileSink::reopen(folder, name, length));
     match opened {
         Some(Ok(mut sink)) => {
             write_missing(&mut sink, &report, &mut done).map_err(XdfError::io("cannot repair", &path))?;
             if report.has_sums {
-                renew_sums(folder, name, SumsReader::open(folder, name))?;
+                renew_sums(folder, name, length.unwrap_or(0))?;
             }
         }
         // A file with a second name elsewhere is left as it is; the copy takes its name here.
         Some(Err(error)) if !is_second_name(&error) => return Err(error),
         _ => {
-            let lost = lost_headers(folder, name, &report);
+            let lost = restorable_headers(folder, name, &report);
             done.footers_written = report.streams.iter().map(|stream| stream.info.name.clone()).collect();
             done.original = Some(copy_sound_chunks(folder, name, &report, &lost)?);
         }
@@ -122,7 +123,7 @@ pub fn is_being_recorded_in(folder: &Folder, name: &OsStr) -> Result<bool, XdfEr
 /// When the file cannot be read.
 pub fn write_sums(path: &Path) -> Result<(), XdfError> {
     let (folder, name) = Folder::of_file(path).map_err(XdfError::io("cannot open", path))?;
-    if SumsReader::open(&folder, &name).is_some() { renew_sums(&folder, &name, None) } else { Ok(()) }
+    if SumsReader::open(&folder, &name).is_some() { renew_sums(&folder, &name, 0) } else { Ok(()) }
 }
 
 /// The length that the file has when its broken end is cut off, where that is all that needs to go.
@@ -248,15 +249,18 @@ fn finish_interrupted(folder: &Folder, name: &OsStr) {
     }
 }
 
-/// Writes the checksums of a whole file: what was recorded stays, the rest is noted as it is now.
-fn renew_sums(folder: &Folder, name: &OsStr, mut old: Option<SumsReader>) -> Result<(), XdfError> {
+/// Writes the checksums of a whole file: before `recorded_until` they are those of the recording, behind it those of
+/// what is there now.
+fn renew_sums(folder: &Folder, name: &OsStr, recorded_until: u64) -> Result<(), XdfError> {
+    let mut old = SumsReader::open(folder, name);
     let path = folder.join(sums_name(name));
     let partial = with_ending(&sums_name(name), REPAIRING);
     let mut sums =
         SumsWriter::create(folder, &partial).map_err(XdfError::io("cannot make", &folder.join(&partial)))?;
     sums.add(MAGIC, true);
     survey(folder, name, &[], |file, seen| {
-        keep_sum(&mut sums, old.as_mut(), file, seen).map_err(XdfError::io("cannot read", &path))
+        let old = old.as_mut().filter(|_| seen.start < recorded_until);
+        keep_sum(&mut sums, old, file, seen).map_err(XdfError::io("cannot read", &path))
     })?;
     sums.finish();
     folder.rename(&partial, sums_name(name)).map_err(XdfError::io("cannot write", &path))

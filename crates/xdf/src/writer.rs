@@ -9,9 +9,10 @@ use crate::{ChannelFormat, Element, StreamDescription, XdfError};
 /// small whatever the rate.
 const LARGEST_PENDING_BYTES: usize = 4 << 20;
 
-/// So long after its beginning a recording is written without waiting: one that is killed early is to leave the
-/// frames that it had, too.
+/// So long after its beginning a recording is written this often at the least: one that is killed early is to leave
+/// the frames that it had, too.
 const EAGER_SECONDS: f64 = 1.0;
+const EAGER_FLUSH_SECONDS: f64 = 0.03;
 
 /// How often a [`Writer`] does what, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -197,7 +198,8 @@ impl<S: Sink> Writer<S> {
     /// # Errors
     /// When the sink refuses.
     pub fn tick(&mut self, now: f64) -> Result<(), XdfError> {
-        if now < self.eager_until || now - self.last_flush >= self.policy.flush_seconds {
+        let most = if now < self.eager_until { EAGER_FLUSH_SECONDS } else { f64::INFINITY };
+        if now - self.last_flush >= self.policy.flush_seconds.min(most) {
             self.last_flush = now;
             self.flush()?;
         }

@@ -82,7 +82,11 @@ pub(super) fn check_video(
         }
     };
     let opened = open_video(folder, &video)?;
-    let exists = folder.has(&video);
+    // A recording that was killed at once leaves an empty one.
+    let exists = match &opened {
+        Some(file) => file.metadata().is_ok_and(|metadata| metadata.len() > 0),
+        None => folder.has(&video),
+    };
     let mut probed = match &opened {
         Some(file) => probe(file, &report.path, patience)?,
         None => Probed::NoVideo,

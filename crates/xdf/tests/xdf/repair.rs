@@ -206,7 +206,7 @@ fn the_first_samples_do_not_wait_for_the_rest() {
         writer.totals().next().unwrap().1.sample_count
     };
     // Killed now, the file has the samples.
-    assert_eq!([push(50.03), push(50.06), push(50.09)], [1, 2, 3]);
+    assert_eq!([push(50.04), push(50.08), push(50.12)], [1, 2, 3]);
     let later: Vec<_> = (1..6).map(|k| push(60.0 + 0.1 * f64::from(k))).collect();
     assert_eq!(later, [4, 4, 4, 7, 7], "then several at once");
 }
