@@ -142,6 +142,9 @@ impl RecordError {
                 std::io::ErrorKind::InvalidFilename => {
                     "the name is too long: shorten the names of subject, session, task or camera"
                 }
+                _ if source.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+                    "too many files are open at once: raise the limit with `ulimit -n`"
+                }
                 _ if Refusal::in_error(&source).is_some() => {
                     "in a session's folder Mien uses nothing but files: put the file itself there, or remove this"
                 }

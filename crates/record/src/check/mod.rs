@@ -7,12 +7,13 @@ mod video;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use mien_config::VideoKind;
 use mien_folder::{Folder, Refusal};
 
 use self::data::{check_data, data_seconds, ends_early, frame_count};
 use self::matroska::Patience;
 pub use self::video::lost_pictures;
-use self::video::{Repairs, check_video};
+use self::video::{Owners, Repairs, check_video};
 use crate::RecordError;
 use crate::session_file::{DATA_FILE, SESSION_FILE, SessionFile, SessionState, open_session};
 use crate::video::video_files;
@@ -84,13 +85,14 @@ pub fn check_session(path: &Path, repair: bool) -> Result<SessionReport, RecordE
     let mut videos = Vec::new();
     let files = video_files(path)?;
     let patience = Patience::for_files(&folder, &files);
-    for file in &files {
-        let repairs = Repairs::of(file, &files, &session, repair);
+    let owners = Owners::of(&files, &session);
+    for (index, file) in files.iter().enumerate() {
+        let repairs = Repairs::of(index, &owners, &session, repair);
         let video = check_video(&folder, file.clone(), &patience, repairs)?;
         problems.extend(video.problems.iter().cloned());
         videos.push(video);
     }
-    problems.extend(missing_videos(&session, &data.report, &files));
+    problems.extend(missing_videos(&session, &data.report, &owners));
     let data_seconds = data_seconds(&session, &data.report);
     let was_repaired = match session.state {
         SessionState::Recording => {
@@ -127,10 +129,11 @@ fn planted(folder: &Folder) -> Result<Vec<String>, RecordError> {
 }
 
 /// Cameras that had frames and were to be filmed, and of which there is no video.
-fn missing_videos(session: &SessionFile, data: &mien_xdf::Report, files: &[PathBuf]) -> Vec<String> {
-    session
-        .cameras_without_video(files)
-        .filter(|camera| frame_count(camera, data) != Some(0))
+fn missing_videos(session: &SessionFile, data: &mien_xdf::Report, owners: &Owners<'_>) -> Vec<String> {
+    let cameras = if session.video == VideoKind::None { [].as_slice() } else { &session.cameras };
+    cameras
+        .iter()
+        .filter(|camera| !owners.has(&camera.name) && frame_count(camera, data) != Some(0))
         .map(|camera| {
             format!(
                 "{}.mkv is missing: session.toml says that this camera was recorded as video",

@@ -1,5 +1,6 @@
 //! The videos of a session and the rows beside them.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -13,11 +14,35 @@ use crate::RecordError;
 use crate::session_file::{SessionFile, SessionState, open_session};
 use crate::video::{REPAIRING, SidecarRows, read_sidecar_in, sidecar_path, truncate_sidecar, video_files};
 
-/// Whether a later part of the same camera's video is among these.
-pub(super) fn was_replaced(path: &Path, files: &[PathBuf], session: &SessionFile) -> bool {
-    let Some((camera, number)) = session.camera_of_video(path) else { return false };
-    let mut parts = files.iter().filter_map(|file| session.camera_of_video(file));
-    parts.any(|(other, later)| other == camera && later > number)
+/// Whose videos these are.
+pub(super) struct Owners<'a> {
+    /// Camera and part of each file, in their order; none of a video that is nobody's.
+    of_files: Vec<Option<(&'a str, u32)>>,
+    /// The last part of each camera.
+    last_parts: HashMap<&'a str, u32>,
+}
+
+impl<'a> Owners<'a> {
+    pub fn of(files: &[PathBuf], session: &'a SessionFile) -> Self {
+        let of_files: Vec<_> = files.iter().map(|file| session.camera_of_video(file)).collect();
+        let mut last_parts = HashMap::new();
+        for &(camera, part) in of_files.iter().flatten() {
+            let last = last_parts.entry(camera).or_insert(part);
+            *last = part.max(*last);
+        }
+        Self { of_files, last_parts }
+    }
+
+    /// Whether the camera has a video.
+    pub fn has(&self, camera: &str) -> bool {
+        self.last_parts.contains_key(camera)
+    }
+
+    /// Whether a later part of the same camera's video is there.
+    fn was_replaced(&self, index: usize) -> bool {
+        let owner = self.of_files.get(index).copied().flatten();
+        owner.is_some_and(|(camera, part)| self.last_parts.get(camera).is_some_and(|&last| last > part))
+    }
 }
 
 /// Pictures of a camera that were handed to ffmpeg and did not reach its video, because ffmpeg or the camera's
@@ -55,9 +80,10 @@ pub(super) struct Repairs {
 }
 
 impl Repairs {
-    pub fn of(path: &Path, files: &[PathBuf], session: &SessionFile, wanted: bool) -> Self {
+    /// Of the file with this number.
+    pub fn of(index: usize, owners: &Owners<'_>, session: &SessionFile, wanted: bool) -> Self {
         let was_killed = session.state == SessionState::Recording;
-        Self { wanted, was_killed, was_replaced: was_replaced(path, files, session) }
+        Self { wanted, was_killed, was_replaced: owners.was_replaced(index) }
     }
 }
 
