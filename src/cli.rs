@@ -21,7 +21,7 @@ use crate::commands::track::TrackArguments;
 use crate::commands::worker::WorkerArguments;
 use crate::interrupt::Second;
 use crate::output::Waiting;
-use crate::{commands, interrupt, logging, output};
+use crate::{commands, file_limit, interrupt, logging, output};
 
 /// Tracks faces: 478 landmarks, 52 blendshapes and head pose, live or from files. Without a command it
 /// opens the app.
@@ -110,6 +110,7 @@ pub fn run() -> ExitCode {
     let asked_for_words = cli.command.as_ref().is_some_and(Command::is_asked_for_words);
     output::start(if asked_for_words { Waiting::ForRoom } else { Waiting::Never });
     logging::start(cli.verbose);
+    file_limit::be_told();
     if cli.command.as_ref().is_none_or(Command::finishes_files) {
         interrupt::listen(cli.command.as_ref().map_or(Second::EndsAtOnce, Command::second_signal));
     }

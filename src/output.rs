@@ -15,21 +15,21 @@ use std::time::{Duration, Instant};
 /// A line on standard output; nothing where nobody reads it any more.
 macro_rules! say {
     ($($text:tt)*) => {{
-        crate::output::OUTPUT.put(format!("{}\n", format_args!($($text)*)).into_bytes());
+        crate::output::OUTPUT.put(crate::visible::line(&format!($($text)*)));
     }};
 }
 
 /// Likewise, without the line's end.
 macro_rules! say_part {
     ($($text:tt)*) => {{
-        crate::output::OUTPUT.put(format!($($text)*).into_bytes());
+        crate::output::OUTPUT.put(crate::visible::visible(&format!($($text)*)).into_owned().into_bytes());
     }};
 }
 
 /// A line on standard error; nothing where nobody reads it any more.
 macro_rules! say_error {
     ($($text:tt)*) => {{
-        crate::output::ERRORS.put(format!("{}\n", format_args!($($text)*)).into_bytes());
+        crate::output::ERRORS.put(crate::visible::line(&format!($($text)*)));
     }};
 }
 

@@ -27,6 +27,7 @@ pub struct WorkerSettings {
     /// Counts the lives of this camera's worker, from 0.
     pub epoch: u64,
     /// Folder of the rings.
+    #[serde(with = "mien_config::paths")]
     pub ring_dir: PathBuf,
     /// The camera; only here, between a program and its own child, with the secrets of its address.
     #[serde(serialize_with = "with_secrets")]
@@ -135,8 +136,10 @@ pub enum Report {
         /// Life of the worker that they belong to.
         epoch: u64,
         /// Path of the ring of results.
+        #[serde(with = "mien_config::paths")]
         faces: PathBuf,
         /// Path of the ring of pictures.
+        #[serde(with = "mien_config::paths")]
         preview: PathBuf,
     },
     /// The source is open.
