@@ -12,13 +12,16 @@ use crate::commands::demo::DemoArguments;
 use crate::commands::doctor::DoctorArguments;
 use crate::commands::engines::EnginesCommand;
 use crate::commands::export::ExportArguments;
+use crate::commands::lsl::LslArguments;
 use crate::commands::models::ModelsCommand;
 use crate::commands::record::RecordArguments;
 use crate::commands::run::{CameraArguments, RunArguments};
 use crate::commands::session::SessionCommand;
 use crate::commands::track::TrackArguments;
 use crate::commands::worker::WorkerArguments;
-use crate::{commands, interrupt, logging};
+use crate::interrupt::Second;
+use crate::output::Waiting;
+use crate::{commands, file_limit, interrupt, logging, output};
 
 /// Tracks faces: 478 landmarks, 52 blendshapes and head pose, live or from files. Without a command it
 /// opens the app.
@@ -59,6 +62,9 @@ enum Command {
     /// One camera's process (started by `run`)
     #[command(hide = true)]
     Worker(WorkerArguments),
+    /// The process that loads liblsl (started by `run` and `record`)
+    #[command(hide = true)]
+    Lsl(LslArguments),
     /// Build, list or remove TensorRT engines
     #[command(subcommand)]
     Engines(EnginesCommand),
@@ -72,8 +78,23 @@ impl Command {
     fn finishes_files(&self) -> bool {
         !matches!(
             self,
-            Self::Cameras(_) | Self::Config(_) | Self::Doctor(_) | Self::Engines(_) | Self::Models(_)
+            Self::Cameras(_)
+                | Self::Config(_)
+                | Self::Doctor(_)
+                | Self::Engines(_)
+                | Self::Lsl(_)
+                | Self::Models(_)
         )
+    }
+
+    /// Whether its standard output is what the user asked for. That of the others tells of what is in files.
+    fn is_asked_for_words(&self) -> bool {
+        !matches!(self, Self::Demo(_) | Self::Record(_) | Self::Run(_) | Self::Track(_))
+    }
+
+    /// What a second Ctrl-C or SIGTERM does.
+    fn second_signal(&self) -> Second {
+        if matches!(self, Self::Worker(_)) { Second::IsIgnored } else { Second::EndsAtOnce }
     }
 }
 
@@ -86,9 +107,12 @@ pub fn run() -> ExitCode {
         let text = "give --config and --source after the command; before it, they are the app's";
         Cli::command().error(ErrorKind::ArgumentConflict, text).exit();
     }
+    let asked_for_words = cli.command.as_ref().is_some_and(Command::is_asked_for_words);
+    output::start(if asked_for_words { Waiting::ForRoom } else { Waiting::Never });
     logging::start(cli.verbose);
+    file_limit::be_told();
     if cli.command.as_ref().is_none_or(Command::finishes_files) {
-        interrupt::listen();
+        interrupt::listen(cli.command.as_ref().map_or(Second::EndsAtOnce, Command::second_signal));
     }
     let Some(command) = cli.command else { return report(commands::run::open_app(&cli.cameras)) };
     report(match command {
@@ -102,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => commands::config::run(&command),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Worker(arguments) => commands::worker::run(&arguments),
+        Command::Lsl(arguments) => commands::lsl::run(&arguments),
         Command::Engines(command) => commands::engines::run(&command),
         Command::Models(command) => commands::models::run(&command),
     })
@@ -109,10 +134,13 @@ pub fn run() -> ExitCode {
 
 /// Tells how it went.
 fn report(result: anyhow::Result<()>) -> ExitCode {
+    output::finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say_error!("mien: {}", one_line(&error));
+            // An address that was given for something else has a secret, too.
+            say_error!("mien: {}", mien_address::redact_text(&one_line(&error)));
+            output::finish();
             ExitCode::FAILURE
         }
     }

@@ -14,6 +14,8 @@ mod commands;
 #[cfg(feature = "gui")]
 mod desktop;
 mod doctor;
+mod file_limit;
+mod identity;
 mod interrupt;
 mod live;
 mod logging;
@@ -21,6 +23,7 @@ mod names;
 mod networks;
 pub mod offline;
 mod readiness;
+mod visible;
 
 pub use cli::run;
 pub use live::Live;

@@ -7,18 +7,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Camera, Config, LslStream, Recording, VideoKind};
+use mien_config::{Camera, Config, LslStream, PrivacyKind, Recording, VideoKind};
 use mien_models::ModelSet;
+use mien_outlets::PublisherStatus;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
 };
 use mien_ring::FacesEntry;
 use mien_stream::{
-    CameraDescription, ModelNote, PublisherStatus, StreamDescription, StreamKind, StreamSettings,
+    CameraDescription, ModelNote, StreamDescription, StreamIdentity, StreamKind, StreamSettings,
     Synchronization, TimingMonitor,
 };
-use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
+use mien_supervisor::{CameraState, CameraStatus, FacesFollower, SupervisorHandle, VideoStatus};
 
+use crate::identity;
 use crate::names::{Names, Succession};
 
 /// Frames per second of a camera whose configuration names none.
@@ -78,12 +80,11 @@ impl Live {
         let mut followers =
             statuses.iter().map(|status| supervisor.faces(&status.name)).collect::<Result<Vec<_>, _>>()?;
         let live: Vec<bool> = statuses.iter().map(|status| status.state == CameraState::Live).collect();
-        let timings = measure_timing(&mut followers, &live);
-        let descriptions = statuses.iter().zip(&timings).map(|(status, timing)| {
+        let describe = |status: &CameraStatus| {
             let camera = configured(config, &status.name);
+            let source = camera.map_or_else(|| status.source.as_str().into(), |camera| camera.source.clone());
             CameraDescription {
                 name: status.name.clone(),
-                source: camera.map_or(&status.source, |camera| &camera.source).clone(),
                 frame_size: status.size.map(|[width, height]| (width, height)),
                 triggered_rate_hz: camera.and_then(|camera| camera.triggered_rate_hz),
                 engine: match status.engine.as_str() {
@@ -92,14 +93,28 @@ impl Live {
                 },
                 models: models.clone(),
                 filter: filter_text(config),
+                identity: identity_of(config, publish, &status.name, &source.to_string()),
+                source,
                 synchronization: Synchronization {
                     stamp_delay_seconds: camera.and_then(|camera| camera.stamp_delay_ms).map(|ms| ms / 1e3),
-                    scatter: timing.measure(),
+                    scatter: None,
                 },
                 participants: camera.map(|camera| camera.participants.clone()).unwrap_or_default(),
             }
+        };
+        let mut descriptions: Vec<_> = statuses.iter().map(describe).collect();
+        let settings = stream_settings(config, publish);
+        let launch = publish.then(|| crate::commands::lsl::launch(config)).transpose()?;
+        let timings = std::thread::scope(|scope| {
+            if let Some(launch) = &launch {
+                scope.spawn(|| identity::warn_of_others(launch, &descriptions, &settings));
+            }
+            measure_timing(&mut followers, &live)
         });
-        let outputs = Outputs::new(descriptions.collect(), stream_settings(config), publish);
+        for (description, timing) in descriptions.iter_mut().zip(&timings) {
+            description.synchronization.scatter = timing.measure();
+        }
+        let outputs = Outputs::new(descriptions, settings, launch.as_ref());
         let mut live = Self {
             cameras: statuses.into_iter().map(|status| status.name).collect(),
             outputs: Arc::new(Mutex::new(outputs)),
@@ -124,6 +139,17 @@ impl Live {
     #[must_use]
     pub fn stream_problem(&self) -> Option<String> {
         self.outputs().stream_problem().map(ToString::to_string)
+    }
+
+    /// What a person should know of the streams; empty while all is well.
+    #[must_use]
+    pub fn stream_note(&self) -> String {
+        let outputs = self.outputs();
+        match (outputs.stream_problem(), outputs.stream_status()) {
+            (Some(problem), _) => problem.to_string(),
+            (None, Some(status)) => status.note(),
+            (None, None) => String::new(),
+        }
     }
 
     /// What streaming has done so far; `None` where nothing is streamed.
@@ -181,14 +207,17 @@ impl Live {
             };
             outputs.encoders().iter().map(of).collect()
         };
+        let hides_faces = recording.video != VideoKind::None && recording.privacy != PrivacyKind::Full;
         Readiness::measure(&ReadinessRequest {
             parent: recording.dir.clone(),
             video: recording.video,
             hardware: recording.hardware,
             limits: disk_limits(recording),
             seconds,
-            cameras: crate::readiness::loads(supervisor, config, &cameras),
+            cameras: crate::readiness::loads(supervisor, config, &cameras, hides_faces),
             required_streams: recording.required_streams.clone(),
+            // Without a path of this program nothing is found, which is told.
+            lsl: crate::commands::lsl::launch(config).unwrap_or_default(),
         })
     }
 
@@ -226,6 +255,7 @@ impl Live {
                 session: recording.session.clone(),
                 task: recording.task.clone(),
             },
+            group: recording.group.clone(),
             video: recording.video,
             hardware,
             privacy: recording.privacy,
@@ -353,7 +383,13 @@ fn measure_timing(followers: &mut [FacesFollower], live: &[bool]) -> Vec<TimingM
     monitors
 }
 
-fn stream_settings(config: &Config) -> StreamSettings {
+/// What tells the streams of a camera (or, without a name, the markers) from those of other programs.
+fn identity_of(config: &Config, publish: bool, camera: &str, source: &str) -> StreamIdentity {
+    let identity = if publish { StreamIdentity::claim } else { StreamIdentity::new };
+    identity(&config.lsl.prefix, camera, source)
+}
+
+fn stream_settings(config: &Config, publish: bool) -> StreamSettings {
     let kind = |stream: &LslStream| match stream {
         LslStream::Landmarks => StreamKind::Landmarks,
         LslStream::Blendshapes => StreamKind::Blendshapes,
@@ -364,7 +400,8 @@ fn stream_settings(config: &Config) -> StreamSettings {
         kinds: config.lsl.streams.iter().map(kind).collect(),
         slots: config.lsl.faces,
         fill: config.lsl.fill,
-        ..StreamSettings::default()
+        prefix: config.lsl.prefix.clone(),
+        markers: identity_of(config, publish, "", ""),
     }
 }
 

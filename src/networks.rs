@@ -29,6 +29,8 @@ pub struct NetworkOptions {
     pub max_faces: usize,
     /// Height and width in pixels of the picture that the detector reads.
     pub detector_size: [usize; 2],
+    /// Width and height in pixels of the frames, where they are known: a GPU's memory is then taken at the start.
+    pub frame_size: Option<[u32; 2]>,
     /// Threads of the CPU engine; `None` lets it pick.
     pub threads: Option<usize>,
     /// What holds if a GPU is used.
@@ -103,8 +105,8 @@ impl Networks {
         let reason = "it and a GPU were found".to_owned();
         let missing = match Self::on_gpu(set, options, reason, news) {
             Ok(networks) => return Ok(networks),
-            // Smaller batches may do.
-            Err(error) if is_out_of_memory(&error) => return Err(error),
+            // Smaller batches were tried.
+            Err(error) if is_out_of_memory(&error) => error.to_string(),
             Err(error) if is_missing(&error) => error.to_string(),
             Err(error) => format!("the GPU cannot be used: {error:#}"),
         };
@@ -198,6 +200,7 @@ pub(crate) fn load_gpu(
         max_faces: options.max_faces,
         max_batch,
         detector_size: options.detector_size,
+        frame_size: options.frame_size,
         optimization_level,
         calibration,
         rebuild,
@@ -206,8 +209,8 @@ pub(crate) fn load_gpu(
     Ok(GpuStages::load(&gpu_options, sources, news)?)
 }
 
-/// Whether the GPU's memory did not suffice, so that smaller batches may do.
-pub(crate) fn is_out_of_memory(error: &anyhow::Error) -> bool {
+/// Whether the GPU's memory did not suffice.
+fn is_out_of_memory(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<GpuPipelineError>().is_some_and(GpuPipelineError::is_out_of_memory)
             || matches!(cause.downcast_ref::<PipelineError>(), Some(PipelineError::GpuMemory(_)))
@@ -294,6 +297,7 @@ mod tests {
             models: None,
             max_faces: 1,
             detector_size: [64, 64],
+            frame_size: None,
             threads: Some(1),
             gpu: gpu.clone(),
         };

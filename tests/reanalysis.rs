@@ -107,10 +107,11 @@ fn record(parent: &Path, video: VideoKind) -> Option<PathBuf> {
         ..CameraDescription::default()
     };
     let streams = StreamSettings { slots: faces, ..StreamSettings::default() };
-    let mut outputs = Outputs::new(vec![camera], streams, false);
+    let mut outputs = Outputs::new(vec![camera], streams, None);
     let plan = SessionPlan {
         parent: parent.to_owned(),
         names: SessionNames { subject: "1".into(), session: "1".into(), task: "again".into() },
+        group: None,
         video,
         hardware: false,
         privacy: PrivacyKind::Full,

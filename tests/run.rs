@@ -212,3 +212,21 @@ fn a_configuration_is_begun_checked_and_printed() {
     assert!(fail(mien_without_models().args(["config", "init"]).arg(&path)).contains("already"));
     succeed(mien_without_models().arg("cameras"));
 }
+
+#[test]
+fn a_file_that_is_not_there_is_refused_at_once_and_one_that_cannot_be_read_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("nothere.mp4");
+    let Some(mut command) = mien() else { return };
+    let line = fail(command.args(["run", "--headless", "--source"]).arg(&missing));
+    assert!(line.contains("nothere.mp4 does not exist; check the path"), "{line}");
+
+    // In a configuration it may be on a disk that is still to be mounted: the run waits for it.
+    let config = config(folder.path(), &[missing.to_str().unwrap()]);
+    let Some(mut command) = mien() else { return };
+    let output =
+        command.args(["run", "--headless", "--seconds", "4", "--config"]).arg(&config).output().unwrap();
+    let log = support::text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.lines().last().unwrap().contains("camera cam0"), "{log}");
+}

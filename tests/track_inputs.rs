@@ -129,3 +129,124 @@ fn a_camera_of_a_session_without_its_files_is_told_and_the_others_are_tracked() 
     let Some(mut command) = mien() else { return };
     succeed(command.arg("track").arg(folder.path()).arg("--out").arg(folder.path().join("out")));
 }
+
+/// Overwrites bytes in the middle of a file.
+fn damage(from: &Path, to: &Path, at: f64) {
+    let mut bytes = std::fs::read(from).unwrap();
+    let start = (bytes.len() as f64 * at) as usize;
+    for (k, byte) in bytes[start..start + 60].iter_mut().enumerate() {
+        *byte = (k * 37 + 11) as u8;
+    }
+    std::fs::write(to, bytes).unwrap();
+}
+
+#[test]
+fn damaged_frames_are_marked_or_left_out() {
+    if !have_ffmpeg() || mien().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let words = "-f lavfi -i testsrc2=s=160x120:r=25:d=1,noise=alls=8:allf=t -c:v mjpeg -q:v 5 whole.avi";
+    ffmpeg(words, folder.path());
+    // Not every byte matters to a decoder.
+    let is_damaged = |place: &f64| {
+        damage(&at("whole.avi"), &at("bad.avi"), *place);
+        let mut decoder = mien_ffmpeg::Decoder::open(&at("bad.avi")).unwrap();
+        let mut frame = mien_face::Frame::empty();
+        while decoder.next_frame(&mut frame).is_ok_and(|more| more) {}
+        decoder.damage().is_some_and(|damage| damage.frames == 1)
+    };
+    assert!([0.5, 0.53, 0.56, 0.6].iter().any(is_damaged), "no damage is seen");
+
+    let run = |arguments: &[&str], out: &str| {
+        let mut command = mien().unwrap();
+        command.arg("track").arg(at("bad.avi")).args(arguments).arg("--out").arg(at(out));
+        command.output().unwrap()
+    };
+    let marked = run(&[], "marked");
+    let errors = support::text(&marked.stderr);
+    assert_eq!(marked.status.code(), Some(1), "{errors}");
+    assert!(errors.lines().last().unwrap().contains("bad.avi: frame"), "{errors}");
+    let all = rows(&at("marked/bad.jsonl"));
+    let damaged: Vec<u64> =
+        all.iter().filter(|row| row["damaged"] == true).map(|row| row["frame"].as_u64().unwrap()).collect();
+    assert_eq!((all.len(), damaged.len()), (25, 1), "{damaged:?}");
+    let meta = json(&at("marked/bad.meta.json"));
+    assert_eq!((&meta["complete"], &meta["damaged_frames"]), (&true.into(), &1.into()));
+    let problem = meta["problem"].as_str().unwrap();
+    assert!(problem.contains(&format!("frame {} is damaged", damaged[0])), "{problem}");
+
+    let csv = run(&["--format", "csv"], "csv");
+    assert_eq!(csv.status.code(), Some(1));
+    let table = std::fs::read_to_string(at("csv/bad.csv")).unwrap();
+    let ends = |ending: &str| table.lines().filter(|line| line.ends_with(ending)).count();
+    assert_eq!((ends(",1,160,120"), ends(",0,160,120")), (1, 24));
+
+    let left_out = run(&["--skip-damaged"], "left-out");
+    assert!(left_out.status.success(), "{}", support::text(&left_out.stderr));
+    let rest: Vec<u64> =
+        rows(&at("left-out/bad.jsonl")).iter().map(|row| row["frame"].as_u64().unwrap()).collect();
+    assert_eq!(rest, (0..25).filter(|index| *index != damaged[0]).collect::<Vec<_>>());
+    let meta = json(&at("left-out/bad.meta.json"));
+    assert_eq!((&meta["problem"], &meta["damaged_frames"]), (&serde_json::Value::Null, &1.into()));
+    assert!(meta["notes"].to_string().contains("left out, as asked for"), "{meta}");
+}
+
+#[test]
+fn rows_of_frames_of_another_size_say_theirs() {
+    let Some(mut command) = have_ffmpeg().then(mien).flatten() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (name, size) in [("a.ts", "160x120"), ("b.ts", "90x120")] {
+        let words = format!("-f lavfi -i testsrc2=s={size}:r=25:d=0.2 -c:v libx264 {name}");
+        ffmpeg(&words, folder.path());
+    }
+    let [a, b] = ["a.ts", "b.ts"].map(|name| std::fs::read(at(name)).unwrap());
+    std::fs::write(at("both.ts"), [a, b].concat()).unwrap();
+    command.arg("track").arg(at("both.ts")).args(["--annotate", "--out"]).arg(at("out"));
+    let output = command.output().unwrap();
+    let errors = support::text(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("from frame 5 on its frames measure 90×120 instead of 160×120"), "{errors}");
+    let sizes: Vec<_> = rows(&at("out/both.jsonl")).iter().map(|row| row["size"].clone()).collect();
+    let own = serde_json::json!([90, 120]);
+    assert_eq!(sizes, [vec![serde_json::Value::Null; 5], vec![own; 5]].concat());
+    assert!(json(&at("out/both.meta.json"))["notes"].to_string().contains("from frame 5 on"));
+    // One video of one size.
+    let annotated = mien_ffmpeg::Decoder::open(&at("out/both.annotated.mkv")).unwrap();
+    assert_eq!((annotated.info().width, annotated.info().height), (160, 120));
+}
+
+#[test]
+fn of_several_videos_one_is_chosen_or_asked_for() {
+    if !have_ffmpeg() || mien().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let words = "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -f lavfi -i testsrc2=s=96x64:r=25:d=0.2 -map 0 -map 1 \
+                 -c:v ffv1 -disposition:v 0 two.mkv";
+    ffmpeg(words, folder.path());
+    for (arguments, width, told) in
+        [(&[][..], 96, "left out: stream 0 (ffv1, 64×48"), (&["--stream", "0"], 64, "stream 0 (ffv1, 64×48")]
+    {
+        let mut command = mien().unwrap();
+        command
+            .arg("track")
+            .arg(at("two.mkv"))
+            .args(arguments)
+            .arg("--overwrite")
+            .arg("--out")
+            .arg(at("out"));
+        let output = command.output().unwrap();
+        let errors = support::text(&output.stderr);
+        assert!(output.status.success() && errors.contains(told), "{errors}");
+        let meta = json(&at("out/two.meta.json"));
+        assert_eq!(meta["input"]["width"], width);
+        assert!(meta["notes"].to_string().contains(told), "{meta}");
+    }
+    let mut command = mien().unwrap();
+    let line = fail(command.arg("track").arg(at("two.mkv")).args(["--stream", "5", "--out"]).arg(at("out2")));
+    assert!(line.contains("no video stream number 5") && line.contains("stream 1 (ffv1, 96×64"), "{line}");
+}

@@ -29,6 +29,7 @@ pub(crate) fn calibration_inputs(
     // The largest finds most faces.
     let largest = detector_sizes.iter().copied().max_by_key(|[height, width]| height * width);
     let options = NetworkOptions {
+        frame_size: None,
         engine: EngineChoice::Cpu,
         models: models.map(Path::to_owned),
         max_faces: mien_face::MAX_FACES,
@@ -49,7 +50,8 @@ pub(crate) fn calibration_inputs(
     let limit = stride * PICTURES;
     let progress = progress_bar(&info, limit);
     let reader = Reader::start(source, limit);
-    let job = Job { reader, pipeline: &mut pipeline, table: None, annotated: None, progress };
+    let job =
+        Job { reader, pipeline: &mut pipeline, table: None, annotated: None, progress, skip_damaged: false };
     let report = job.run(|frame, found| {
         if let Ok(view) = frame.view()
             && frame.frame_index.is_multiple_of(stride)

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use mien_address::SecretError;
 use mien_config::Config;
 
 /// What may be done with a configuration file.
@@ -38,6 +39,12 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
     match command {
         ConfigCommand::Check(File { file }) => {
             let config = mien_config::load(file)?;
+            for camera in config.cameras.iter().filter(|camera| camera.source.lacks_secret()) {
+                bail!("{}: camera {}: {}", file.display(), camera.name, SecretError::TakenOut);
+            }
+            if let Some(warning) = mien_config::readable_secret(file, &config) {
+                tracing::warn!("{warning}");
+            }
             let enabled = config.cameras.iter().filter(|camera| camera.enabled).count();
             let count = config.cameras.len();
             let cameras = if count == 1 { "1 camera".to_owned() } else { format!("{count} cameras") };

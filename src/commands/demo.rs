@@ -55,7 +55,8 @@ pub(crate) fn run(arguments: &DemoArguments) -> Result<()> {
     let mut errors = Errors::new(source.tell_truth());
     let progress = progress_bar(&info, u64::MAX);
     let reader = Reader::start(Box::new(source), u64::MAX);
-    let job = Job { reader, pipeline: &mut pipeline, table: None, annotated: None, progress };
+    let job =
+        Job { reader, pipeline: &mut pipeline, table: None, annotated: None, progress, skip_damaged: false };
     let report = job.run(|frame, faces| {
         errors.add(frame, faces);
         if frame.frame_index <= picture_at {

@@ -81,6 +81,7 @@ fn build(arguments: &BuildArguments) -> Result<()> {
         |frame| detector_size(frame, arguments.detector_size.unwrap_or_else(|| usual_detector_side(frame)));
     let load = |frame: (u32, u32), calibration: Option<&Arc<CalibrationInputs>>| {
         let options = NetworkOptions {
+            frame_size: None,
             engine: EngineChoice::TensorRt,
             models: arguments.models.clone(),
             max_faces: mien_face::MAX_FACES,

@@ -8,6 +8,7 @@ mod display;
 pub(crate) mod doctor;
 pub(crate) mod engines;
 pub(crate) mod export;
+pub(crate) mod lsl;
 pub(crate) mod models;
 pub(crate) mod record;
 pub(crate) mod run;

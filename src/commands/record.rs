@@ -1,15 +1,15 @@
 //! `mien record`: cameras, live, into a session's folder.
 
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
 use mien_config::{Config, PrivacyKind, VideoKind};
-use mien_record::{Readiness, RecordState, SessionSummary, Severity};
-use mien_supervisor::{SupervisorHandle, start};
+use mien_record::{Readiness, RecordState, SessionSummary, Severity, lost_pictures};
+use mien_supervisor::{SupervisorHandle, VideoStatus, start};
 
 use super::name;
 use super::run::{RunArguments, options, tell, tell_event};
@@ -43,7 +43,7 @@ pub(crate) struct RecordArguments {
     /// Video: h264, ffv1 (lossless) or none
     #[arg(long, value_name = "KIND", value_parser = video_kind)]
     video: Option<VideoKind>,
-    /// Faces in the video: full, blur, or mesh (replaced by it)
+    /// Faces in the video: full, blur, or mesh (replaced by it); docs/privacy.md says what stays visible
     #[arg(long, value_name = "KIND", value_parser = privacy_kind)]
     privacy: Option<PrivacyKind>,
     /// Do not publish to LSL meanwhile
@@ -115,33 +115,65 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     if interrupt::is_requested() {
         bail!("interrupted before the recording began; nothing was recorded");
     }
+    if config.recording.video != VideoKind::None
+        && let Some(rest) = config.recording.privacy.not_covered()
+    {
+        let kind = config.recording.privacy.name();
+        tracing::warn!("faces in the video are hidden ({kind}); not hidden are {rest} (docs/privacy.md)");
+    }
     let folder = live.start_recording(&supervisor, &config, &config.recording)?;
     say_error!("recording into {}", folder.display());
     let failed = watch(&supervisor, &live, arguments.run.seconds());
-    let summary = live.stop_recording(&supervisor)?;
-    for (camera, video) in live.videos(&supervisor) {
-        if let Some(problem) = &video.problem {
-            say_error!("video of {camera}: {problem}");
-        }
-        say!(
-            "video of {camera}: {} frames in {} files ({}), {} dropped",
-            video.frames,
-            video.parts,
-            video.encoder,
-            video.dropped_frames
-        );
-    }
+    let stopped = live.stop_recording(&supervisor);
+    let videos = live.videos(&supervisor);
+    let failed = failed.or_else(|| videos.iter().find_map(|(camera, video)| failed_video(camera, video)));
+    videos.iter().for_each(|(camera, video)| print_video(&folder, camera, video));
     drop(live);
     let stats = supervisor.stats(VERSION);
     supervisor.shutdown();
-    if let Some(summary) = &summary {
-        print_summary(summary);
-    }
+    let summary = match (&failed, stopped) {
+        // It says better what has happened.
+        (Some(reason), Err(_)) => bail!("{reason}"),
+        (_, stopped) => stopped?,
+    };
+    summary.iter().for_each(print_summary);
     arguments.run.write_stats(&stats)?;
-    match failed {
+    let ended = summary.and_then(|summary| match summary.status.state {
+        RecordState::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    match failed.or(ended) {
         Some(reason) => bail!("{reason}"),
         None => Ok(()),
     }
+}
+
+/// Why a camera's video is not what was asked for, where it is not.
+fn failed_video(camera: &str, video: &VideoStatus) -> Option<String> {
+    if video.failed {
+        let problem = video.problem.as_deref().unwrap_or("its encoder gave up");
+        return Some(format!("the video of {camera} ended before the recording did: {problem}"));
+    }
+    let file = video.file.as_ref().filter(|file| !file.exists())?;
+    Some(format!("{} was removed or moved while it was being recorded", file.display()))
+}
+
+fn print_video(session: &Path, camera: &str, video: &VideoStatus) {
+    if let Some(problem) = &video.problem {
+        say_error!("video of {camera}: {problem}");
+    }
+    let lost = lost_pictures(session, camera).unwrap_or_default();
+    let lost = match lost {
+        0 => String::new(),
+        _ => format!(", {lost} lost with the process that wrote them"),
+    };
+    say!(
+        "video of {camera}: {} frames in {} files ({}), {} dropped{lost}",
+        video.frames,
+        video.parts,
+        video.encoder,
+        video.dropped_frames
+    );
 }
 
 /// Tells what was found; what is missing is to be missed on purpose only.

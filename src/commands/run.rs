@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use mien_address::redact_text;
+use mien_capture::{SourceAddress, SourceError, SourceSpec};
 use mien_config::{Camera, Config, EngineKind};
 use mien_engine::EngineChoice;
 use mien_ring::SHM_DIR;
@@ -33,9 +35,10 @@ pub(crate) struct CameraArguments {
     /// Configuration file; without one, the defaults hold
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A camera, instead of the configuration's: synthetic, usb:ID, a URL, or a file (repeatable)
+    /// A camera, instead of the configuration's: synthetic, usb:ID, a URL, or a file (repeatable). In a URL, ${NAME}
+    /// is the environment variable NAME and ${file:PATH} the first line of a file, for passwords
     #[arg(long, value_name = "SPEC")]
-    source: Vec<String>,
+    source: Vec<SourceAddress>,
 }
 
 impl CameraArguments {
@@ -52,11 +55,21 @@ impl CameraArguments {
     /// Likewise, of a given file.
     fn config_of(&self, file: Option<&Path>) -> Result<Config> {
         let mut config = file.map_or_else(|| Ok(Config::default()), mien_config::load)?;
+        if let Some(warning) = file.and_then(|file| mien_config::readable_secret(file, &config)) {
+            tracing::warn!("{warning}");
+        }
+        if self.source.iter().any(SourceAddress::holds_secret) {
+            tracing::warn!(
+                "every user of this machine can read the arguments of programs, so the secret of --source, too: \
+                 write '${{NAME}}' for the environment variable NAME, or '${{file:PATH}}' for a file"
+            );
+        }
         if !self.source.is_empty() {
+            self.source.iter().try_for_each(|source| refuse_missing_file(source))?;
             let name =
                 |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
             config.cameras =
-                (1..).zip(&self.source).map(|(index, spec)| Camera::new(name(index), spec)).collect();
+                (1..).zip(&self.source).map(|(index, spec)| Camera::new(name(index), spec.clone())).collect();
         }
         Ok(config)
     }
@@ -65,6 +78,17 @@ impl CameraArguments {
     #[cfg(feature = "gui")]
     fn place(&self, file: Option<PathBuf>) -> crate::desktop::Place {
         crate::desktop::Place { file, keeps_cameras: self.source.is_empty() }
+    }
+}
+
+/// A file that is not there now was mistyped; a camera may still be plugged in.
+fn refuse_missing_file(source: &SourceAddress) -> Result<()> {
+    let spec = source.expose_secret();
+    match SourceSpec::parse(spec) {
+        Ok(SourceSpec::Path(path)) if !spec.starts_with("usb:") && !path.exists() => {
+            Err(SourceError::NotFound { path }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -156,8 +180,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<()> {
     let statuses = supervisor.cameras();
     supervisor.shutdown();
     arguments.write_stats(&stats)?;
-    match statuses.iter().find(|status| status.state == CameraState::Failed) {
-        Some(CameraStatus { name, reason, .. }) => bail!("camera {name} has failed: {reason}"),
+    let lost = |state: CameraState| statuses.iter().find(|status| status.state == state);
+    if let Some(CameraStatus { name, reason, .. }) = lost(CameraState::Failed) {
+        bail!("camera {name} has failed: {reason}");
+    }
+    match lost(CameraState::Reconnecting) {
+        Some(CameraStatus { name, reason, .. }) => bail!("camera {name} was not there at the end: {reason}"),
         None => Ok(()),
     }
 }
@@ -225,7 +253,7 @@ pub(crate) fn options(mut config: Config, trace: Option<PathBuf>) -> Result<Supe
         config,
         policy: RestartPolicy::default(),
         trace,
-        log: Arc::new(|camera, line| say_error!("[{camera}] {line}")),
+        log: Arc::new(|camera, line| say_error!("[{camera}] {}", redact_text(line))),
         gpus: nvml_probe(),
     })
 }

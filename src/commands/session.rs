@@ -1,10 +1,12 @@
 //! `mien session check`: what a session holds, and making a killed one whole.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use mien_record::{SessionReport, SessionState, VideoReport, check_session};
+use mien_record::{SessionReport, SessionState, VideoReport, check_session, redact_session};
+
+use crate::visible::visible_name;
 
 /// Commands about recorded sessions.
 #[derive(Subcommand)]
@@ -22,15 +24,45 @@ pub(crate) struct CheckArguments {
     /// Change nothing; exit code 1 when something is wrong
     #[arg(long)]
     dry_run: bool,
+    /// First overwrite the passwords of cameras' addresses in all its files
+    #[arg(long)]
+    redact: bool,
 }
 
 /// Runs the command.
 pub(crate) fn run(command: &SessionCommand) -> Result<()> {
     let SessionCommand::Check(arguments) = command;
+    if arguments.redact {
+        redact(&arguments.session, !arguments.dry_run)?;
+    }
     let report = check_session(&arguments.session, !arguments.dry_run)?;
     print(&report);
     let Some(first) = report.problems.first() else { return Ok(()) };
-    bail!("{}, first: {first}", count_problems(report.problems.len(), arguments.dry_run))
+    bail!("{}, first: {}", count_problems(report.problems.len(), arguments.dry_run), visible_name(first))
+}
+
+/// Overwrites the secrets of cameras' addresses, and says where they were.
+fn redact(folder: &Path, change: bool) -> Result<()> {
+    let redaction = redact_session(folder, change)?;
+    for (path, count) in &redaction.files {
+        let what = if change { "overwritten in" } else { "found in" };
+        say!("  {count} secrets of cameras' addresses {what} {}", path.display());
+    }
+    for problem in &redaction.problems {
+        say!("  PROBLEM {problem}");
+    }
+    match redaction.problems.first() {
+        Some(problem) => bail!("secrets of cameras' addresses may be left: {problem}"),
+        None if redaction.is_empty() => say!("no secrets of cameras' addresses were found"),
+        None if change => {
+            let cameras = redaction.addresses.join(", ");
+            say!(
+                "change the password of {cameras}: copies of this session, and who has seen it, still have it"
+            );
+        }
+        None => bail!("the session holds secrets of cameras' addresses; nothing was changed"),
+    }
+    Ok(())
 }
 
 /// How many there are; a dry run has tried nothing.
@@ -51,18 +83,18 @@ fn print(report: &SessionReport) {
         session.session,
         session.task,
         state(report),
-        session.started,
+        visible_name(&session.started),
         duration(report)
     );
     if let Some(reason) = &session.ended_because {
-        say!("ended by itself: {reason}");
+        say!("ended by itself: {}", visible_name(reason));
     }
     for stream in &report.data.streams {
         let totals = &stream.totals;
         let span = totals.first_timestamp.zip(totals.last_timestamp);
         say!(
             "  {:<44} {:>9} × {} samples{}",
-            stream.info.name,
+            visible_name(&stream.info.name),
             totals.sample_count,
             stream.info.channel_count,
             span.map(|(first, last)| format!(", {:.2} s", last - first)).unwrap_or_default()
@@ -72,11 +104,14 @@ fn print(report: &SessionReport) {
     for gap in &session.gaps {
         let seconds = gap.to_lsl_seconds - gap.from_lsl_seconds;
         let kind = if gap.restarted { "was restarted" } else { "had no frames" };
-        say!("  camera {} {kind} for {seconds:.2} s", gap.camera);
+        say!("  camera {} {kind} for {seconds:.2} s", visible_name(&gap.camera));
     }
     print_repair(report);
+    if !report.data.has_sums && report.data.file_bytes > 0 {
+        say!("  no checksums lie beside data.xdf: whether bytes in it were changed cannot be told");
+    }
     for problem in &report.problems {
-        say!("  PROBLEM {problem}");
+        say!("  PROBLEM {}", visible_name(problem));
     }
 }
 
@@ -107,7 +142,7 @@ fn duration(report: &SessionReport) -> String {
 fn print_video(video: &VideoReport) {
     let name = video.path.file_name().unwrap_or_default().to_string_lossy();
     let pictures = video.pictures.map_or("no readable".to_owned(), |pictures| pictures.to_string());
-    say!("  {name:<44} {pictures:>9} pictures, {} rows beside it", video.rows);
+    say!("  {:<44} {pictures:>9} pictures, {} rows beside it", visible_name(&name), video.rows);
     for repair in &video.repairs {
         say!("    repaired: {repair}");
     }
@@ -122,8 +157,11 @@ fn print_repair(report: &SessionReport) {
             repair.footers_written.len()
         );
     }
+    for stream in &repair.restored_headers {
+        say!("    the header of {} was put back from the copy beside the data", visible_name(stream));
+    }
     for (stream, count) in &repair.lost_samples {
-        say!("    {count} samples of {stream} could not be saved");
+        say!("    {count} samples of {} could not be saved", visible_name(stream));
     }
     if let Some(original) = &repair.original {
         say!("  the damaged original is kept as {}", original.display());

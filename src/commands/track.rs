@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use mien_capture::{Rotation, Source, SourceInfo, SourceKind, open, rotated};
-use mien_config::Config;
+use mien_capture::{Rotation, Source, SourceInfo, SourceKind, SourceSpec, VideoOptions, rotated};
+use mien_config::{Config, PrivacyKind};
 use mien_tables::{InputClock, MetaFile, Provenance, TableFormat, TableWriter};
 
 use super::display::{print_summary, progress_bar};
@@ -49,6 +49,13 @@ pub(crate) struct TrackArguments {
     /// found otherwise
     #[arg(long, value_name = "DEGREES", default_value_t = Rotation::None)]
     rotate: Rotation,
+    /// Number of the video stream in a file that has several, as ffprobe counts
+    /// [default: moving before still pictures, the default stream before others, the largest, the first]
+    #[arg(long, value_name = "N")]
+    stream: Option<u32>,
+    /// Leave damaged frames of videos out instead of marking them
+    #[arg(long)]
+    skip_damaged: bool,
     #[command(flatten)]
     tracking: TrackingArguments,
 }
@@ -94,9 +101,11 @@ enum Input<'a> {
 }
 
 impl Input<'_> {
-    fn open(&self) -> Result<Box<dyn Source>> {
+    fn open(&self, stream: Option<u32>) -> Result<Box<dyn Source>> {
         Ok(match self {
-            Self::Plain(spec) => open(spec)?,
+            Self::Plain(spec) => {
+                SourceSpec::parse(spec)?.open_with(&VideoOptions { stream, ..VideoOptions::default() })?
+            }
             Self::Recorded(video) => Box::new(RecordedSource::open(&video.path)?),
         })
     }
@@ -128,9 +137,17 @@ fn opened_later(word: &OsStr) -> Vec<Result<Input<'_>>> {
 
 fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeSet<String>) -> Result<()> {
     let started = SystemTime::now();
-    let source = rotated(input.open()?, arguments.rotate);
+    let source = rotated(input.open(arguments.stream)?, arguments.rotate);
     let info = source.info().clone();
     let name = unique_name(&info.name, names);
+    if let Some(config) = input.recorded().filter(|config| config.recording.privacy != PrivacyKind::Full) {
+        let kind = config.recording.privacy.name();
+        tracing::warn!(
+            "{}: faces in this video are hidden (`privacy = \"{kind}\"`): what is found in it is not what the \
+             recording's data hold",
+            info.spec
+        );
+    }
     let networks = arguments.tracking.networks(&info, input.recorded())?;
     networks.log_header();
     let settings = arguments.tracking.settings(info.kind, input.recorded());
@@ -144,7 +161,9 @@ fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeS
     let Files { table, meta, annotated, paths } =
         Files::create(arguments, &name, &info, provenance, fov_deg, &reader)?;
     let progress = progress_bar(&info, limit);
-    let job = Job { reader, pipeline: &mut pipeline, table: Some(table), annotated, progress };
+    let table = Some(table.with_usual_size(info.size.0, info.size.1));
+    let skip_damaged = arguments.skip_damaged;
+    let job = Job { reader, pipeline: &mut pipeline, table, annotated, progress, skip_damaged };
     let report = job.run(|_, _| {});
     let meta_ended = meta.finish(&report.outcome());
     print_summary(&info, &report, &paths);
@@ -153,7 +172,10 @@ fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeS
     }
     meta_ended?;
     match report.skipped.as_slice() {
-        [] => Ok(()),
+        [] => match report.damage.words().filter(|_| !skip_damaged) {
+            Some(words) => bail!("{}: {words}", info.spec),
+            None => Ok(()),
+        },
         [only] => bail!("{only}"),
         [first, ..] => bail!("{} images of {} failed, first: {first}", report.skipped.len(), info.spec),
     }

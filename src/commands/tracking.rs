@@ -127,6 +127,7 @@ impl TrackingArguments {
     pub(crate) fn networks(&self, info: &SourceInfo, recorded: Option<&Config>) -> Result<Networks> {
         let mut bar = BuildBar::default();
         let options = NetworkOptions {
+            frame_size: (info.size.0 > 0 && info.size.1 > 0).then_some([info.size.0, info.size.1]),
             engine: self.engine,
             models: self.models.clone(),
             max_faces: self.settings(info.kind, recorded).max_faces,

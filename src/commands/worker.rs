@@ -13,9 +13,7 @@ use mien_pipeline::PipelineSettings;
 use mien_worker::{Made, Parts, Tell, TrackerError, die_with_parent, pipeline_settings};
 
 use crate::commands::engines::in_words;
-use crate::networks::{
-    GpuChoice, NetworkOptions, Networks, detector_size, is_out_of_memory, usual_detector_side,
-};
+use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, usual_detector_side};
 
 /// Arguments of `mien worker`; all else comes over standard input.
 #[derive(Args)]
@@ -32,7 +30,8 @@ pub(crate) fn run(arguments: &WorkerArguments) -> Result<()> {
     }
     let parts = Parts::new(open, |settings, size, tell| {
         make(settings, size, tell).map_err(|error| TrackerError {
-            cause: Some(if is_out_of_memory(&error) { FatalCause::GpuMemory } else { FatalCause::Other }),
+            // Smaller batches were tried where the GPU's memory is short: another process would find no more.
+            cause: Some(FatalCause::Other),
             reason: crate::cli::one_line(&error),
         })
     });
@@ -66,6 +65,7 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2], tell: &mut Tell<'_
         },
         models: settings.models.dir.as_deref().map(Path::to_path_buf),
         max_faces: settings.detection.max_faces,
+        frame_size: Some([width, height]),
         detector_size: detector_size(
             (width, height),
             settings.detection.detector_size.unwrap_or_else(|| usual_detector_side((width, height))),

@@ -142,8 +142,9 @@ impl DesktopBackend {
     /// How old the newest sample of each stream is.
     fn date_streams(&mut self) {
         let now_nanos = mien_clock::monotonic_nanos();
+        let prefix = self.shown.config.lsl.prefix.clone();
         for stream in &mut self.shown.streams {
-            let feed = self.feeds.iter().find(|feed| is_stream_of(&stream.name, &feed.name));
+            let feed = self.feeds.iter().find(|feed| is_stream_of(&prefix, &stream.name, &feed.name));
             let newest_nanos = feed.map(CameraFeed::newest_nanos).filter(|nanos| *nanos > 0);
             stream.newest_ms = newest_nanos.map(|nanos| (now_nanos - nanos) as f32 * 1e-6);
         }

@@ -78,7 +78,7 @@ impl Control {
             // The worker sets it again whenever it opens the camera.
             camera.controls.insert(control.clone(), *value);
         }
-        devices::controls(&self.board, &self.log, name.to_owned(), camera.source.clone(), change);
+        devices::controls(&self.board, &self.log, name.to_owned(), camera.source.to_string(), change);
         Ok(())
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Control {
     /// What the workers were told, and since when it is to be something else.
     told: Config,
     settings_changed: Option<Instant>,
+    /// How often the process of the LSL outlets was lost, as far as the log tells.
+    lsl_restarts: u32,
     load: LoadMeter,
     next_load: Instant,
     trace: Option<PathBuf>,
@@ -81,6 +83,7 @@ impl Control {
             streamed: None,
             cameras_changed: None,
             settings_changed: None,
+            lsl_restarts: 0,
             load: LoadMeter::default(),
             next_load: Instant::now(),
             trace: None,
@@ -268,14 +271,14 @@ impl Control {
             self.next_load = Instant::now() + LOAD_LOOK;
             self.show_load();
         }
-        let problem = self.live.as_ref().and_then(Live::stream_problem);
+        let note = self.live.as_ref().map(Live::stream_note).unwrap_or_default();
+        self.tell_of_streams(&note);
         let streams = self.streams();
         let (file, names) = (self.keeping.shown(), self.names.all());
         self.board.change(|shown| {
-            shown.streams_note = match (&problem, self.config.lsl.enabled) {
-                (Some(problem), _) => problem.clone(),
-                (None, false) => "Streaming is switched off in the settings.".to_owned(),
-                (None, true) => String::new(),
+            shown.streams_note = match self.config.lsl.enabled {
+                false => "Streaming is switched off in the settings.".to_owned(),
+                true => note,
             };
             shown.streams = streams;
             shown.participants = names;
@@ -283,6 +286,15 @@ impl Control {
             shown.config.clone_from(&self.config);
             shown.trace.clone_from(&self.trace);
         });
+    }
+
+    /// Adds to the log what is new about the streams.
+    fn tell_of_streams(&mut self, note: &str) {
+        let restarts = self.live.as_ref().and_then(Live::stream_status).map_or(0, |status| status.restarts);
+        if restarts > self.lsl_restarts {
+            self.log.add(LogLevel::Warning, "lsl", note);
+        }
+        self.lsl_restarts = restarts;
     }
 
     fn show_load(&mut self) {
@@ -305,7 +317,8 @@ impl Control {
         let outlets = self.live.as_ref().map(Live::outlets).unwrap_or_default();
         let cameras = self.supervisor.cameras();
         let rate = |name: &str| {
-            let camera = cameras.iter().find(|camera| is_stream_of(name, &camera.name));
+            let camera =
+                cameras.iter().find(|camera| is_stream_of(&self.config.lsl.prefix, name, &camera.name));
             camera.map_or(0.0, |camera| camera.fps as f32)
         };
         let status = |(stream, has_consumers): (mien_stream::StreamDescription, bool)| StreamStatus {
@@ -367,10 +380,16 @@ impl Control {
     }
 }
 
-/// Whether a stream of this name belongs to a camera: `mien_CAMERA_…`.
-pub(super) fn is_stream_of(stream: &str, camera: &str) -> bool {
-    let rest = stream.strip_prefix("mien_").and_then(|rest| rest.strip_prefix(camera));
-    rest.is_some_and(|rest| rest.starts_with('_'))
+/// Whether a stream of this name belongs to a camera: `PREFIX_CAMERA_…`, or `PREFIX-NUMBER_CAMERA_…`.
+pub(super) fn is_stream_of(prefix: &str, stream: &str, camera: &str) -> bool {
+    let Some(rest) = stream.strip_prefix(prefix) else { return false };
+    let rest = match rest.strip_prefix('-') {
+        Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => rest,
+    };
+    rest.strip_prefix('_')
+        .and_then(|rest| rest.strip_prefix(camera))
+        .is_some_and(|rest| rest.starts_with('_'))
 }
 
 fn check(check: doctor::Check) -> Check {
@@ -393,13 +412,22 @@ mod tests {
 
     #[test]
     fn streams_belong_to_the_camera_that_they_are_named_for() {
-        let camera = mien_stream::CameraDescription {
-            name: "left".into(),
-            ..mien_stream::CameraDescription::default()
-        };
-        let settings = mien_stream::StreamSettings::default();
-        let encoder = mien_stream::CameraEncoder::new(camera, settings);
-        assert!(encoder.streams().iter().all(|stream| is_stream_of(&stream.name, "left")));
-        assert!(encoder.streams().iter().all(|stream| !is_stream_of(&stream.name, "lef")));
+        for name_number in [1, 12] {
+            let identity = mien_stream::StreamIdentity { name_number, ..Default::default() };
+            let camera = mien_stream::CameraDescription {
+                name: "left".into(),
+                identity,
+                ..mien_stream::CameraDescription::default()
+            };
+            let settings = mien_stream::StreamSettings {
+                prefix: "my_lab".into(),
+                ..mien_stream::StreamSettings::default()
+            };
+            let encoder = mien_stream::CameraEncoder::new(camera, settings);
+            let is_of =
+                |stream: &mien_stream::StreamDescription, name| is_stream_of("my_lab", &stream.name, name);
+            assert!(encoder.streams().iter().all(|stream| is_of(stream, "left")));
+            assert!(encoder.streams().iter().all(|stream| !is_of(stream, "lef")));
+        }
     }
 }

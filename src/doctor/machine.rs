@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use mien_ring::{Room, SHM_DIR, camera_bytes, room};
+use mien_ring::{Room, SHM_DIR, camera_bytes, remove_stale, room};
 
 use super::{Check, State, Subject, size};
 
@@ -57,6 +57,8 @@ pub(super) fn shared_memory(subject: &Subject) -> Vec<Check> {
 }
 
 fn memory_in(folder: &Path, subject: &Subject) -> Check {
+    // What dead sessions have left takes room that nobody uses.
+    let removed = remove_stale(folder).map_or(0, |removed| removed.len());
     let (config, cameras) = (subject.config(), subject.cameras());
     let (rings, preview) = (&config.rings, &config.preview);
     let each = camera_bytes(rings.slots, [preview.width, preview.height], rings.preview_slots);
@@ -73,6 +75,10 @@ fn memory_in(folder: &Path, subject: &Subject) -> Check {
         size(total_bytes),
         size(needed)
     );
+    let found = match removed {
+        0 => found,
+        _ => format!("{found} ({removed} leftovers of dead sessions were removed)"),
+    };
     if free_bytes >= needed {
         return Check::ok("Shared memory", found);
     }

@@ -88,10 +88,13 @@ fn full_ffmpeg() -> String {
 
 /// liblsl: version and place.
 pub(super) fn lsl(_: &Subject) -> Vec<Check> {
-    vec![match mien_stream::library() {
+    vec![match mien_outlets::library() {
         Ok(library) => {
             let path = super::machine::mapped_file("liblsl").unwrap_or(library.path);
-            Check::ok("liblsl", format!("{} at {}", library.version, path.display()))
+            Check::ok(
+                "liblsl",
+                format!("{} at {}, loaded by a process of its own", library.version, path.display()),
+            )
         }
         Err(error) => {
             Check::new("liblsl", State::Missing, format!("nothing is streamed: {error}"), "./x lib")

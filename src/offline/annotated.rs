@@ -9,6 +9,7 @@ use mien_annotate::{Annotator, Overlays, write_png};
 use mien_capture::{SourceInfo, SourceKind};
 use mien_face::{Frame, FrameFaces};
 use mien_ffmpeg::Encoder;
+use mien_geometry::PreviewScaler;
 
 use super::file_names::png_names;
 
@@ -31,7 +32,7 @@ struct Picture {
 /// Where pictures go.
 enum Destination {
     /// A video; started with the first picture, which gives the size.
-    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder>, first_nanos: Option<i64> },
+    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder>, first_nanos: Option<i64>, fit: Fit },
     /// A PNG for each image, by the image's name.
     Images { folder: PathBuf, names: Vec<String> },
     /// The one PNG of a single image.
@@ -102,8 +103,41 @@ fn destination(folder: &Path, name: &str, info: &SourceInfo) -> (PathBuf, Destin
         }
         _ => {
             let rate_hz = info.rate_hz.unwrap_or(30.0);
-            (at(".mkv"), Destination::Video { path: at(".mkv"), rate_hz, encoder: None, first_nanos: None })
+            let fit = Fit::default();
+            let video =
+                Destination::Video { path: at(".mkv"), rate_hz, encoder: None, first_nanos: None, fit };
+            (at(".mkv"), video)
         }
+    }
+}
+
+/// Brings the frames of a video whose size changes on the way to the size of the first, in their own shape.
+#[derive(Default)]
+struct Fit {
+    size: Option<[u32; 2]>,
+    scaler: PreviewScaler,
+    canvas: Vec<u8>,
+}
+
+impl Fit {
+    /// The frame's pixels; in the middle of black ones where it has another size than the first, and smaller
+    /// where it would not fit.
+    fn pixels<'a>(&'a mut self, frame: &'a Frame) -> Result<&'a [u8]> {
+        let own = [frame.width, frame.height];
+        let [width, height] = *self.size.get_or_insert(own);
+        if own == [width, height] {
+            return Ok(&frame.pixels);
+        }
+        let ([own_width, own_height], pixels) = self.scaler.scale(&frame.view()?, [width, height]);
+        let (row, own_row) = (3 * width as usize, 3 * own_width as usize);
+        self.canvas.clear();
+        self.canvas.resize(row * height as usize, 0);
+        let (left, top) = (3 * ((width - own_width) / 2) as usize, ((height - own_height) / 2) as usize);
+        let rows = self.canvas.chunks_exact_mut(row).skip(top);
+        for (target, source) in rows.zip(pixels.chunks_exact(own_row)) {
+            target[left..left + own_row].copy_from_slice(source);
+        }
+        Ok(&self.canvas)
     }
 }
 
@@ -130,14 +164,14 @@ impl Destination {
     fn write(&mut self, frame: &Frame) -> Result<()> {
         let png = |path: &Path| write_png(path, &frame.pixels, frame.width, frame.height);
         match self {
-            Self::Video { path, rate_hz, encoder, first_nanos } => {
+            Self::Video { path, rate_hz, encoder, first_nanos, fit } => {
                 let encoder = match encoder {
                     Some(encoder) => encoder,
                     None => encoder.insert(Encoder::create(path, frame.width, frame.height, *rate_hz)?),
                 };
                 // The times of a recorded session are far from 0.
                 let first = *first_nanos.get_or_insert(frame.capture_nanos);
-                encoder.write(&frame.pixels, frame.capture_nanos - first)?;
+                encoder.write(fit.pixels(frame)?, frame.capture_nanos - first)?;
             }
             Self::Images { folder, names } => {
                 let index = usize::try_from(frame.frame_index).unwrap_or(usize::MAX);
@@ -156,5 +190,31 @@ impl Destination {
             Self::Video { encoder: Some(encoder), .. } => Ok(encoder.finish()?),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mien_face::PixelFormat;
+
+    use super::*;
+
+    fn frame(width: u32, height: u32, level: u8) -> Frame {
+        let mut frame = Frame::empty();
+        frame.reshape(width, height, PixelFormat::Rgb8);
+        frame.pixels.fill(level);
+        frame
+    }
+
+    #[test]
+    fn frames_of_another_size_keep_their_shape() {
+        let mut fit = Fit::default();
+        assert_eq!(fit.pixels(&frame(8, 4, 9)).unwrap(), [9; 8 * 4 * 3]);
+        // Twice as high as wide: a stripe of two columns in the middle.
+        let tall = fit.pixels(&frame(10, 20, 7)).unwrap().to_vec();
+        let row: Vec<u8> = [[0; 9].as_slice(), &[7; 6], &[0; 9]].concat();
+        assert_eq!(tall, row.repeat(4));
+        let small = fit.pixels(&frame(8, 2, 5)).unwrap();
+        assert_eq!(small, [[0; 24], [5; 24], [5; 24], [0; 24]].concat());
     }
 }

@@ -26,6 +26,8 @@ pub struct Job<'a> {
     pub annotated: Option<AnnotatedOutput>,
     /// Moves with each frame.
     pub progress: ProgressBar,
+    /// Whether damaged frames are left out instead of being marked.
+    pub skip_damaged: bool,
 }
 
 /// How a job went.
@@ -45,30 +47,69 @@ pub struct Report {
     pub statistics: Statistics,
     /// Frames that could not be read.
     pub skipped: Vec<SourceError>,
+    /// Frames that are damaged.
+    pub damage: Damage,
     /// What a person should know of the source.
     pub notes: Vec<String>,
     /// Why it did not come to the end of the source.
     pub problem: Option<Error>,
 }
 
+/// Frames of a source that are damaged.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// How many.
+    pub frames: u64,
+    /// Number of the first one.
+    pub first_frame: u64,
+    /// Whether they were left out instead of being marked.
+    pub left_out: bool,
+}
+
+impl Damage {
+    /// What a person should know of it; nothing where nothing is damaged.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let what = match self.frames {
+            0 => return None,
+            1 => format!("frame {} is damaged", self.first_frame),
+            frames => format!("{frames} frames are damaged, the first is frame {}", self.first_frame),
+        };
+        Some(match self.left_out {
+            true => format!("{what}; left out, as asked for"),
+            false => format!("{what}; marked in the table, --skip-damaged leaves them out"),
+        })
+    }
+
+    fn add(&mut self, frame_index: u64) {
+        if self.frames == 0 {
+            self.first_frame = frame_index;
+        }
+        self.frames += 1;
+    }
+}
+
 impl Report {
     /// For the file beside the table.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
+        let damage = self.damage.words();
+        let (left_out, marked) = if self.damage.left_out { (damage, None) } else { (None, damage) };
         let problem = match (&self.problem, self.skipped.as_slice()) {
             (Some(problem), _) => Some(one_line(problem)),
             (None, [only]) => Some(format!("a frame could not be read: {only}")),
             (None, [first, ..]) => {
                 Some(format!("{} frames could not be read, first: {first}", self.skipped.len()))
             }
-            (None, []) => None,
+            (None, []) => marked,
         };
         Outcome {
             complete: self.problem.is_none(),
             frames: self.frames,
             frames_with_a_face: self.frames_with_a_face,
+            damaged_frames: self.damage.frames,
             problem,
-            notes: self.notes.clone(),
+            notes: self.notes.iter().cloned().chain(left_out).collect(),
             elapsed_seconds: self.elapsed.as_secs_f64(),
             stages: self.statistics.rows().collect(),
         }
@@ -80,7 +121,8 @@ impl Job<'_> {
     /// brought to a good end; what went wrong is in the report.
     pub fn run(mut self, mut watch: impl FnMut(&Frame, &FrameFaces)) -> Report {
         let start = Instant::now();
-        let mut report = Report::default();
+        let damage = Damage { left_out: self.skip_damaged, ..Damage::default() };
+        let mut report = Report { damage, ..Report::default() };
         report.problem = self.track(&mut report, &mut watch).err();
         let Self { reader, table, annotated, progress, .. } = self;
         drop(reader);
@@ -122,6 +164,14 @@ impl Job<'_> {
                 Event::End(None) => return Ok(()),
                 Event::End(Some(error)) => return Err(error.into()),
             };
+            if frame.damaged {
+                report.damage.add(frame.frame_index);
+                if self.skip_damaged {
+                    self.reader.recycle(frame);
+                    self.progress.inc(1);
+                    continue;
+                }
+            }
             self.track_frame(&frame, report)?;
             watch(&frame, self.pipeline.last());
             match &self.annotated {
@@ -139,8 +189,11 @@ impl Job<'_> {
     fn track_frame(&mut self, frame: &Frame, report: &mut Report) -> Result<(), Error> {
         let place = || format!("frame {}", frame.frame_index);
         let view = frame.view().with_context(place)?;
-        let faces =
-            self.pipeline.process(view, frame.frame_index, frame.capture_nanos).with_context(place)?;
+        self.pipeline.process(view, frame.frame_index, frame.capture_nanos).with_context(place)?;
+        if frame.damaged {
+            self.pipeline.mark_damaged();
+        }
+        let faces = self.pipeline.last();
         report.frames += 1;
         report.frames_with_a_face += u64::from(faces.face_count > 0);
         report.track_ids.extend(faces.faces().iter().map(|face| face.track_id));

@@ -13,7 +13,7 @@ mod statistics;
 
 pub use annotated::AnnotatedOutput;
 pub use file_names::unique_name;
-pub use job::{Job, Report};
+pub use job::{Damage, Job, Report};
 pub use reader::{Event, Reader};
 pub use session::{RecordedSource, RecordedVideo, recorded_videos};
 pub use statistics::Statistics;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use mien_capture::{Source, SourceError, SourceInfo, Step, VideoSource};
+use mien_capture::{Source, SourceError, SourceInfo, Step, VideoOptions, VideoSource};
 use mien_config::Config;
 use mien_face::Frame;
 use mien_record::{FrameTime, SESSION_FILE, SessionFile, frame_times, video_files};
@@ -79,7 +79,12 @@ impl RecordedSource {
         }
         let times = frame_times(path)?
             .with_context(|| format!("{} has no frame times beside it; {remedy}", path.display()))?;
-        Ok(Self { inner: VideoSource::open(path)?, path: path.to_owned(), times, next: 0 })
+        Ok(Self {
+            inner: VideoSource::open(path, &VideoOptions::default())?,
+            path: path.to_owned(),
+            times,
+            next: 0,
+        })
     }
 }
 
@@ -103,5 +108,9 @@ impl Source for RecordedSource {
         self.next += 1;
         (frame.frame_index, frame.capture_nanos) = (time.frame_index, time.capture_nanos);
         Ok(Step::Frame)
+    }
+
+    fn notice(&mut self) -> Option<String> {
+        self.inner.notice()
     }
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
 use std::time::Duration;
 
+use mien_address::SourceAddress;
 use mien_clock::monotonic_nanos;
 use mien_face::{Frame, Rotation};
 
 use crate::network::NetworkSource;
 use crate::rotated::rotated;
 use crate::usb::UsbSource;
-use crate::{ASSUMED_RATE_HZ, Source, SourceError, SourceInfo, SourceSpec, Step};
+use crate::{ASSUMED_RATE_HZ, Source, SourceError, SourceInfo, SourceSpec, Step, VideoOptions};
 
 /// Formats that cameras send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,16 +48,17 @@ pub struct LiveOptions {
 /// # Errors
 /// When it names no source, or cannot be opened now. A word that names no source
 /// ([`SourceError::Spec`]) will not do so later either; all else may change.
-pub fn open_live(spec: &str, options: &LiveOptions) -> Result<Box<dyn Source>, SourceError> {
-    Ok(rotated(open_unturned(spec, options)?, options.rotation))
+pub fn open_live(source: &SourceAddress, options: &LiveOptions) -> Result<Box<dyn Source>, SourceError> {
+    Ok(rotated(open_unturned(source, options)?, options.rotation))
 }
 
-fn open_unturned(spec: &str, options: &LiveOptions) -> Result<Box<dyn Source>, SourceError> {
+fn open_unturned(source: &SourceAddress, options: &LiveOptions) -> Result<Box<dyn Source>, SourceError> {
+    let spec = source.expose_secret();
     if let Some(id) = spec.strip_prefix("usb:") {
         return Ok(Box::new(UsbSource::open(id, options)?));
     }
-    if spec.contains("://") {
-        return Ok(Box::new(NetworkSource::open(spec)?));
+    if source.is_network() {
+        return Ok(Box::new(NetworkSource::open(source)?));
     }
     let mut parsed = SourceSpec::parse(spec)?;
     if let SourceSpec::Synthetic(synthetic) = &mut parsed {
@@ -67,6 +69,8 @@ fn open_unturned(spec: &str, options: &LiveOptions) -> Result<Box<dyn Source>, S
     Ok(Box::new(PacedSource::new(parsed, options)?))
 }
 
+/// How a video is read that is played as a camera.
+const PLAYED: VideoOptions = VideoOptions { stream: None, steady: true };
 /// A frame that is later than this moves the clock of its source: what was missed is not made up for.
 const MOST_LATE_NANOS: i64 = 250_000_000;
 
@@ -89,7 +93,7 @@ struct PacedSource {
 
 impl PacedSource {
     fn new(spec: SourceSpec, options: &LiveOptions) -> Result<Self, SourceError> {
-        let inner = spec.open()?;
+        let inner = spec.open_with(&PLAYED)?;
         let known = inner.info();
         let rate_hz = known.rate_hz.or(options.rate_hz).unwrap_or(ASSUMED_RATE_HZ);
         let info = SourceInfo { rate_hz: Some(rate_hz), frame_count: None, live: true, ..known.clone() };
@@ -110,7 +114,7 @@ impl PacedSource {
     /// Begins anew, one frame after the last.
     fn rewind(&mut self) -> Result<bool, SourceError> {
         let Some(last_nanos) = self.last_nanos.take() else { return Ok(false) };
-        self.inner = self.spec.open()?;
+        self.inner = self.spec.open_with(&PLAYED)?;
         if let Some(start) = &mut self.start_nanos {
             *start += last_nanos + self.interval_nanos;
         }
@@ -173,7 +177,7 @@ mod tests {
     #[test]
     fn the_synthetic_camera_keeps_real_time() {
         let options = LiveOptions { size: Some([64, 48]), rate_hz: Some(200.0), ..LiveOptions::default() };
-        let mut source = open_live("synthetic?heads=0", &options).unwrap();
+        let mut source = open_live(&"synthetic?heads=0".into(), &options).unwrap();
         assert_eq!((source.info().size, source.info().live), ((64, 48), true));
         let (mut frame, before) = (Frame::empty(), monotonic_nanos());
         let mut last = before;
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn stamps_carry_the_time_on_the_monotonic_clock() {
         let options = LiveOptions { size: Some([320, 180]), rate_hz: Some(100.0), ..LiveOptions::default() };
-        let mut source = open_live("synthetic?heads=0&stamp=1", &options).unwrap();
+        let mut source = open_live(&"synthetic?heads=0&stamp=1".into(), &options).unwrap();
         let mut frame = Frame::empty();
         for index in 0..3 {
             assert_eq!(source.next_frame(&mut frame).unwrap(), Step::Frame);
@@ -205,7 +209,7 @@ mod tests {
         let path = dir.path().join("picture.png");
         image::RgbImage::new(8, 8).save(&path).unwrap();
         let options = LiveOptions { rate_hz: Some(500.0), ..LiveOptions::default() };
-        let mut source = open_live(path.to_str().unwrap(), &options).unwrap();
+        let mut source = open_live(&path.to_str().unwrap().into(), &options).unwrap();
         let (mut frame, mut last) = (Frame::empty(), 0);
         for index in 0..10 {
             assert_eq!(source.next_frame(&mut frame).unwrap(), Step::Frame);
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_told_from_what_may_come_back() {
-        let open = |spec| open_live(spec, &LiveOptions::default()).err().unwrap();
+        let open = |spec: &str| open_live(&spec.into(), &LiveOptions::default()).err().unwrap();
         assert!(matches!(open("synthetic?heads=x"), SourceError::Spec { .. }));
         assert!(matches!(open("gopher://x"), SourceError::Spec { .. }));
         assert!(!matches!(open("/nowhere/clip.mp4"), SourceError::Spec { .. }));

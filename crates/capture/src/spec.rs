@@ -5,12 +5,13 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use mien_address::SourceAddress;
 use mien_synthetic::{Motion, SyntheticSettings};
 
 use crate::images::is_image_name;
 use crate::still::{Content, content};
 use crate::synthetic::MAX_HEADS;
-use crate::{ImageSource, Source, SourceError, SyntheticSource, VideoSource};
+use crate::{ImageSource, Source, SourceError, SyntheticSource, VideoOptions, VideoSource};
 
 /// A parsed source: what to open, with its options.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +63,7 @@ impl SourceSpec {
         let path = Path::new(spec.as_ref());
         // What is not UTF-8 can only be a file.
         let Some(spec) = path.to_str() else { return Ok(Self::Path(path.to_owned())) };
-        let wrong = |reason: String| SourceError::Spec { spec: spec.to_owned(), reason };
+        let wrong = |reason: String| SourceError::Spec { spec: SourceAddress::new(spec).to_string(), reason };
         if spec.is_empty() {
             return Err(wrong("this name is empty; give a file, a folder or `synthetic`".to_owned()));
         }
@@ -83,9 +84,17 @@ impl SourceSpec {
     /// # Errors
     /// When it does not exist or cannot be read.
     pub fn open(&self) -> Result<Box<dyn Source>, SourceError> {
+        self.open_with(&VideoOptions::default())
+    }
+
+    /// Opens the source; `options` say how it is to be read if it is a video.
+    ///
+    /// # Errors
+    /// When it does not exist or cannot be read.
+    pub fn open_with(&self, options: &VideoOptions) -> Result<Box<dyn Source>, SourceError> {
         match self {
             Self::Synthetic(synthetic) => Ok(Box::new(SyntheticSource::new(synthetic))),
-            Self::Path(path) => open_path(path),
+            Self::Path(path) => open_path(path, options),
         }
     }
 }
@@ -141,7 +150,7 @@ pub fn open(spec: impl AsRef<OsStr>) -> Result<Box<dyn Source>, SourceError> {
     SourceSpec::parse(spec)?.open()
 }
 
-fn open_path(path: &Path) -> Result<Box<dyn Source>, SourceError> {
+fn open_path(path: &Path, options: &VideoOptions) -> Result<Box<dyn Source>, SourceError> {
     let unreadable = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => SourceError::NotFound { path: path.to_owned() },
         _ => SourceError::Unreadable { path: path.to_owned(), source },
@@ -160,7 +169,7 @@ fn open_path(path: &Path) -> Result<Box<dyn Source>, SourceError> {
     match content(path).map_err(unreadable)? {
         Content::Still(_) => Ok(Box::new(ImageSource::open_file(path)?)),
         Content::Other if is_image_name(path) => Ok(Box::new(ImageSource::open_file(path)?)),
-        Content::Moving | Content::Other => Ok(Box::new(VideoSource::open(path)?)),
+        Content::Moving | Content::Other => Ok(Box::new(VideoSource::open(path, options)?)),
     }
 }
 

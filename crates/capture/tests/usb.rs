@@ -78,7 +78,7 @@ fn listed() -> Option<CameraDevice> {
 fn open(format: WireFormat, size: [u32; 2]) -> Result<Box<dyn Source>, SourceError> {
     let options =
         LiveOptions { size: Some(size), rate_hz: Some(15.0), format: Some(format), ..Default::default() };
-    open_live(SPEC, &options)
+    open_live(&SPEC.into(), &options)
 }
 
 /// Opens it, as often as it takes: a machine that is slow enough misses the driver's patience of some seconds.
@@ -245,7 +245,7 @@ fn what_the_driver_lets_one_change_is_changed() {
     let wanted = [("auto_exposure", 1), ("exposure_time_absolute", 500)];
     let wanted: BTreeMap<String, i64> = wanted.map(|(name, value)| (name.to_owned(), value)).into();
     let options = LiveOptions { controls: wanted, size: Some([320, 240]), ..LiveOptions::default() };
-    let (mut source, mut picture) = (open_live(SPEC, &options).unwrap(), Frame::empty());
+    let (mut source, mut picture) = (open_live(&SPEC.into(), &options).unwrap(), Frame::empty());
     frame(&mut *source, &mut picture);
     assert_eq!((value("auto_exposure").value, value("exposure_time_absolute").value), (1, 500));
     set_control(SPEC, "exposure_time_absolute", 20).unwrap();

@@ -84,6 +84,7 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     faults.slots("rings.slots", config.rings.slots);
     faults.slots("rings.preview_slots", config.rings.preview_slots);
 
+    faults.name("lsl.prefix", &config.lsl.prefix);
     faults.range("lsl.faces", config.lsl.faces, 1, MOST_FACES);
     faults.name("recording.subject", &config.recording.subject);
     faults.name("recording.session", &config.recording.session);
@@ -113,7 +114,7 @@ fn cameras(config: &Config, faults: &mut Faults) {
             let message = format!("`{}` is camera {} already; names are unique", camera.name, first + 1);
             faults.add(&key("name"), message);
         }
-        if camera.source.trim().is_empty() {
+        if camera.source.is_blank() {
             let message = "is empty; give `synthetic`, `usb:ID`, a URL or a file".into();
             faults.add(&key("source"), message);
         }

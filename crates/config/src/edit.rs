@@ -3,7 +3,8 @@
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, RawString, Table, TableLike, Value};
 
-use crate::{Config, migrate, print};
+use crate::load::with_secrets;
+use crate::{Config, migrate};
 
 const CAMERAS: &str = "cameras";
 
@@ -15,7 +16,7 @@ const CAMERAS: &str = "cameras";
 /// When the text is no TOML.
 pub fn edit(text: &str, before: &Config, after: &Config) -> Result<String, toml_edit::TomlError> {
     let mut document: DocumentMut = migrate(text).parse()?;
-    let (from, to): (DocumentMut, DocumentMut) = (print(before).parse()?, print(after).parse()?);
+    let (from, to) = (with_secrets(before), with_secrets(after));
     for (section, wanted) in to.iter().filter(|(section, _)| *section != CAMERAS) {
         if let Some(wanted) = wanted.as_table() {
             let old = from.get(section).and_then(Item::as_table);

@@ -13,7 +13,9 @@ mod edit;
 mod error;
 mod load;
 mod migrate;
+pub mod paths;
 mod save;
+mod secrets;
 mod sections;
 
 pub use check::is_name;
@@ -22,7 +24,8 @@ pub use error::{ConfigError, Problem};
 pub use load::{TEMPLATE, init, load, parse, print};
 pub use migrate::{VERSION, migrate};
 pub use save::{load_state, save, save_state, state_file, user_file};
+pub use secrets::readable_secret;
 pub use sections::{
-    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslStream, Models, Overlay,
-    PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
+    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, LslStream,
+    Models, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
 };

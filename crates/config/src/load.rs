@@ -4,8 +4,10 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use mien_address::redact_text;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
+use toml_edit::{ArrayOfTables, DocumentMut, Item};
 
 use crate::check::{self, Fault};
 use crate::{Config, ConfigError, Problem, VERSION, migrate};
@@ -43,13 +45,23 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// The configuration as a file that gives it, defaults included.
+/// The configuration as a file that gives it, defaults included; secrets of addresses are hidden (`…`).
 ///
 /// # Panics
 /// Never: every configuration can be written as TOML.
 #[must_use]
 pub fn print(config: &Config) -> String {
     toml::to_string(config).expect("a configuration has no value that TOML lacks")
+}
+
+/// The same with the secrets of addresses, for the user's own file.
+pub(crate) fn with_secrets(config: &Config) -> DocumentMut {
+    let mut document: DocumentMut = print(config).parse().expect("what was printed can be parsed");
+    let tables = document.get_mut("cameras").and_then(Item::as_array_of_tables_mut);
+    for (table, camera) in tables.into_iter().flat_map(ArrayOfTables::iter_mut).zip(&config.cameras) {
+        table["source"] = toml_edit::value(camera.source.expose_secret());
+    }
+    document
 }
 
 /// Writes the commented template to a new file.
@@ -72,12 +84,13 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
     config.recording.dir = folder.join(&config.recording.dir);
     for camera in &mut config.cameras {
         // Only what is there is a file: anything else is left for the source's own words.
-        let file: PathBuf = folder.join(&camera.source);
+        let file: PathBuf = folder.join(camera.source.expose_secret());
         if file.exists()
             && let Some(file) = file.to_str()
         {
-            camera.source = file.to_owned();
+            camera.source = file.into();
         }
+        camera.source = camera.source.with_files(|secret| folder.join(secret));
     }
 }
 
@@ -105,12 +118,14 @@ fn check_version(text: &str) -> Result<(), Problem> {
 fn problem(text: &str, error: &toml::de::Error) -> Problem {
     Problem {
         line: error.span().map(|span| line_of(text, span.start)),
-        message: error.message().replace('\n', "; "),
+        message: redact_text(&error.message().replace('\n', "; ")).into_owned(),
     }
 }
 
 fn locate(text: &str, fault: Fault) -> Problem {
-    Problem { line: span_of(text, &fault.key).map(|span| line_of(text, span.start)), message: fault.message }
+    let line = span_of(text, &fault.key).map(|span| line_of(text, span.start));
+    // A camera's address may stand where a name belongs.
+    Problem { line, message: redact_text(&fault.message).into_owned() }
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

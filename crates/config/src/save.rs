@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use mien_address::redact_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -30,7 +31,7 @@ pub fn save(path: &Path, before: &Config, after: &Config) -> Result<(), ConfigEr
         Err(error) => return Err(failed("read")(error)),
     };
     let edited = edit(&text, &before, &after).map_err(|error| {
-        let message = error.message().replace('\n', "; ");
+        let message = redact_text(&error.message().replace('\n', "; ")).into_owned();
         ConfigError::Invalid { path: path.clone(), problems: vec![Problem { line: None, message }] }
     })?;
     parse(&edited, path)?;
@@ -38,7 +39,8 @@ pub fn save(path: &Path, before: &Config, after: &Config) -> Result<(), ConfigEr
         return Ok(());
     }
     std::fs::create_dir_all(folder).map_err(failed("write"))?;
-    replace(path, edited.as_bytes()).map_err(failed("write"))
+    let holds_secret = after.cameras.iter().any(|camera| camera.source.holds_secret());
+    replace(path, edited.as_bytes(), holds_secret).map_err(failed("write"))
 }
 
 /// Where the user's own settings are: `$XDG_CONFIG_HOME/mien/mien.toml`, `~/.config/mien/mien.toml`;
@@ -71,7 +73,7 @@ pub fn save_state(path: &Path, state: &impl Serialize) -> io::Result<()> {
         return Ok(());
     }
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
-    replace(path, text.as_bytes())
+    replace(path, text.as_bytes(), false)
 }
 
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
@@ -79,8 +81,9 @@ fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
     absolute(variable).or_else(|| Some(absolute("HOME")?.join(below_home)))
 }
 
-/// Writes beside the file and renames over it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes beside the file and renames over it. A file that is there keeps its permissions; a new one can be read by
+/// everybody, unless it is private.
+fn replace(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
     let permissions = match std::fs::metadata(path) {
         Ok(metadata) if metadata.permissions().readonly() => {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
@@ -93,6 +96,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     match permissions {
         Some(permissions) => file.as_file().set_permissions(permissions)?,
+        None if private => {}
         None => readable_by_all(file.as_file())?,
     }
     file.as_file().sync_all()?;
@@ -123,9 +127,12 @@ fn relative(config: &Config, folder: &Path) -> Config {
         config.recording.dir = named(dir);
     }
     for camera in &mut config.cameras {
-        if let Some(source) = inside(Path::new(&camera.source)).as_deref().and_then(Path::to_str) {
-            camera.source = source.to_owned();
+        let source = inside(Path::new(camera.source.expose_secret()));
+        if let Some(source) = source.as_deref().and_then(Path::to_str) {
+            camera.source = source.into();
         }
+        camera.source =
+            camera.source.with_files(|secret| inside(secret).unwrap_or_else(|| secret.to_path_buf()));
     }
     config
 }

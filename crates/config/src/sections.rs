@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mien_address::SourceAddress;
 use mien_face::Rotation;
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +70,8 @@ impl Default for Config {
 pub struct Camera {
     /// Unique name.
     pub name: String,
-    /// Source SPEC.
-    pub source: String,
+    /// Source SPEC; its secrets are neither printed nor serialized.
+    pub source: SourceAddress,
     /// Width and height in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<[u32; 2]>,
@@ -109,7 +110,7 @@ pub struct Camera {
 impl Camera {
     /// A camera about which only its name and source are known.
     #[must_use]
-    pub fn new(name: impl Into<String>, source: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, source: impl Into<SourceAddress>) -> Self {
         Self {
             name: name.into(),
             source: source.into(),
@@ -209,7 +210,7 @@ pub struct EngineSection {
     /// Precision on the GPU.
     pub precision: PrecisionKind,
     /// Folder of TensorRT, or its library.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "crate::paths::optional")]
     pub tensorrt: Option<PathBuf>,
     /// Threads of the CPU engine for each camera; 0 shares the processor out among the cameras.
     pub threads: usize,
@@ -226,7 +227,7 @@ impl Default for EngineSection {
 #[serde(deny_unknown_fields, default)]
 pub struct Models {
     /// Folder with models of the user's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "crate::paths::optional")]
     pub dir: Option<PathBuf>,
 }
 
@@ -343,18 +344,40 @@ pub enum LslStream {
 pub struct Lsl {
     /// Whether anything is sent.
     pub enabled: bool,
+    /// First part of every stream's name.
+    pub prefix: String,
     /// What is sent.
     pub streams: Vec<LslStream>,
     /// Face slots for each camera.
     pub faces: usize,
     /// Rows of NaN where there is no face.
     pub fill: bool,
+    /// Who is to find the streams.
+    pub reach: LslReach,
+}
+
+/// Who is to find the streams, and where streams are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LslReach {
+    /// Whoever is on the network, as liblsl's own configuration says.
+    #[default]
+    Network,
+    /// Programs on this machine.
+    Machine,
 }
 
 impl Default for Lsl {
     fn default() -> Self {
         use LslStream::{Blendshapes, Landmarks, Pose, Quality};
-        Self { enabled: true, streams: vec![Landmarks, Blendshapes, Pose, Quality], faces: 1, fill: true }
+        Self {
+            enabled: true,
+            streams: vec![Landmarks, Blendshapes, Pose, Quality],
+            faces: 1,
+            fill: true,
+            reach: LslReach::Network,
+            prefix: "mien".into(),
+        }
     }
 }
 
@@ -384,11 +407,36 @@ pub enum PrivacyKind {
     Mesh,
 }
 
+impl PrivacyKind {
+    /// As the configuration says it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Blur => "blur",
+            Self::Mesh => "mesh",
+        }
+    }
+
+    /// What stays recognisable although faces are hidden, in words for a person; `None` where none is hidden.
+    #[must_use]
+    pub fn not_covered(self) -> Option<&'static str> {
+        match self {
+            Self::Full => None,
+            Self::Blur | Self::Mesh => Some(
+                "faces that the detector does not find (very small, upside down, mostly covered or cut off), hair, \
+                 clothes and surroundings, the previews on the screen, and the landmarks in the data",
+            ),
+        }
+    }
+}
+
 /// `[recording]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recording {
     /// Folder that receives the session folders.
+    #[serde(with = "crate::paths")]
     pub dir: PathBuf,
     /// Subject's name.
     pub subject: String,
@@ -396,6 +444,9 @@ pub struct Recording {
     pub session: String,
     /// Task's name.
     pub task: String,
+    /// Group that may read sessions beside their owner (a name or a number); nobody else where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// How video is kept.
     pub video: VideoKind,
     /// Whether a hardware encoder is used where one works.
@@ -415,6 +466,7 @@ impl Default for Recording {
             subject: "01".into(),
             session: "01".into(),
             task: "default".into(),
+            group: None,
             video: VideoKind::H264,
             hardware: true,
             privacy: PrivacyKind::Full,

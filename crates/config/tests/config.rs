@@ -150,7 +150,7 @@ fn files_are_found_from_the_folder_of_the_file() {
         "version = 1\n[[cameras]]\nname='a'\nsource='clip.mp4'\n[[cameras]]\nname='b'\nsource='usb:x'\n";
     std::fs::write(&path, text).unwrap();
     let config = load(&path).unwrap();
-    assert_eq!(Path::new(&config.cameras[0].source), dir.path().join("clip.mp4"));
+    assert_eq!(Path::new(config.cameras[0].source.expose_secret()), dir.path().join("clip.mp4"));
     assert_eq!(config.cameras[1].source, "usb:x");
     assert!(matches!(load(&dir.path().join("nothing")), Err(ConfigError::File { .. })));
     std::fs::write(&path, [0xFF, 0xFE]).unwrap();

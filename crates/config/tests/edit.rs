@@ -242,3 +242,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn secrets_are_kept_in_the_users_file_and_nowhere_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let source = "http://alice:s3cret@cam/video?pwd=pa55";
+    let before = Config::default();
+    let after = Config { cameras: vec![Camera::new("front", source)], ..Config::default() };
+    for text in [mien_config::print(&after), format!("{after:?}"), serde_json::to_string(&after).unwrap()] {
+        assert!(!text.contains("s3cret") && !text.contains("pa55"), "{text}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mien.toml");
+    save(&path, &before, &after).unwrap();
+    assert_eq!(load(&path).unwrap().cameras[0].source, source);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    // Where it stands where it does not belong, what is said of it does not repeat it.
+    for text in [
+        format!("version = 1\n[[cameras]]\nname = \"{source}\"\nsource = \"x\"\n"),
+        format!("version = \"{source}\"\n"),
+        format!("version = 1\n[engine]\nkind = \"{source}\"\n"),
+    ] {
+        let said = parse(&text, Path::new("f.toml")).unwrap_err().to_string();
+        assert!(!said.contains("s3cret") && !said.contains("pa55"), "{said}");
+    }
+}
+
+#[test]
+fn files_of_secrets_are_relative_to_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mien.toml");
+    let text = "version = 1\n[[cameras]]\nname = \"a\"\nsource = \"http://u:${file:cam.txt}@h/\"\n";
+    std::fs::write(&path, text).unwrap();
+    let before = load(&path).unwrap();
+    let secret = dir.path().join("cam.txt");
+    assert_eq!(before.cameras[0].source, format!("http://u:${{file:{}}}@h/", secret.display()).as_str());
+    let mut after = before.clone();
+    after.cameras[0].enabled = false;
+    save(&path, &before, &after).unwrap();
+    assert!(std::fs::read_to_string(&path).unwrap().contains("${file:cam.txt}"));
+}

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use mien_config::{Camera, Detection, EngineSection, Models, Preview, Rings, Smoothing};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Everything that a worker needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,8 +27,10 @@ pub struct WorkerSettings {
     /// Counts the lives of this camera's worker, from 0.
     pub epoch: u64,
     /// Folder of the rings.
+    #[serde(with = "mien_config::paths")]
     pub ring_dir: PathBuf,
-    /// The camera.
+    /// The camera; only here, between a program and its own child, with the secrets of its address.
+    #[serde(serialize_with = "with_secrets")]
     pub camera: Camera,
     /// The GPU, as CUDA numbers those that it shows this process; nothing where there is none.
     pub gpu: Option<u32>,
@@ -49,6 +51,12 @@ pub struct WorkerSettings {
     pub preview: Preview,
     /// Sizes of the rings.
     pub rings: Rings,
+}
+
+fn with_secrets<S: Serializer>(camera: &Camera, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(camera).map_err(serde::ser::Error::custom)?;
+    value["source"] = camera.source.expose_secret().into();
+    value.serialize(serializer)
 }
 
 /// What a worker is told.
@@ -128,8 +136,10 @@ pub enum Report {
         /// Life of the worker that they belong to.
         epoch: u64,
         /// Path of the ring of results.
+        #[serde(with = "mien_config::paths")]
         faces: PathBuf,
         /// Path of the ring of pictures.
+        #[serde(with = "mien_config::paths")]
         preview: PathBuf,
     },
     /// The source is open.
@@ -160,6 +170,9 @@ pub enum Report {
         /// How it stands.
         status: VideoStatus,
     },
+    /// The worker was told to quit, and every file is closed: its process may be killed, which spares the time that
+    /// it takes to give back memory.
+    Ended,
     /// The process cannot go on and ends.
     Fatal {
         /// Which kind of fault it is.
@@ -229,7 +242,7 @@ mod tests {
             session: "s".into(),
             epoch: 3,
             ring_dir: "/dev/shm".into(),
-            camera: Camera::new("a", "synthetic"),
+            camera: Camera::new("a", "http://alice:s3cret@cam/"),
             gpu: Some(1),
             max_batch: 4,
             first_track_id: 7,
@@ -241,6 +254,7 @@ mod tests {
             rings: Rings::default(),
         };
         let start = Command::Start { settings: Box::new(settings) };
+        assert!(!format!("{start:?}").contains("s3cret"));
         let mut bytes = Vec::new();
         write_line(&mut bytes, &start).unwrap();
         bytes.extend_from_slice(b"running 1 test\n\xFF\n{\"command\":\"dance\"}\n");

@@ -9,7 +9,7 @@ use crate::CameraState;
 pub struct CameraStatus {
     /// Unique name, as in the configuration.
     pub name: String,
-    /// Source SPEC.
+    /// Source SPEC, without secrets.
     pub source: String,
     /// How it is doing.
     pub state: CameraState,

@@ -143,6 +143,10 @@ pub struct FrameFaces {
     pub face_count: u32,
     /// 1 when the detector ran on this frame, else 0.
     pub detector_ran: u32,
+    /// 1 when the picture is damaged, so that what was measured in it may be wrong, else 0.
+    pub damaged: u32,
+    /// 0: keeps the faces in their place on every machine.
+    pub reserved: u32,
     /// The faces; those from `face_count` on are zero.
     pub faces: [Face; MAX_FACES],
 }
@@ -165,7 +169,7 @@ const _: () = {
     assert!(size_of::<HeadPose>() == 88);
     assert!(size_of::<FaceState>() == LANDMARK_COUNT * 12 + BLENDSHAPE_COUNT * 4 + 88);
     assert!(size_of::<Face>() == 16 + 16 + 40 + 2 * size_of::<FaceState>());
-    assert!(size_of::<FrameFaces>() == 32 + MAX_FACES * size_of::<Face>());
+    assert!(size_of::<FrameFaces>() == 40 + MAX_FACES * size_of::<Face>());
 };
 
 #[cfg(test)]

@@ -222,6 +222,8 @@ pub struct Frame {
     pub capture_nanos: i64,
     /// Number of the frame at its source, from 0; gaps are frames that were dropped.
     pub frame_index: u64,
+    /// Whether the source knows that pixels are not as they were taken: bytes were lost or changed on the way.
+    pub damaged: bool,
 }
 
 impl Frame {
@@ -237,15 +239,17 @@ impl Frame {
             is_jpeg: false,
             capture_nanos: 0,
             frame_index: 0,
+            damaged: false,
         }
     }
 
-    /// Makes room for a picture with tight rows; keeps the buffer when it is large enough.
+    /// Makes room for an undamaged picture with tight rows; keeps the buffer when it is large enough.
     pub fn reshape(&mut self, width: u32, height: u32, format: PixelFormat) {
         self.width = width;
         self.height = height;
         self.format = format;
         self.is_jpeg = false;
+        self.damaged = false;
         self.stride = format.row_bytes(width);
         self.pixels.resize(self.stride * format.rows(height), 0);
     }
@@ -255,6 +259,7 @@ impl Frame {
         self.pixels.clear();
         self.pixels.extend_from_slice(jpeg);
         (self.width, self.height, self.stride, self.is_jpeg) = (width, height, 0, true);
+        self.damaged = false;
     }
 
     /// Borrows the picture, whether it is pixels or compressed.
@@ -320,9 +325,11 @@ mod tests {
         let mut frame = Frame::empty();
         assert!(frame.view().is_err());
         frame.reshape(64, 48, PixelFormat::Rgb8);
+        frame.damaged = true;
         let address = frame.pixels.as_ptr();
         frame.reshape(32, 48, PixelFormat::Nv12);
         assert_eq!(address, frame.pixels.as_ptr());
+        assert!(!frame.damaged, "the next picture is another one");
         assert!(frame.view().is_ok());
     }
 }

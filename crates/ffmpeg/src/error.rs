@@ -49,10 +49,20 @@ pub enum FfmpegError {
         /// The file.
         path: PathBuf,
     },
-    /// The video ends in damage; every frame before it was delivered.
+    /// The file has no such video stream.
+    #[error("{} has no video stream number {asked}; give --stream one of these: {there}", path.display())]
+    NoSuchStream {
+        /// The file.
+        path: PathBuf,
+        /// The number that was asked for.
+        asked: u32,
+        /// The video streams that there are.
+        there: String,
+    },
+    /// Pictures of the video are missing; every other one was delivered.
     #[error(
-        "{} is damaged: {frames} frames could be read, then ffmpeg said: {reason}; \
-         what was read is complete up to there",
+        "{} is damaged: {frames} frames could be read, others are missing (ffmpeg said: {reason}); \
+         copy the file once more if you can",
         path.display()
     )]
     Damaged {

@@ -8,19 +8,23 @@
 //! Children live in a process group of their own (a Ctrl-C on the terminal reaches only Mien, which
 //! then closes its files in order) and are ended and reaped when their owner is dropped.
 
+mod arguments;
+mod damage;
 mod decode;
 mod encode;
 mod error;
 mod hardware;
+mod log;
 mod matroska;
 mod nut;
 mod pictures;
 mod probe;
 mod process;
 mod release;
+mod streams;
 mod times;
 
-pub use decode::Decoder;
+pub use decode::{DamageReport, DecodeOptions, Decoder};
 pub use encode::{Codec, Encoder, EncoderSettings};
 pub use error::FfmpegError;
 pub use hardware::{HardwareEncoder, hardware_encoder};
@@ -29,4 +33,4 @@ pub use pictures::{Colours, DecodedPicture, PictureInput, decode_pictures};
 pub use probe::{SQUARE_PIXELS, VideoInfo};
 pub use process::file_url;
 pub use release::passthrough;
-pub use times::MendedTimes;
+pub use times::{MendedTimes, TimeGap};

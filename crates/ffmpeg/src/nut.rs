@@ -1,15 +1,15 @@
 //! Reads one raw video stream from a NUT container, the way ffmpeg writes it to a pipe.
 //!
-//! NUT is the one container that ffmpeg can write to a pipe without seeking and that carries raw
-//! pictures with exact time stamps. Only what such a stream contains is understood; the names of the
-//! fields are those of the NUT specification (<https://ffmpeg.org/~michael/nut.txt>).
+//! NUT is the one container that ffmpeg can write to a pipe without seeking, and in which raw pictures may
+//! differ in size. Only what such a stream contains is understood, and their times are passed over: a muxer
+//! changes those that do not rise. The names of the fields are those of the NUT specification
+//! (<https://ffmpeg.org/~michael/nut.txt>).
 
 use std::io::{BufReader, ErrorKind, Read};
 
 const FILE_ID: &[u8; 25] = b"nut/multimedia container\0";
 const MAIN: u64 = 0x4E4D_7A56_1F5F_04AD;
 const STREAM: u64 = 0x4E53_1140_5BF2_F9DB;
-const SYNCPOINT: u64 = 0x4E4B_E4AD_EECA_4569;
 /// Longest header packet that is believed, in bytes.
 const MAX_PACKET_BYTES: u64 = 1 << 20;
 
@@ -42,18 +42,15 @@ struct FrameCode {
     stream_id: u64,
     data_size_mul: u64,
     data_size_lsb: u64,
-    pts_delta: i64,
     reserved_count: u64,
     header_idx: u64,
 }
 
-/// What precedes a picture.
+/// What precedes a picture. Its time is what the muxer makes of it: not to be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     /// Bytes of the picture.
     pub(crate) size: usize,
-    /// When it is to be shown, in microseconds.
-    pub(crate) pts_micros: i64,
 }
 
 /// A stream of raw pictures.
@@ -61,18 +58,7 @@ pub(crate) struct NutReader<R> {
     input: BufReader<R>,
     codes: [FrameCode; 256],
     elided: Vec<Vec<u8>>,
-    time_bases: Vec<(u64, u64)>,
-    stream: Option<StreamHeader>,
-    last_pts: i64,
-}
-
-/// The one stream's properties.
-#[derive(Debug, Clone, Copy)]
-struct StreamHeader {
-    time_base: (u64, u64),
-    msb_pts_shift: u32,
-    width: u64,
-    height: u64,
+    has_stream: bool,
 }
 
 /// The content of one header packet.
@@ -85,16 +71,14 @@ impl<R: Read> NutReader<R> {
             input: BufReader::with_capacity(16 << 10, input),
             codes: [FrameCode { flags: FLAG_INVALID, ..FrameCode::default() }; 256],
             elided: vec![Vec::new()],
-            time_bases: Vec::new(),
-            stream: None,
-            last_pts: 0,
+            has_stream: false,
         };
         let mut id = [0; FILE_ID.len()];
         reader.input.read_exact(&mut id)?;
         if &id != FILE_ID {
             return Err(NutError::Format("no NUT signature"));
         }
-        while reader.stream.is_none() {
+        while !reader.has_stream {
             let first = reader.byte()?.ok_or(NutError::Format("no video stream"))?;
             if first != b'N' {
                 return Err(NutError::Format("a frame before the stream's header"));
@@ -102,11 +86,6 @@ impl<R: Read> NutReader<R> {
             reader.header_packet()?;
         }
         Ok(reader)
-    }
-
-    /// Width and height of the pictures.
-    pub(crate) fn size(&self) -> (u64, u64) {
-        self.stream.map_or((0, 0), |stream| (stream.width, stream.height))
     }
 
     /// The next picture's header, or `None` at the end. Its bytes must be read with
@@ -127,7 +106,6 @@ impl<R: Read> NutReader<R> {
     }
 
     fn frame_header(&mut self, code: FrameCode) -> Result<FrameHeader, NutError> {
-        let stream = self.stream.ok_or(NutError::Format("a frame before the stream's header"))?;
         let mut flags = code.flags;
         if flags & FLAG_CODED != 0 {
             flags ^= self.varint()?;
@@ -139,11 +117,9 @@ impl<R: Read> NutReader<R> {
         if stream_id != 0 {
             return Err(NutError::Format("more than one stream"));
         }
-        self.last_pts = if flags & FLAG_CODED_PTS != 0 {
-            full_pts(self.varint()?, self.last_pts, stream.msb_pts_shift)
-        } else {
-            self.last_pts.wrapping_add(code.pts_delta)
-        };
+        if flags & FLAG_CODED_PTS != 0 {
+            self.varint()?;
+        }
         let msb = if flags & FLAG_SIZE_MSB != 0 { self.varint()? } else { 0 };
         let size = msb.checked_mul(code.data_size_mul).and_then(|size| size.checked_add(code.data_size_lsb));
         if flags & FLAG_MATCH_TIME != 0 {
@@ -162,10 +138,7 @@ impl<R: Read> NutReader<R> {
             return Err(NutError::Format("a picture with an elided header"));
         }
         let size = size.and_then(|size| usize::try_from(size).ok());
-        Ok(FrameHeader {
-            size: size.ok_or(NutError::Format("a picture too large to exist"))?,
-            pts_micros: micros(self.last_pts, stream.time_base),
-        })
+        Ok(FrameHeader { size: size.ok_or(NutError::Format("a picture too large to exist"))? })
     }
 
     /// A packet whose start code's first byte has been read.
@@ -185,8 +158,7 @@ impl<R: Read> NutReader<R> {
         match u64::from_be_bytes(code) {
             MAIN => self.main_header(&mut packet),
             STREAM => self.stream_header(&mut packet),
-            SYNCPOINT => self.syncpoint(&mut packet),
-            _ => Ok(()), // Information and index: nothing that the pictures need.
+            _ => Ok(()), // Syncpoints, information, index: nothing that the pictures need.
         }
     }
 
@@ -199,13 +171,9 @@ impl<R: Read> NutReader<R> {
             return Err(NutError::Format("more than one stream"));
         }
         packet.varint()?; // max_distance
-        self.time_bases.clear();
         for _ in 0..packet.varint()? {
-            let base = (packet.varint()?, packet.varint()?);
-            if base.0 == 0 || base.1 == 0 {
-                return Err(NutError::Format("a time base of zero"));
-            }
-            self.time_bases.push(base);
+            packet.varint()?; // a time base's numerator, and its denominator
+            packet.varint()?;
         }
         self.codes = packet.frame_codes()?;
         self.elided = vec![Vec::new()];
@@ -222,39 +190,7 @@ impl<R: Read> NutReader<R> {
         if stream_id != 0 || class != 0 {
             return Err(NutError::Format("a stream that is no video"));
         }
-        let length = packet.varint()?;
-        packet.bytes(length)?; // fourcc
-        let base = usize::try_from(packet.varint()?).ok();
-        let time_base = base.and_then(|i| self.time_bases.get(i)).copied();
-        let msb_pts_shift = packet.varint()?;
-        for _ in 0..3 {
-            packet.varint()?; // max_pts_distance, decode_delay, stream_flags
-        }
-        let length = packet.varint()?;
-        packet.bytes(length)?; // codec_specific_data
-        self.stream = Some(StreamHeader {
-            time_base: time_base.ok_or(NutError::Format("an unknown time base"))?,
-            msb_pts_shift: u32::try_from(msb_pts_shift)
-                .ok()
-                .filter(|shift| *shift < 32)
-                .ok_or(NutError::Format("an impossible pts shift"))?,
-            width: packet.varint()?,
-            height: packet.varint()?,
-        });
-        Ok(())
-    }
-
-    /// Sets the clock that the following frames' short time stamps refer to.
-    fn syncpoint(&mut self, packet: &mut Packet<'_>) -> Result<(), NutError> {
-        let coded = packet.varint()?;
-        let bases = self.time_bases.len().max(1) as u64;
-        let from = self.time_bases.get((coded % bases) as usize).copied();
-        if let (Some(stream), Some(from)) = (self.stream, from) {
-            let to = stream.time_base;
-            let ticks = i128::from(coded / bases) * i128::from(from.0) * i128::from(to.1);
-            let per_tick = i128::from(from.1) * i128::from(to.0);
-            self.last_pts = i64::try_from(ticks.div_euclid(per_tick)).unwrap_or(i64::MAX);
-        }
+        self.has_stream = true;
         Ok(())
     }
 
@@ -304,7 +240,7 @@ impl Packet<'_> {
             run.flags = self.varint()?;
             let fields = self.varint()?;
             if fields > 0 {
-                run.pts_delta = self.signed()?;
+                self.signed()?; // pts_delta
             }
             if fields > 1 {
                 run.data_size_mul = self.varint()?;
@@ -357,22 +293,6 @@ fn varint(mut byte: impl FnMut() -> Result<u8, NutError>) -> Result<u64, NutErro
     Err(NutError::Format("a number without an end"))
 }
 
-/// Completes a time stamp of which only the low bits were sent.
-fn full_pts(coded: u64, last: i64, shift: u32) -> i64 {
-    let range = 1u64 << shift;
-    if coded >= range {
-        return (coded - range) as i64;
-    }
-    let mask = range as i64 - 1;
-    let floor = last.wrapping_sub(mask / 2);
-    ((coded as i64).wrapping_sub(floor) & mask).wrapping_add(floor)
-}
-
-fn micros(pts: i64, (numerator, denominator): (u64, u64)) -> i64 {
-    let micros = i128::from(pts) * i128::from(numerator) * 1_000_000 / i128::from(denominator);
-    micros.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -394,15 +314,6 @@ mod tests {
         assert_eq!(Packet(&[1]).signed().unwrap(), 1);
         assert_eq!(Packet(&[2]).signed().unwrap(), -1);
         assert!(Packet(&[0xFF; 11]).varint().is_err());
-    }
-
-    #[test]
-    fn short_time_stamps_follow_the_last_one() {
-        for (last, pts) in [(0, 33_366), (33_366, 66_733), (1_000_000, 1_033_366), (5, 4)] {
-            let coded = (pts as u64) & ((1 << 18) - 1);
-            assert_eq!(full_pts(coded, last, 18), pts);
-            assert_eq!(full_pts(pts as u64 + (1 << 18), last, 18), pts);
-        }
     }
 
     #[test]

@@ -7,14 +7,16 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::FfmpegError;
 use crate::process::{Process, file_url};
+use crate::streams::{Chosen, Stream, choose, first_orientation};
 
 /// What a video's headers promise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoInfo {
-    /// Width in square pixels as shown (after the rotation that the file asks for).
+    /// Width in square pixels as shown: of the first picture, once the video is open.
     pub width: u32,
     /// Height in pixels as shown.
     pub height: u32,
@@ -29,10 +31,24 @@ pub struct VideoInfo {
     pub frame_count_exact: bool,
     /// ffmpeg's name of the codec, for instance `h264`.
     pub codec: String,
+    /// Number of the stream in the file.
+    pub stream: u32,
+    /// Which stream was chosen, where there are several, and which ones are left out.
+    pub choice: Option<String>,
     /// ffmpeg's version, as it prints it.
     pub ffmpeg_version: String,
+    /// Filters that bring the pictures upright, where ffmpeg does not do so by itself.
+    pub(crate) turn: Option<&'static str>,
+    /// Whether it is a transport stream, which counts its packets.
+    pub(crate) counts_packets: bool,
     /// Whether the container has edit lists, which may leave pictures out (MP4, QuickTime).
     pub(crate) has_edit_lists: bool,
+    /// Pictures that the decoder keeps back to bring them into their order.
+    pub(crate) delay: u32,
+    /// The earliest time in the file, in microseconds: what times are counted from.
+    pub(crate) start_micros: i64,
+    /// When the first picture is decoded, if the container knows no other time than that of decoding (AVI).
+    pub(crate) decode_start_micros: Option<i64>,
 }
 
 impl VideoInfo {
@@ -64,39 +80,34 @@ struct ProgramVersion {
 struct Format {
     #[serde(default)]
     format_name: String,
+    start_time: Option<String>,
     duration: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Stream {
-    #[serde(default)]
-    codec_name: String,
-    #[serde(default)]
-    width: u32,
-    #[serde(default)]
-    height: u32,
-    sample_aspect_ratio: Option<String>,
-    avg_frame_rate: Option<String>,
-    r_frame_rate: Option<String>,
-    nb_frames: Option<String>,
-    duration: Option<String>,
-    #[serde(default)]
-    side_data_list: Vec<SideData>,
+impl Format {
+    fn is(&self, name: &str) -> bool {
+        self.format_name.split(',').any(|own| own == name)
+    }
 }
 
-#[derive(Deserialize)]
-struct SideData {
-    rotation: Option<f64>,
+/// Asks ffprobe about the video stream of the file that is number `stream`, or the best one.
+pub(crate) fn probe(path: &Path, stream: Option<u32>) -> Result<VideoInfo, FfmpegError> {
+    let Report { program_version, streams, format } =
+        ask(path, "-show_program_version -show_format -show_streams")?;
+    let Chosen { stream, choice } = choose(path, streams, stream)?;
+    if stream.width == 0 || stream.height == 0 {
+        let reason = "its headers give no picture size".to_owned();
+        return Err(FfmpegError::Unreadable { path: path.to_owned(), reason });
+    }
+    // H.264 says it once for all pictures that follow, but ffmpeg's decoder only of that one.
+    let says_itself = stream.codec_name == "h264" && stream.side_data_list.is_empty();
+    let turn = if says_itself { first_orientation(path, stream.index) } else { None };
+    Ok(VideoInfo { choice, turn, ..describe(&stream, &format, program_version.version) })
 }
 
-/// Asks ffprobe about the first video stream of the file.
-pub(crate) fn probe(path: &Path) -> Result<VideoInfo, FfmpegError> {
-    let mut arguments: Vec<OsString> = "-v error -hide_banner -protocol_whitelist file,pipe \
-        -print_format json -show_program_version -show_format -show_streams -select_streams V:0 -i"
-        .split_ascii_whitespace()
-        .map(OsString::from)
-        .collect();
-    arguments.push(file_url(path));
+/// Asks ffprobe something about a file that it answers in JSON.
+pub(crate) fn ask<T: DeserializeOwned>(path: &Path, words: &str) -> Result<T, FfmpegError> {
+    let arguments = ask_arguments(path, &format!("-print_format json {words}"));
     let mut ffprobe = Process::start("ffprobe", arguments, Stdio::null(), path)?;
     let unreadable = |reason: String| FfmpegError::Unreadable { path: path.to_owned(), reason };
     let mut json = Vec::new();
@@ -106,12 +117,19 @@ pub(crate) fn probe(path: &Path) -> Result<VideoInfo, FfmpegError> {
         let silent = ending.last_words.is_empty();
         return Err(unreadable(if silent { ending.status.to_string() } else { ending.last_words }));
     }
-    let report: Report = serde_json::from_slice(&json).map_err(|error| unreadable(error.to_string()))?;
-    let stream = report.streams.first().ok_or_else(|| FfmpegError::NoVideo { path: path.to_owned() })?;
-    if stream.width == 0 || stream.height == 0 {
-        return Err(unreadable("its headers give no picture size".to_owned()));
-    }
-    Ok(describe(stream, &report.format, report.program_version.version))
+    serde_json::from_slice(&json).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The command line of ffprobe for a file.
+pub(crate) fn ask_arguments(path: &Path, words: &str) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = "-v error -hide_banner -protocol_whitelist file,pipe"
+        .split_ascii_whitespace()
+        .chain(words.split_ascii_whitespace())
+        .map(OsString::from)
+        .collect();
+    arguments.push("-i".into());
+    arguments.push(file_url(path));
+    arguments
 }
 
 fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoInfo {
@@ -129,6 +147,8 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
     let duration =
         [&stream.duration, &format.duration].into_iter().find_map(|d| d.as_deref()?.parse::<f64>().ok());
     let estimated = rate_hz.zip(duration).map(|(rate, duration)| (rate * duration).round() as u64);
+    let start_micros = format.start_time.as_deref().and_then(parse_micros).unwrap_or(0);
+    let stream_start = stream.start_time.as_deref().and_then(parse_micros);
     VideoInfo {
         width,
         height,
@@ -137,8 +157,15 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
         frame_count: counted.or(estimated),
         frame_count_exact: counted.is_some(),
         codec: stream.codec_name.clone(),
+        stream: stream.index,
+        choice: None,
+        turn: None,
         ffmpeg_version,
-        has_edit_lists: format.format_name.split(',').any(|name| name == "mov"),
+        counts_packets: format.is("mpegts"),
+        has_edit_lists: format.is("mov"),
+        delay: stream.has_b_frames,
+        start_micros,
+        decode_start_micros: format.is("avi").then(|| stream_start.unwrap_or(start_micros)),
     }
 }
 
@@ -161,14 +188,22 @@ fn square_pixels(
 const PIXEL_ASPECTS: RangeInclusive<f64> = 0.0625..=16.0;
 
 /// Filters that make pixels square, the height being kept; pixels that nobody makes (see [`PIXEL_ASPECTS`]) count as
-/// square.
-pub const SQUARE_PIXELS: &str = "scale=w='if(between(sar,0.0625,16),max(round(iw*sar),1),iw)':h=ih,setsar=1";
+/// square. Each picture has its own shape, as far as ffmpeg tells: since release 7 it holds on to the shape that
+/// pixels have at the beginning of a stream.
+pub const SQUARE_PIXELS: &str =
+    "scale=w='if(between(sar,0.0625,16),max(round(iw*sar),1),iw)':h=ih:eval=frame,setsar=1";
 
 /// `64:45` → (64, 45); `None` for `0:1` and `N/A`, which say nothing, and for pixels that nobody makes.
 fn parse_aspect(aspect: &str) -> Option<(u32, u32)> {
     let (width, height) = aspect.split_once(':')?;
     let aspect = (width.parse::<u32>().ok()?, height.parse::<u32>().ok()?);
     PIXEL_ASPECTS.contains(&(f64::from(aspect.0) / f64::from(aspect.1))).then_some(aspect)
+}
+
+/// `1.400000` seconds → 1 400 000; `None` for `N/A`.
+fn parse_micros(seconds: &str) -> Option<i64> {
+    let micros = seconds.parse::<f64>().ok()? * 1e6;
+    (micros.abs() < 1e18).then_some(micros.round() as i64)
 }
 
 /// `30000/1001` → 29.97; `None` for `0/0`.
@@ -190,6 +225,13 @@ mod tests {
     }
 
     #[test]
+    fn seconds() {
+        assert_eq!(parse_micros("1.400000"), Some(1_400_000));
+        assert_eq!(parse_micros("-0.021333"), Some(-21_333));
+        assert_eq!((parse_micros("N/A"), parse_micros("inf"), parse_micros("NaN")), (None, None, None));
+    }
+
+    #[test]
     fn pixels_that_are_not_square() {
         assert_eq!(parse_aspect("64:45"), Some((64, 45)));
         for nothing in ["0:1", "1:0", "0:0", "N/A", "", "1000:1", "-4:3"] {
@@ -205,7 +247,7 @@ mod tests {
     #[test]
     fn a_phone_held_upright() {
         let stream: Stream = serde_json::from_str(
-            r#"{"codec_name":"hevc","width":1920,"height":1080,"avg_frame_rate":"30/1","duration":"2.0",
+            r#"{"index":0,"codec_name":"hevc","width":1920,"height":1080,"avg_frame_rate":"30/1","duration":"2.0",
                 "side_data_list":[{"side_data_type":"Display Matrix","rotation":-90}]}"#,
         )
         .unwrap();

@@ -13,8 +13,10 @@ use crate::error::install_hint;
 
 /// Lines of ffmpeg's messages that are kept.
 const LAST_LINES: usize = 4;
-/// Longest part of a line that is kept, in bytes.
-const LINE_BYTES: u64 = 400;
+/// Longest part of a line that is looked at, in bytes.
+const LINE_BYTES: u64 = 64 << 10;
+/// Longest part of a line that is kept, in characters.
+const KEPT_CHARACTERS: usize = 400;
 
 /// `file:PATH`, which ffmpeg takes literally: a name that starts with `-` is no option, one like
 /// `http:…` or `concat:…` is no protocol.
@@ -57,6 +59,27 @@ impl Process {
         stdin: Stdio,
         path: &Path,
     ) -> Result<Self, FfmpegError> {
+        Self::spawn(executable, program, arguments, stdin, path, |line| Some(line.to_owned()))
+    }
+
+    /// Starts `ffmpeg` for the video at `path`, without input. `hear` takes each line of standard error, and
+    /// gives back what is to be kept of it.
+    pub(crate) fn start_heard(
+        arguments: impl IntoIterator<Item = OsString>,
+        path: &Path,
+        hear: impl FnMut(&str) -> Option<String> + Send + 'static,
+    ) -> Result<Self, FfmpegError> {
+        Self::spawn(OsStr::new("ffmpeg"), "ffmpeg", arguments, Stdio::null(), path, hear)
+    }
+
+    fn spawn(
+        executable: &OsStr,
+        program: &'static str,
+        arguments: impl IntoIterator<Item = OsString>,
+        stdin: Stdio,
+        path: &Path,
+        hear: impl FnMut(&str) -> Option<String> + Send + 'static,
+    ) -> Result<Self, FfmpegError> {
         let mut command = Command::new(executable);
         command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         #[cfg(unix)]
@@ -67,7 +90,7 @@ impl Process {
             }
             _ => FfmpegError::Start { path: path.to_owned(), program, source },
         })?;
-        let messages = child.stderr.take().map(|stderr| std::thread::spawn(|| listen(stderr)));
+        let messages = child.stderr.take().map(|stderr| std::thread::spawn(|| listen(stderr, hear)));
         Ok(Self { child, messages })
     }
 
@@ -159,7 +182,7 @@ fn strip_context(line: &str) -> &str {
 }
 
 /// Reads messages to their end, so that the child never waits for us, and keeps the last ones.
-fn listen(stderr: ChildStderr) -> VecDeque<String> {
+fn listen(stderr: ChildStderr, mut hear: impl FnMut(&str) -> Option<String>) -> VecDeque<String> {
     let mut reader = BufReader::new(stderr);
     let mut lines = VecDeque::with_capacity(LAST_LINES);
     let mut line = Vec::new();
@@ -168,10 +191,11 @@ fn listen(stderr: ChildStderr) -> VecDeque<String> {
         match reader.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => return lines,
             Ok(_) => {
+                let Some(kept) = hear(&String::from_utf8_lossy(&line)) else { continue };
                 if lines.len() == LAST_LINES {
                     lines.pop_front();
                 }
-                lines.push_back(String::from_utf8_lossy(&line).into_owned());
+                lines.push_back(kept.chars().take(KEPT_CHARACTERS).collect());
             }
         }
     }

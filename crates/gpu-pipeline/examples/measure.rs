@@ -254,6 +254,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
         sha256: &files[index].entry.sha256,
     };
     let options = GpuOptions {
+        frame_size: None,
         gpu: 0,
         tensorrt: None,
         precision: arguments.get("precision", "fp16").parse::<GpuPrecision>().expect("a precision"),

@@ -27,6 +27,7 @@ mod frame;
 mod host_engine;
 mod network;
 mod options;
+mod room;
 mod stages;
 mod work;
 

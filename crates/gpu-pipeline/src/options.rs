@@ -70,6 +70,8 @@ pub struct GpuOptions {
     pub max_batch: usize,
     /// Height and width in pixels of the picture that the detector reads.
     pub detector_size: [usize; 2],
+    /// Width and height in pixels of the frames, where they are known: their memory is then taken at the start.
+    pub frame_size: Option<[u32; 2]>,
     /// How long TensorRT searches for fast code, 0 (least) to 5, when it builds; its own level otherwise.
     pub optimization_level: Option<i32>,
     /// Typical inputs, without which no engine of [`GpuPrecision::Int8`] is built.
@@ -103,6 +105,7 @@ mod tests {
                 max_faces,
                 max_batch,
                 detector_size: [384, 640],
+                frame_size: None,
                 optimization_level: None,
                 calibration: None,
                 rebuild: false,

@@ -11,6 +11,7 @@ use mien_tracking::Appearance;
 
 use crate::frame::{FrameWork, Recorded};
 use crate::network::{Listener, Workshop};
+use crate::room::{self, Needs, Outcome};
 use crate::work::{Mark, Networks, Work};
 use crate::{GpuOptions, GpuPipelineError, ModelSource};
 
@@ -75,7 +76,7 @@ impl GpuStages {
     /// Opens the GPU, loads or builds the engines, and takes all memory that does not depend on the
     /// frames' size. `news` tells of engines that are built, from another thread.
     ///
-    /// When memory is short, fewer faces are read at a time, down to one.
+    /// When memory is short, fewer faces are read at a time, down to one, which one line in the log says.
     ///
     /// # Errors
     /// [`GpuPipelineError`], saying what is missing.
@@ -102,12 +103,11 @@ impl GpuStages {
         };
         let one_by_one = !(networks.landmarks.batched && networks.blendshapes.batched);
         let buckets = if one_by_one { vec![1] } else { options.buckets() };
-        let work = fit(&device, &networks, buckets, options.gpu)?;
+        let Room { work, jpeg, frame } = find_room(&device, &networks, &buckets, options)?;
         let precision = if library.strongly_typed() { "the models'" } else { options.precision.name() };
         let info = device.info();
         let description = format!("{library} ({precision}) on GPU {} {}", info.ordinal, info.name);
         let faces = options.max_faces.max(work.most_faces()).min(MAX_FACES);
-        let jpeg = Jpeg::open(&device)?;
         device.arena().seal();
         tracing::info!(
             "{} faces at a time: {} MiB of GPU {}'s memory beside the driver's and the weights; {} MiB are free",
@@ -118,7 +118,7 @@ impl GpuStages {
         );
         Ok(Self {
             jpeg,
-            frame: None,
+            frame,
             work,
             networks,
             description,
@@ -221,7 +221,8 @@ impl GpuStages {
         let crop_size = work.crop_size;
         let control = work.control_mut();
         control.set_regions(&regions[..count], crop_size);
-        control.set_detector(&made.letterbox.frame_from_input(), settings.score_threshold, settings.nms_iou);
+        let frame_from_input = made.letterbox.frame_from_input();
+        control.set_detector(&frame_from_input, settings.lowest_score(), settings.widest_iou());
         let bucket = (count > 0).then(|| work.bucket_for(count));
         made.graph(decoded, detect, bucket).graph.launch()?;
         state.pending = Some(Pending { decoded, detect, regions: count, bucket });
@@ -411,30 +412,70 @@ fn take_detections(results: &ResultBlock, detections: &mut Vec<Detection>) {
     detections.extend(results.detections().iter().map(Detection::from));
 }
 
-/// The networks bound for as many of these buckets as find room.
-fn fit(
+/// Everything that takes the GPU's memory.
+struct Room {
+    work: Work,
+    jpeg: Option<Jpeg>,
+    /// Nothing where the frames' size is not known yet.
+    frame: Option<FrameWork>,
+}
+
+/// A GPU on which networks are bound.
+struct Bench<'a> {
+    device: &'a Device,
+    networks: &'a Networks,
+    buckets: &'a [usize],
+    layout: Option<FrameLayout>,
+}
+
+impl room::Room for Bench<'_> {
+    type Made = Room;
+    type Error = GpuPipelineError;
+
+    fn free_bytes(&self) -> Result<usize, GpuPipelineError> {
+        Ok(self.device.free_bytes()?)
+    }
+
+    fn make(&mut self, buckets: usize) -> Result<Room, GpuPipelineError> {
+        let mut work = Work::new(self.device, self.networks, &self.buckets[..buckets])?;
+        let jpeg = Jpeg::open(self.device)?;
+        let frame = self.layout.map(|layout| FrameWork::new(&mut work, layout)).transpose()?;
+        Ok(Room { work, jpeg, frame })
+    }
+
+    fn is_about_memory(&self, error: &GpuPipelineError) -> bool {
+        error.is_about_memory(self.device)
+    }
+
+    fn pause(&mut self, duration: std::time::Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+/// Takes the memory for as many of these buckets as there is room for.
+fn find_room(
     device: &Device,
     networks: &Networks,
-    mut buckets: Vec<usize>,
-    gpu: usize,
-) -> Result<Work, GpuPipelineError> {
-    let mebibytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-    loop {
-        let (free, needed) = (device.free_bytes()?, networks.estimated_bytes(&buckets));
-        let made = if needed > free {
-            let [free, needed] = [free, needed].map(mebibytes);
-            let said = format!("{free:.0} MiB, but its networks need about {needed:.0} MiB");
-            Err(GpuPipelineError::Memory { gpu, said })
-        } else {
-            Work::new(device, networks, &buckets)
-        };
-        match made {
-            Err(error) if buckets.len() > 1 && error.is_about_memory(device) => {
-                let most = buckets.pop().unwrap_or(1);
-                tracing::warn!("{error}; reading fewer than {most} faces at a time");
-            }
-            made => return made.map_err(|error| in_terms_of_memory(error, device, gpu)),
+    buckets: &[usize],
+    options: &GpuOptions,
+) -> Result<Room, GpuPipelineError> {
+    let layout =
+        options.frame_size.map(|[width, height]| FrameLayout::tight(width, height, PixelFormat::Rgb8));
+    let layout = layout.transpose()?;
+    let frame_bytes = layout.map_or(0, |layout| layout.bytes());
+    let needs = |count: usize| {
+        let buckets = &buckets[..count];
+        (buckets[count - 1], networks.estimated_bytes(buckets, frame_bytes))
+    };
+    let needs = Needs { buckets: (1..=buckets.len()).map(needs).collect() };
+    match room::fit(&mut Bench { device, networks, buckets, layout }, &needs) {
+        Ok(Outcome::All(room)) => Ok(room),
+        Ok(Outcome::Fewer(room, line)) => {
+            tracing::warn!("GPU {}: {line}", options.gpu);
+            Ok(room)
         }
+        Ok(Outcome::None(said)) => Err(GpuPipelineError::Memory { gpu: options.gpu, said }),
+        Err(error) => Err(in_terms_of_memory(error, device, options.gpu)),
     }
 }
 

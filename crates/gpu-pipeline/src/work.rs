@@ -12,6 +12,7 @@ use mien_pipeline::{Role, StageTimings};
 
 use crate::bound::{Bound, Place};
 use crate::network::Network;
+use crate::room::RESERVE_BYTES;
 use crate::{BUCKETS, GpuPipelineError};
 
 /// The three networks.
@@ -30,8 +31,21 @@ impl Networks {
         needed.into_iter().max().unwrap_or(0).max(256) as usize
     }
 
-    /// About how much device memory [`Work::new`] takes for these buckets.
-    pub(crate) fn estimated_bytes(&self, buckets: &[usize]) -> usize {
+    /// About how much device memory a camera takes with these buckets: [`Work::new`], frame buffers, graphs, and
+    /// the decoder of JPEG files.
+    pub(crate) fn estimated_bytes(&self, buckets: &[usize], frame_bytes: usize) -> usize {
+        /// What the driver takes for a captured graph.
+        const GRAPH_BYTES: usize = 256 << 10;
+        /// nvJPEG's code and state.
+        const JPEG_BYTES: usize = 8 << 20;
+        // Before and after the frame is there, with and without the detector; and the preview's.
+        let graphs = 4 * (buckets.len() + 1) + 1;
+        // The frame itself, its planes while a JPEG file is decoded, and scaled pictures.
+        let frames = 4 * frame_bytes;
+        self.network_bytes(buckets) + graphs * GRAPH_BYTES + JPEG_BYTES + frames + RESERVE_BYTES
+    }
+
+    fn network_bytes(&self, buckets: &[usize]) -> usize {
         /// What TensorRT 8.6 loads with an execution context of these networks.
         const CODE_BYTES: usize = 2 << 20;
         let tensors = |network: &Network| -> usize {

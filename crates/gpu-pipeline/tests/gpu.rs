@@ -31,6 +31,7 @@ fn is_here() -> bool {
 
 fn options(precision: GpuPrecision, max_faces: usize) -> GpuOptions {
     GpuOptions {
+        frame_size: None,
         gpu: 0,
         tensorrt: None,
         precision,

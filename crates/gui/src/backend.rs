@@ -282,7 +282,8 @@ pub trait Backend {
     fn participant(&self, camera: usize, track_id: u32) -> Option<&str>;
     /// The recording.
     fn recording(&self) -> &RecordingStatus;
-    /// LSL outlets; empty with a reason in [`Backend::streams_note`] when there are none.
+    /// LSL outlets; empty with a reason in [`Backend::streams_note`] when there are none. Beside outlets, the note tells
+    /// what has happened to them.
     fn streams(&self) -> &[StreamStatus];
     /// Why there are no streams, or an empty text.
     fn streams_note(&self) -> &str;

@@ -6,7 +6,8 @@
 //!
 //! 1. the file that the environment variable `LSL_LIBRARY` names, and no other;
 //! 2. the system's `liblsl.so`;
-//! 3. `lib/` beside the executable, or in the repository that it was built in.
+//! 3. `lib/` beside the executable, or in the repository that it was built in: only where the file and its folder
+//!    belong to this user or root, and nobody else may write to them.
 //!
 //! Call [`load`] before anything of `lsl`. Where there is no library, every function here fails the
 //! way liblsl reports failure (a null pointer, an error code), so that `lsl` gives errors.
@@ -15,9 +16,13 @@
 
 mod functions;
 mod library;
+#[cfg(target_os = "linux")]
+mod loopback;
 
 pub use functions::*;
 pub use library::{Library, LoadError, MINIMUM_VERSION, load};
+#[cfg(target_os = "linux")]
+pub use loopback::hear_this_machine_alone;
 
 use std::os::raw::{c_int, c_uint};
 

@@ -1,5 +1,6 @@
 //! Finding the library.
 
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -42,8 +43,12 @@ pub fn load() -> Result<&'static Library, LoadError> {
 
 fn find() -> Result<Library, LoadError> {
     let mut tried = Vec::new();
-    for path in candidates() {
-        match open(&path) {
+    for candidate in candidates() {
+        let found = match &candidate {
+            Candidate::Named(path) => open(path, path),
+            Candidate::Beside(path) => open_beside(path),
+        };
+        match found {
             Ok(library) => return Ok(library),
             Err(error) => tried.push(error),
         }
@@ -51,9 +56,18 @@ fn find() -> Result<Library, LoadError> {
     Err(LoadError { tried: tried.join("; ") })
 }
 
-fn candidates() -> Vec<PathBuf> {
+/// Where the library may be.
+#[derive(Debug, PartialEq)]
+enum Candidate {
+    /// A file that the user named, or a name for the system's search path.
+    Named(PathBuf),
+    /// A file beside the program, which somebody else may have put there.
+    Beside(PathBuf),
+}
+
+fn candidates() -> Vec<Candidate> {
     if let Some(path) = std::env::var_os("LSL_LIBRARY").filter(|path| !path.is_empty()) {
-        return vec![path.into()];
+        return vec![Candidate::Named(path.into())];
     }
     let names: &[&str] = match std::env::consts::OS {
         "macos" => &["liblsl.dylib", "liblsl.2.dylib"],
@@ -62,7 +76,14 @@ fn candidates() -> Vec<PathBuf> {
     };
     let folders = std::env::current_exe().ok().map(|exe| lib_folders(&exe)).unwrap_or_default();
     let beside = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
-    names.iter().map(PathBuf::from).chain(beside.filter(|path| path.is_file())).collect()
+    let beside = beside.filter(|path| path.is_file()).map(Candidate::Beside);
+    names.iter().map(|name| Candidate::Named(name.into())).chain(beside).collect()
+}
+
+/// Opens a library that may have been put there by somebody else: what is loaded is the file that was checked.
+fn open_beside(path: &Path) -> Result<Library, String> {
+    let file = mien_trust::open(path).map_err(|error| error.to_string())?;
+    open(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())), path)
 }
 
 /// `lib/` beside the executable and one level up, and, for one that cargo built, in the repository.
@@ -72,10 +93,11 @@ fn lib_folders(exe: &Path) -> Vec<PathBuf> {
     bases.into_iter().flatten().map(|base| base.join("lib")).collect()
 }
 
-fn open(path: &Path) -> Result<Library, String> {
+/// Opens the library at `place`; `path` is what people call it.
+fn open(place: &Path, path: &Path) -> Result<Library, String> {
     // SAFETY: loading runs the library's initialisers. liblsl's only set up its own statics, and the
-    // places searched are the system's, this program's own, or what the user named.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|error| error.to_string())?;
+    // places searched are the system's, what the user named, or files that nobody but the user and root can write.
+    let library = unsafe { libloading::Library::new(place) }.map_err(|error| error.to_string())?;
     // SAFETY: the types in `Functions` are those of liblsl's public C header, which has kept them
     // since 1.0; `library` is kept beside them for the life of the program.
     let functions = unsafe { Functions::of(&library) }
@@ -106,9 +128,10 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("liblsl.so");
         std::fs::write(&file, "no library").unwrap();
-        assert!(open(&file).is_err());
+        assert!(open(&file, &file).is_err() && open_beside(&file).is_err());
         std::fs::remove_dir_all(&folder).unwrap();
-        if let Err(error) = open(Path::new("libm.so.6")) {
+        let name = Path::new("libm.so.6");
+        if let Err(error) = open(name, name) {
             assert!(error.contains("not a liblsl") || error.contains("cannot open"), "{error}");
         }
     }

@@ -35,7 +35,10 @@ pub struct CameraStats {
     pub reason: String,
     /// The engine in use, as it names itself.
     pub engine: String,
-    /// Results that were read.
+    /// Time in which the camera was live, in seconds.
+    #[serde(default)]
+    pub live_seconds: f64,
+    /// Results that were read, of frames that came since the worker was ready; only these are in any figure.
     pub frames: u64,
     /// Results in which there was a face.
     pub frames_with_face: u64,

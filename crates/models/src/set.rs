@@ -242,7 +242,8 @@ pub fn user_folder() -> Option<PathBuf> {
 }
 
 /// The folder of the models that came with the program: the first of `models/` beside the executable,
-/// `../share/mien/models` from there, and `models/` of the source tree, that has a manifest.
+/// `../share/mien/models` from there, and `models/` of the source tree, that has a manifest to be believed: it and the
+/// folder belong to this user or root, and nobody else may write to them. (The manifest pins the models.)
 #[must_use]
 pub fn builtin_folder() -> Option<PathBuf> {
     let executable = std::env::current_exe().and_then(std::fs::canonicalize).ok();
@@ -254,5 +255,11 @@ pub fn builtin_folder() -> Option<PathBuf> {
         .chain([source_tree.canonicalize().unwrap_or(source_tree)]);
     let mut candidates = candidates.peekable();
     let first = candidates.peek().cloned();
-    candidates.find(|path| path.join(crate::MANIFEST_FILE).is_file()).or(first)
+    let is_believed = |path: &PathBuf| {
+        let manifest = path.join(crate::MANIFEST_FILE);
+        let believed = manifest.is_file().then(|| mien_trust::open(&manifest));
+        believed.is_some_and(|file| file.inspect_err(|error| tracing::warn!("{error}")).is_ok())
+    };
+    // One that is not believed is not read either.
+    candidates.find(is_believed).or(first.filter(|path| !path.join(crate::MANIFEST_FILE).exists()))
 }

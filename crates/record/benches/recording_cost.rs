@@ -42,10 +42,11 @@ fn measure(name: &str, video: VideoKind, privacy: PrivacyKind, frames: &[Frame])
             ..CameraDescription::default()
         })
         .collect();
-    let mut outputs = Outputs::new(cameras, StreamSettings::default(), false);
+    let mut outputs = Outputs::new(cameras, StreamSettings::default(), None);
     let plan = SessionPlan {
         parent: folder.path().to_owned(),
         names: SessionNames { subject: "1".into(), session: "1".into(), task: "cost".into() },
+        group: None,
         video,
         hardware: false,
         privacy,

@@ -6,6 +6,7 @@
 //! sub-01_ses-01_task-rest/
 //!   session.toml       what was recorded, with what: versions, configuration, models, cameras, gaps
 //!   data.xdf           every stream as LSL sends it, and the markers
+//!   data.xdf.sums      checksums of it, and copies of the streams' headers
 //!   front.mkv          video of the camera `front`
 //!   front_frames.csv   which frame each of its pictures is, and when it was captured
 //! ```
@@ -18,6 +19,7 @@
 //! - [`VideoRecorder`] runs where the full frames are: in the camera's worker.
 //! - [`Outputs`] joins encoders, LSL and a recording for whoever has frames to give.
 //! - [`check_session`] says what a session holds and makes a killed one whole.
+//! - [`redact_session`] takes secrets of cameras' addresses out of one that was recorded with them.
 //! - [`export`] turns a session into tables and into Motion-BIDS.
 //!
 //! Everything is written so that a kill at any moment leaves readable files: XDF chunks and sidecar
@@ -32,11 +34,12 @@ mod export;
 mod names;
 mod outputs;
 mod readiness;
+mod redact;
 mod session;
 mod session_file;
 mod video;
 
-pub use check::{SessionReport, VideoReport, check_session};
+pub use check::{SessionReport, VideoReport, check_session, lost_pictures};
 pub use disk::{DiskLimits, free_bytes};
 pub use error::RecordError;
 pub use export::{ExportFormat, Exported, Progress, export};
@@ -45,6 +48,7 @@ pub use mien_control::{VideoPlan, VideoStatus};
 pub use names::{SessionNames, check_name};
 pub use outputs::Outputs;
 pub use readiness::{CameraEstimate, CameraLoad, Problem, Readiness, ReadinessRequest, Severity};
+pub use redact::{Redaction, redact_session};
 pub use session::{CameraPlan, RecordState, RecordStatus, SessionPlan, SessionRecorder, SessionSummary};
 pub use session_file::{
     CameraRecord, DATA_FILE, GapRecord, ModelRecord, ParticipantRecord, SESSION_FILE, SessionFile,

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use mien_clock::{monotonic_nanos, seconds};
 use mien_face::FrameFaces;
-use mien_stream::{
-    CameraDescription, CameraEncoder, Gap, Publisher, PublisherStatus, StreamError, StreamSettings,
-    marker_stream,
-};
+use mien_outlets::{Launch, LslNotice, Publisher, PublisherStatus, StreamError};
+use mien_stream::{CameraDescription, CameraEncoder, Gap, StreamSettings, marker_stream};
 
 use crate::session::CameraPlan;
 use crate::session_file::{CameraRecord, ModelRecord, ParticipantRecord};
@@ -25,17 +23,18 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Sets up the cameras; with `publish`, opens their LSL outlets. Without liblsl all else works:
-    /// see [`stream_problem`](Self::stream_problem).
+    /// Sets up the cameras; with `publish`, opens their LSL outlets in a process of their own. Without liblsl all
+    /// else works: see [`stream_problem`](Self::stream_problem).
     #[must_use]
-    pub fn new(cameras: Vec<CameraDescription>, settings: StreamSettings, publish: bool) -> Self {
+    pub fn new(cameras: Vec<CameraDescription>, settings: StreamSettings, publish: Option<&Launch>) -> Self {
         let encoders: Vec<_> =
             cameras.into_iter().map(|camera| CameraEncoder::new(camera, settings.clone())).collect();
-        let publisher = if publish {
-            let streams = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
-            Publisher::start(marker_stream(&settings), streams).map_err(Some)
-        } else {
-            Err(None)
+        let publisher = match publish {
+            Some(launch) => {
+                let streams = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
+                Publisher::start(launch, marker_stream(&settings), streams).map_err(Some)
+            }
+            None => Err(None),
         };
         Self { settings, encoders, publisher, recorder: None }
     }
@@ -53,6 +52,7 @@ impl Outputs {
 
     /// Takes the result of a frame of camera number `camera`: streams it, records it.
     pub fn push(&mut self, camera: usize, frame: &FrameFaces) {
+        self.mark_lsl_notices();
         let Some(encoder) = self.encoders.get_mut(camera) else { return };
         let Some(rows) = encoder.encode(frame, monotonic_nanos()) else { return };
         let rows = Arc::new(rows);
@@ -68,6 +68,18 @@ impl Outputs {
         }
         if let Some(recorder) = &self.recorder {
             recorder.push(camera, rows);
+        }
+    }
+
+    /// Sets a marker for what has happened to the LSL outlets: in the recording, and, once they are back, in LSL.
+    fn mark_lsl_notices(&self) {
+        let Ok(publisher) = &self.publisher else { return };
+        for notice in publisher.take_notices() {
+            let text = match &notice {
+                LslNotice::Lost { .. } => format!("mien lsl: {notice}"),
+                LslNotice::Back { .. } => format!("mien lsl gap: {notice}"),
+            };
+            self.marker(&text);
         }
     }
 

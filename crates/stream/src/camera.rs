@@ -1,8 +1,9 @@
 //! What the descriptions of a camera's streams are made of.
 
+use mien_address::SourceAddress;
 use mien_face::MAX_FACES;
 
-use crate::Synchronization;
+use crate::{StreamIdentity, Synchronization};
 
 /// A model that took part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,8 @@ pub struct ModelNote {
 pub struct CameraDescription {
     /// Name of the camera, unique in the session; part of its streams' names.
     pub name: String,
-    /// What the camera is, as the configuration names its source.
-    pub source: String,
+    /// What the camera is, as the configuration names its source; streams tell it without its secrets.
+    pub source: SourceAddress,
     /// Width and height of its frames in pixels, where they are known already.
     pub frame_size: Option<(u32, u32)>,
     /// Frames a second; only of a camera that hardware triggers. Others are irregular streams, because
@@ -35,6 +36,8 @@ pub struct CameraDescription {
     pub filter: Option<String>,
     /// What is known of the camera's timing.
     pub synchronization: Synchronization,
+    /// What tells its streams from those of another program.
+    pub identity: StreamIdentity,
     /// Names of the participants in the first slots; further slots are `face1`, `face2`, ….
     pub participants: Vec<String>,
 }
@@ -44,6 +47,12 @@ impl CameraDescription {
     #[must_use]
     pub fn slot_count(&self, settings: &StreamSettings) -> usize {
         settings.slots.max(self.participants.len()).clamp(1, MAX_FACES)
+    }
+
+    /// The first part of its streams' names: prefix and camera.
+    #[must_use]
+    pub fn stream_prefix(&self, settings: &StreamSettings) -> String {
+        format!("{}_{}", self.identity.prefix(&settings.prefix), self.name)
     }
 
     /// Name of a slot, as it stands in stream names.
@@ -74,6 +83,8 @@ pub enum StreamKind {
 pub struct StreamSettings {
     /// First part of every stream's name.
     pub prefix: String,
+    /// What tells the stream of markers from that of another program.
+    pub markers: StreamIdentity,
     /// What each slot sends.
     pub kinds: Vec<StreamKind>,
     /// Face slots of each camera, 1–[`MAX_FACES`]; a camera with more participants has more.
@@ -87,6 +98,7 @@ impl Default for StreamSettings {
         use StreamKind::{Blendshapes, Landmarks, Pose, Quality};
         Self {
             prefix: "mien".to_owned(),
+            markers: StreamIdentity::default(),
             kinds: vec![Landmarks, Blendshapes, Pose, Quality],
             slots: 1,
             fill: true,

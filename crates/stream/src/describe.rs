@@ -3,7 +3,7 @@
 use mien_face::{BLENDSHAPE_NAMES, LANDMARK_COUNT};
 use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 
-use crate::{CameraDescription, StreamKind, StreamSettings};
+use crate::{CameraDescription, StreamIdentity, StreamKind, StreamSettings};
 
 /// Where landmarks lie.
 const FRAME_COORDINATES: &str = "frame: pixels of the captured picture, x right, y down, origin at the outer \
@@ -34,11 +34,11 @@ pub fn camera_streams(camera: &CameraDescription, settings: &StreamSettings) -> 
 #[must_use]
 pub fn marker_stream(settings: &StreamSettings) -> StreamDescription {
     StreamDescription {
-        name: format!("{}_markers", settings.prefix),
+        name: format!("{}_markers", settings.markers.prefix(&settings.prefix)),
         content_type: "Markers".to_owned(),
         format: ChannelFormat::String,
         nominal_rate_hz: 0.0,
-        source_id: source_id(settings, &["markers"]),
+        source_id: source_id(settings, &settings.markers, &["markers"]),
         channels: vec![Channel::new("marker", "Marker", "text")],
         details: vec![Element::new("acquisition").with_all(software())],
     }
@@ -82,7 +82,7 @@ impl StreamKind {
             Self::Landmarks => 3 * LANDMARK_COUNT,
             Self::Blendshapes => BLENDSHAPE_NAMES.len(),
             Self::Pose => 11,
-            Self::Quality => 10,
+            Self::Quality => 11,
         }
     }
 
@@ -105,6 +105,7 @@ impl StreamKind {
                 Channel::new("box_y1", "ScreenY", "pixels"),
                 Channel::new("box_x2", "ScreenX", "pixels"),
                 Channel::new("box_y2", "ScreenY", "pixels"),
+                Channel::new("damaged", "Flag", "boolean"),
             ],
         }
     }
@@ -148,11 +149,11 @@ fn slot_stream(
         details.push(Element::new("filtering").with(Element::text("temporal_filter", filter)));
     }
     StreamDescription {
-        name: format!("{}_{}_{slot_name}_{suffix}", settings.prefix, camera.name),
+        name: format!("{}_{slot_name}_{suffix}", camera.stream_prefix(settings)),
         content_type: kind.content_type().to_owned(),
         format: ChannelFormat::Float32,
         nominal_rate_hz: camera.triggered_rate_hz.unwrap_or(0.0),
-        source_id: source_id(settings, &[&camera.name, &slot_name, &suffix]),
+        source_id: source_id(settings, &camera.identity, &[&camera.name, &slot_name, &suffix]),
         channels: kind.channels(),
         details,
     }
@@ -160,11 +161,11 @@ fn slot_stream(
 
 fn frames_stream(camera: &CameraDescription, settings: &StreamSettings) -> StreamDescription {
     StreamDescription {
-        name: format!("{}_{}_Frames", settings.prefix, camera.name),
+        name: format!("{}_Frames", camera.stream_prefix(settings)),
         content_type: "VideoFrames".to_owned(),
         format: ChannelFormat::Double64,
         nominal_rate_hz: camera.triggered_rate_hz.unwrap_or(0.0),
-        source_id: source_id(settings, &[&camera.name, "Frames"]),
+        source_id: source_id(settings, &camera.identity, &[&camera.name, "Frames"]),
         channels: vec![
             Channel::new("frame_index", "FrameIndex", "count"),
             Channel::new("device_time", "Time", "seconds"),
@@ -172,6 +173,7 @@ fn frames_stream(camera: &CameraDescription, settings: &StreamSettings) -> Strea
             Channel::new("latency", "Latency", "seconds"),
             Channel::new("face_count", "Count", "faces"),
             Channel::new("detector_ran", "Flag", "boolean"),
+            Channel::new("damaged", "Flag", "boolean"),
         ],
         details: details(camera),
     }
@@ -203,9 +205,9 @@ fn software() -> [Element; 2] {
     [Element::text("software", "Mien"), Element::text("software_version", env!("CARGO_PKG_VERSION"))]
 }
 
-/// The same after every restart on this machine; another on another machine.
-fn source_id(settings: &StreamSettings, parts: &[&str]) -> String {
-    format!("{}:{}:{}", settings.prefix, host_name(), parts.join(":"))
+/// The same after every restart of the same setup; another on another machine, for another user, of another camera.
+fn source_id(settings: &StreamSettings, identity: &StreamIdentity, parts: &[&str]) -> String {
+    format!("{}:{}:{}{}", settings.prefix, host_name(), identity.source_part(), parts.join(":"))
 }
 
 fn host_name() -> String {
@@ -246,6 +248,37 @@ mod tests {
             assert_eq!(labels.len(), stream.channels.len());
             assert!(stream.channels.iter().all(|c| !c.unit.is_empty() && !c.content_type.is_empty()));
             assert_eq!(stream.nominal_rate_hz, 0.0, "a camera that nothing triggers is irregular");
+        }
+    }
+
+    #[test]
+    fn two_programs_of_the_same_setup_share_neither_name_nor_source_id() {
+        let streams = |number| {
+            let identity = StreamIdentity {
+                setup_number: number,
+                name_number: number,
+                ..StreamIdentity::new("mien", "front", "usb:1")
+            };
+            let camera = CameraDescription {
+                name: "front".to_owned(),
+                source: "http://alice:s3cret@cam/?pwd=pa55".into(),
+                identity: identity.clone(),
+                ..CameraDescription::default()
+            };
+            let settings = StreamSettings { markers: identity, ..StreamSettings::default() };
+            let mut streams = camera_streams(&camera, &settings);
+            streams.push(marker_stream(&settings));
+            streams
+        };
+        let all: Vec<_> = streams(1).into_iter().chain(streams(2)).collect();
+        let names: HashSet<_> = all.iter().map(|stream| &stream.name).collect();
+        let ids: HashSet<_> = all.iter().map(|stream| &stream.source_id).collect();
+        assert_eq!((names.len(), ids.len(), all.len()), (12, 12, 12));
+        assert!(names.contains(&"mien_front_face1_pose".to_owned()));
+        assert!(names.contains(&"mien-2_markers".to_owned()));
+        for stream in &all {
+            let document = stream.document(0.0);
+            assert!(!document.contains("s3cret") && !document.contains("pa55"), "{document}");
         }
     }
 

@@ -130,7 +130,7 @@ impl CameraEncoder {
         self.count(frame.frame_index, timestamp)?;
         let latency = seconds(now_nanos - frame.capture_nanos);
         let faces = frame.faces();
-        let places = self.slots.place(faces, timestamp);
+        let places = self.slots.place(frame, timestamp);
         let mut rows = FrameRows::at(timestamp);
         let mut stream = 0;
         for place in places {
@@ -139,7 +139,7 @@ impl CameraEncoder {
                 let filtered = self.camera.filter.is_some() && kind.is_filtered();
                 if face.is_some() || self.settings.fill {
                     if kind == StreamKind::Quality {
-                        rows.push_floats(stream, quality(face, latency, self.dropped_frames));
+                        rows.push_floats(stream, quality(face, latency, self.dropped_frames, frame.damaged));
                     } else {
                         push_state(&mut rows, stream, kind, face.map(|face| (face, &face.measured)));
                     }
@@ -159,6 +159,7 @@ impl CameraEncoder {
                 latency,
                 faces.len() as f64,
                 f64::from(frame.detector_ran),
+                f64::from(frame.damaged),
             ],
         );
         Some(rows)
@@ -207,8 +208,8 @@ fn push_state(rows: &mut FrameRows, stream: usize, kind: StreamKind, face: Optio
     }
 }
 
-/// NaN where it takes a face to know; latency and drops concern the frame.
-fn quality(face: Option<&Face>, latency: f64, dropped_frames: u64) -> [f32; 10] {
+/// NaN where it takes a face to know; latency, drops and damage concern the frame.
+fn quality(face: Option<&Face>, latency: f64, dropped_frames: u64, damaged: u32) -> [f32; 11] {
     let of = |value: fn(&Face) -> f32| face.map_or(f32::NAN, value);
     [
         of(|face| face.score),
@@ -221,6 +222,7 @@ fn quality(face: Option<&Face>, latency: f64, dropped_frames: u64) -> [f32; 10] 
         of(|face| face.bounds.y1),
         of(|face| face.bounds.x2),
         of(|face| face.bounds.y2),
+        damaged as f32,
     ]
 }
 
@@ -256,7 +258,9 @@ mod tests {
     #[test]
     fn every_stream_has_one_row_of_its_width_a_frame() {
         let mut encoder = encoder(true);
-        let rows = encoder.encode(&frame(0, 1_000_000_000, &[5]), 1_020_000_000).unwrap();
+        let mut damaged = frame(0, 1_000_000_000, &[5]);
+        damaged.damaged = 1;
+        let rows = encoder.encode(&damaged, 1_020_000_000).unwrap();
         assert_eq!(rows.timestamp, 1.0);
         let mut seen: Vec<usize> = rows.iter().map(|(stream, _)| stream).collect();
         seen.sort_unstable();
@@ -283,7 +287,14 @@ mod tests {
         assert!((pose[0] - 0.1).abs() < 1e-6 && (pose[2] + 0.6).abs() < 1e-6, "metres");
         let quality = row("mien_front_face2_quality");
         assert!(quality[0].is_nan() && (quality[2] - 0.02).abs() < 1e-6);
-        assert_eq!(row("mien_front_Frames")[..2], [0.0, 1.0]);
+        let frames = row("mien_front_Frames");
+        assert_eq!((frames[..2].to_vec(), frames[6], quality[10]), (vec![0.0, 1.0], 1.0, 1.0));
+        let next = encoder.encode(&frame(1, 1_100_000_000, &[5]), 0).unwrap();
+        assert!(next.iter().all(|(stream, row)| match row {
+            Row::Double64(values) => values[6] == 0.0,
+            Row::Float32(values) =>
+                !encoder.streams()[stream].name.ends_with("_quality") || values[10] == 0.0,
+        }));
     }
 
     #[test]
@@ -338,5 +349,37 @@ mod tests {
         // A camera that counts its frames anew, with the same tracks.
         assert!(encoder.encode(&frame(0, 4 * 33_000_000 + 1, &[1, 2]), 0).is_some());
         assert_eq!([1, 2].map(|track_id| encoder.slots().slot_of(track_id)), [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn a_face_that_comes_back_after_three_seconds_has_rows_from_its_first_frame_on() {
+        for slots in [1, 2] {
+            let settings = StreamSettings { slots, ..StreamSettings::default() };
+            let camera = CameraDescription { name: "front".to_owned(), ..CameraDescription::default() };
+            let mut encoder = CameraEncoder::new(camera, settings);
+            // 30 frames a second; the tracker gives the number of a face up after two seconds.
+            let ids = |index: u64| match index {
+                0..30 => vec![1],
+                30..120 => vec![],
+                _ => vec![2],
+            };
+            for index in 0..150 {
+                let frame = frame(index, 1_000_000_000 + index as i64 * 33_333_333, &ids(index));
+                let rows = encoder.encode(&frame, 0).unwrap();
+                let stream = |name: &str| encoder.streams().iter().position(|s| s.name == name).unwrap();
+                let value = |name: &str, channel: usize| {
+                    let wanted = stream(name);
+                    match rows.iter().find(|(stream, _)| *stream == wanted).unwrap().1 {
+                        Row::Float32(values) => values[channel],
+                        Row::Double64(_) => unreachable!("a stream of a face"),
+                    }
+                };
+                let expected = ids(index).first().map(|&id| id as f32);
+                for (name, channel) in [("mien_front_face1_landmarks", 6), ("mien_front_face1_quality", 4)] {
+                    let found = Some(value(name, channel)).filter(|value| !value.is_nan());
+                    assert_eq!(found, expected, "{name}, frame {index}, {slots} slots");
+                }
+            }
+        }
     }
 }

@@ -3,11 +3,15 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use mien_control::{Command, Line, Report, read_line, write_line};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, waitid, waitpid,
+};
 
 use crate::options::SupervisorOptions;
 
@@ -24,6 +28,10 @@ const MAX_LOG_LINE_BYTES: u64 = 16 * 1024;
 pub(crate) struct Worker {
     child: Child,
     input: Option<ChildStdin>,
+    /// It has said that all its files are closed.
+    closed: Arc<AtomicBool>,
+    /// It was killed, and somebody else reaps it.
+    left: bool,
     pub reports: Receiver<Report>,
 }
 
@@ -42,13 +50,15 @@ impl Worker {
         let input = child.stdin.take();
         let (sender, reports) = bounded(256);
         let (output, errors) = (child.stdout.take(), child.stderr.take());
-        let worker = Self { child, input, reports };
+        let closed = Arc::new(AtomicBool::new(false));
+        let worker = Self { child, input, closed: Arc::clone(&closed), left: false, reports };
         let log = options.log.clone();
         let name = camera.to_owned();
         read_thread(move || {
             let mut output = BufReader::new(output.expect("standard output is a pipe"));
             while let Ok(Some(line)) = read_line(&mut output) {
                 match line {
+                    Line::Message(Report::Ended) => closed.store(true, Ordering::Release),
                     Line::Message(report) => {
                         if sender.send(report).is_err() {
                             return;
@@ -92,7 +102,12 @@ impl Worker {
         !matches!(waitid(WaitId::Pid(self.raw_pid()), look), Ok(None))
     }
 
-    /// Stops the worker in steps: the word, SIGTERM, SIGKILL.
+    /// Whether the worker has ended, or was told to and has nothing left to do.
+    fn is_done(&self) -> bool {
+        self.closed.load(Ordering::Acquire) || self.has_ended()
+    }
+
+    /// Stops the worker in steps: the word, SIGTERM, SIGKILL. A worker that has closed its files is killed at once.
     pub fn stop(&mut self) {
         self.send(&Command::Quit);
         self.input = None;
@@ -109,9 +124,34 @@ impl Worker {
         self.sweep()
     }
 
-    fn sweep(&mut self) -> Option<ExitStatus> {
+    /// The same for a worker that has no successor: one that was stopped in order and killed may take its time to
+    /// give back a GPU's memory, which the system does on its own.
+    pub fn finish_soon(mut self) {
+        self.kill();
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_ended() && Instant::now() < deadline {
+            std::thread::sleep(LOOK);
+        }
+        if self.has_ended() {
+            let _reaped = self.child.wait();
+            return;
+        }
+        self.left = true;
+        let pid = self.raw_pid();
+        let reap = move || {
+            let _reaped = waitpid(Some(pid), WaitOptions::empty());
+        };
+        // Without a thread it is reaped when this program ends.
+        let _refused = std::thread::Builder::new().name("reaper".into()).spawn(reap);
+    }
+
+    fn kill(&self) {
         // Before reaping: while the leader is at least a zombie, nobody else can have its group.
         let _gone = kill_process_group(self.raw_pid(), Signal::KILL);
+    }
+
+    fn sweep(&mut self) -> Option<ExitStatus> {
+        self.kill();
         self.child.wait().ok()
     }
 
@@ -121,7 +161,7 @@ impl Worker {
 
     fn ends_within(&self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
-        while !self.has_ended() {
+        while !self.is_done() {
             if Instant::now() >= deadline {
                 return false;
             }
@@ -143,7 +183,7 @@ fn read_thread(work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
 impl Drop for Worker {
     fn drop(&mut self) {
         // Reaped already: `wait` has kept the status, and there is nothing to sweep.
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+        if !self.left && !matches!(self.child.try_wait(), Ok(Some(_))) {
             self.sweep();
         }
     }

@@ -144,7 +144,7 @@ impl SupervisorHandle {
         if cameras.iter().any(|kept| kept.name == camera.name) {
             return Err(SupervisorError::Taken { name: camera.name });
         }
-        let shared = Arc::new(Shared::new(&camera.name, &camera.source));
+        let shared = Arc::new(Shared::new(&camera.name, &camera.source.to_string()));
         let (orders, receiver) = bounded(16);
         let name = camera.name.clone();
         let (detection, smoothing, preview) = lock(&self.settings).clone();

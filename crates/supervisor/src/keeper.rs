@@ -13,7 +13,7 @@ use crate::child::{Worker, in_words};
 use crate::gpus::Gpus;
 use crate::loss::Loss;
 use crate::options::{RestartLog, SupervisorOptions};
-use crate::progress::progress_limit;
+use crate::progress::Progress;
 use crate::spans::write_spans;
 use crate::status::{CameraEvent, RingPaths, Shared, lock};
 
@@ -21,6 +21,8 @@ use crate::status::{CameraEvent, RingPaths, Shared, lock};
 const TICK: Duration = Duration::from_millis(40);
 /// How often the use of the machine is looked at.
 const LOOK_NANOS: i64 = 1_000_000_000;
+/// Leftovers of dead sessions are looked for at one of this many looks.
+const SWEEP_LOOKS: i64 = 10;
 /// A worker whose heartbeat is older than this is frozen.
 const HEARTBEAT_LIMIT: Duration = Duration::from_millis(1500);
 /// A live camera without a result for this long is shown as stalled; when it is restarted, `progress` says.
@@ -100,10 +102,10 @@ struct Life {
     result: Box<FacesEntry>,
     /// As the worker reports it.
     state: CameraState,
-    rate_hz: Option<f64>,
-    /// How long the pipeline took for the last result.
-    work: Duration,
+    progress: Progress,
     last_progress: Instant,
+    /// When its first result was told of, on the monotonic clock.
+    ready_nanos: Option<i64>,
     next_look_nanos: i64,
     fatal: Option<Loss>,
     /// Most faces in one run of this worker's networks.
@@ -204,7 +206,7 @@ impl Keeper {
 
     fn take(&mut self, change: Change) {
         if let Some(camera) = change.camera {
-            self.shared.status().source.clone_from(&camera.source);
+            self.shared.status().source = camera.source.to_string();
             self.camera = camera;
         }
         self.preview = change.preview.unwrap_or_else(|| self.preview.clone());
@@ -233,9 +235,9 @@ impl Keeper {
             ring: None,
             result: FacesEntry::boxed(),
             state: CameraState::Starting,
-            rate_hz: None,
-            work: Duration::ZERO,
+            progress: Progress::default(),
             last_progress: Instant::now(),
+            ready_nanos: None,
             next_look_nanos: 0,
             fatal: None,
             max_batch: settings.max_batch,
@@ -256,6 +258,11 @@ impl Keeper {
         // Its rings may have become known only now.
         self.read_results(&mut life);
         let has_ended = life.worker.has_ended();
+        if matches!(ending, Ending::Quit) {
+            life.worker.finish_soon();
+            self.forget_rings();
+            return ending;
+        }
         let status = life.worker.finish();
         if let Ending::Lost(loss) = &mut ending {
             // What the worker said comes before what was seen: one that dies slowly falls silent, too.
@@ -356,7 +363,7 @@ impl Keeper {
             },
             Report::Source { size, rate_hz } => {
                 self.shared.status().size = Some(size);
-                life.rate_hz = rate_hz;
+                life.progress = Progress::of_source(rate_hz);
             }
             Report::Engine { name, reason, stages } => {
                 self.shared.measure().name_stages(stages);
@@ -365,8 +372,14 @@ impl Keeper {
             Report::State { state, reason } => {
                 life.state = state;
                 life.last_progress = Instant::now();
+                life.progress.pause();
+                if state == CameraState::Live {
+                    life.ready_nanos.get_or_insert_with(mien_clock::monotonic_nanos);
+                }
                 self.change_state(state, reason, true);
             }
+            // Heard where the worker is stopped.
+            Report::Ended => {}
             Report::Video { status } => *self.shared.video() = Some(status),
             Report::Fatal { cause, reason } => life.fatal = Some(Loss { cause, reason }),
         }
@@ -385,8 +398,13 @@ impl Keeper {
             life.last_progress = Instant::now();
             let timings = &life.result.timings;
             let work_nanos = timings.finished_nanos.saturating_sub(timings.started_nanos);
-            life.work = Duration::from_nanos(work_nanos.max(0) as u64);
-            self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
+            let work = Duration::from_nanos(work_nanos.max(0) as u64);
+            life.progress.result(life.last_progress, work);
+            if life.ready_nanos.is_some_and(|ready| life.result.timings.received_nanos >= ready) {
+                self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
+            } else {
+                self.shared.measure().before_readiness(&life.result, ring.missed());
+            }
             self.trace(life.worker.pid(), &life.result, now_nanos);
         }
     }
@@ -405,7 +423,7 @@ impl Keeper {
         if life.state != CameraState::Live {
             return None;
         }
-        let limit = progress_limit(life.rate_hz, life.work);
+        let limit = life.progress.limit();
         let age = life.last_progress.elapsed();
         if age > limit {
             return Some((format!("no result for {:.1} s", age.as_secs_f64()), Means::Steps));
@@ -426,6 +444,15 @@ impl Keeper {
         if now_nanos >= life.next_look_nanos {
             life.next_look_nanos = now_nanos + LOOK_NANOS;
             measure.look(life.worker.pid(), &self.gpus, &mut self.shared.status(), now_nanos);
+            drop(measure);
+            self.sweep(now_nanos);
+        }
+    }
+
+    /// Removes what other sessions that have died left in shared memory: one keeper looks, at times.
+    fn sweep(&self, now_nanos: i64) {
+        if self.index == 0 && now_nanos / LOOK_NANOS % SWEEP_LOOKS == 0 {
+            let _unlisted = remove_stale(&self.options.ring_dir);
         }
     }
 

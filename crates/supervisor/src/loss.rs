@@ -22,6 +22,8 @@ impl Loss {
         let smaller = BATCHES.into_iter().rev().find(|smaller| *smaller < batch);
         let what_now = match smaller {
             Some(smaller) => format!("going on with at most {smaller} at once"),
+            // The reason may have its own advice.
+            None if self.reason.contains("nvidia-smi") => "that is the least".to_owned(),
             None => "give this camera another `gpu`, a smaller `detector_size` or `engine = \"cpu\"`, or end what \
                      else is on the GPU (nvidia-smi shows it)"
                 .to_owned(),
@@ -45,5 +47,9 @@ mod tests {
         let mut last = loss();
         last.smaller_batches(1);
         assert!(last.reason.contains("out of memory; give this camera another"), "{}", last.reason);
+        let mut advised =
+            Loss { reason: "28 MiB free; close others (nvidia-smi shows them)".into(), ..loss() };
+        advised.smaller_batches(1);
+        assert_eq!(advised.reason.matches("nvidia-smi").count(), 1, "{}", advised.reason);
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Measure {
     /// Dropped by workers that are gone, and by the present one.
     dropped: [u64; 2],
     missed_results: [u64; 2],
+    /// Of the present worker, before it was ready: dropped, missed.
+    before_readiness: [u64; 2],
     missed_previews: u64,
     live_nanos: i64,
     live_looked_nanos: Option<i64>,
@@ -79,6 +81,7 @@ impl Measure {
             track_ids: HashSet::new(),
             dropped: [0; 2],
             missed_results: [0; 2],
+            before_readiness: [0; 2],
             missed_previews: 0,
             live_nanos: 0,
             live_looked_nanos: None,
@@ -105,13 +108,20 @@ impl Measure {
         let latency_nanos = (now_nanos - result.frame.capture_nanos).max(0) as u64;
         self.whole_run.record(latency_nanos, &result.timings.stage_nanos);
         self.recent.record(latency_nanos, &result.timings.stage_nanos);
-        self.dropped[1] = result.timings.dropped_frames;
-        self.missed_results[1] = missed;
+        let [dropped_before, missed_before] = self.before_readiness;
+        self.dropped[1] = result.timings.dropped_frames.saturating_sub(dropped_before);
+        self.missed_results[1] = missed.saturating_sub(missed_before);
         let faces = result.frame.faces();
         self.frames_with_face += u64::from(!faces.is_empty());
         if self.track_ids.len() < MOST_IDS {
             self.track_ids.extend(faces.iter().map(|face| (epoch, face.track_id)));
         }
+    }
+
+    /// A result of a frame that came while the worker was still starting. It is in no figure: how old it is says how
+    /// long the networks took to load.
+    pub fn before_readiness(&mut self, result: &FacesEntry, missed: u64) {
+        self.before_readiness = [result.timings.dropped_frames, missed];
     }
 
     /// Counts time as live, from the last call that said so.
@@ -152,6 +162,7 @@ impl Measure {
         for counts in [&mut self.dropped, &mut self.missed_results] {
             *counts = [counts[0] + counts[1], 0];
         }
+        self.before_readiness = [0; 2];
         self.cpu_seconds = [self.cpu_seconds.iter().sum(), 0.0];
     }
 
@@ -173,6 +184,7 @@ impl Measure {
             frames: self.frames,
             frames_with_face: self.frames_with_face,
             track_ids: self.track_ids.len() as u64,
+            live_seconds,
             fps: per_second(self.frames as f64, live_seconds),
             dropped_frames: self.dropped.iter().sum(),
             missed_results: self.missed_results.iter().sum(),
@@ -188,5 +200,41 @@ impl Measure {
             gpu: status.gpu,
             most_gpu_memory_bytes: self.most_gpu_memory_bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(capture_nanos: i64, dropped_frames: u64) -> Box<FacesEntry> {
+        let mut entry = FacesEntry::boxed();
+        entry.frame.capture_nanos = capture_nanos;
+        entry.timings.dropped_frames = dropped_frames;
+        entry
+    }
+
+    #[test]
+    fn what_came_before_readiness_is_in_no_figure() {
+        const SECOND: i64 = 1_000_000_000;
+        let mut measure = Measure::new();
+        // Captured when loading began, read 17 s later; until then the camera's frames were dropped.
+        measure.before_readiness(&result(0, 510), 3);
+        measure.live(true, 17 * SECOND);
+        for frame in 0..30 {
+            let captured = 17 * SECOND + frame * SECOND / 30;
+            measure.result(0, &result(captured, 510), 3, captured + 5_000_000);
+        }
+        measure.live(true, 18 * SECOND);
+        let stats = measure.stats(&CameraStatus::starting("a", "synthetic"), 18.0);
+        assert_eq!((stats.frames, stats.dropped_frames, stats.missed_results), (30, 0, 0));
+        assert!((stats.fps - 30.0).abs() < 1e-6 && (stats.live_seconds - 1.0).abs() < 1e-9, "{stats:?}");
+        assert!(stats.latency.max_ms < 6.0, "{:?}", stats.latency);
+        // The next worker drops and misses from the start, too.
+        measure.worker_gone();
+        measure.before_readiness(&result(0, 7), 0);
+        measure.result(1, &result(20 * SECOND, 9), 1, 20 * SECOND);
+        let stats = measure.stats(&CameraStatus::starting("a", "synthetic"), 20.0);
+        assert_eq!((stats.dropped_frames, stats.missed_results), (2, 1));
     }
 }

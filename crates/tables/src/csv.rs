@@ -1,6 +1,7 @@
 //! Columns as OpenFace names them, with OpenFace's units and axes.
 //!
-//! One row per face, and one row with `success` 0 and empty fields for a frame without a face.
+//! One row per face, and one row with `success` 0 and empty fields for a frame without a face. Behind
+//! OpenFace's columns stand three of the frame: whether it is damaged, and its size.
 //! OpenFace's camera frame has x right, y down and z away from the camera, millimetres and radians, and
 //! rotation = R_x(pose_Rx) · R_y(pose_Ry) · R_z(pose_Rz).
 
@@ -8,7 +9,7 @@ use mien_face::{BLENDSHAPE_NAMES, Face, FrameFaces, HeadPose, LANDMARK_COUNT};
 
 use crate::jsonl::seconds;
 
-/// Columns after `success`.
+/// Columns after `success` that are empty without a face.
 const MEASURES: usize = 6 + 3 * LANDMARK_COUNT + BLENDSHAPE_NAMES.len();
 
 /// Appends the line of column names.
@@ -27,7 +28,7 @@ pub(crate) fn write_header(row: &mut Vec<u8>) {
         row.extend_from_slice(b",bs_");
         row.extend_from_slice(name.as_bytes());
     }
-    row.push(b'\n');
+    row.extend_from_slice(b",damaged,frame_width,frame_height\n");
 }
 
 /// Appends the frame's lines.
@@ -38,8 +39,16 @@ pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces) {
     if frame.faces().is_empty() {
         write_start(row, frame, 0, 0.0, false);
         row.resize(row.len() + MEASURES, b',');
-        row.push(b'\n');
+        write_end(row, frame);
     }
+}
+
+/// What concerns the whole frame; its size stays empty where it is not known.
+fn write_end(row: &mut Vec<u8>, frame: &FrameFaces) {
+    let FrameFaces { damaged, frame_width, frame_height, .. } = *frame;
+    let size = |pixels: u32| if pixels == 0 { String::new() } else { pixels.to_string() };
+    let damaged = u32::from(damaged != 0);
+    row.extend_from_slice(format!(",{damaged},{},{}\n", size(frame_width), size(frame_height)).as_bytes());
 }
 
 fn write_start(row: &mut Vec<u8>, frame: &FrameFaces, face_id: u32, confidence: f32, success: bool) {
@@ -65,7 +74,7 @@ fn write_face(row: &mut Vec<u8>, frame: &FrameFaces, face: &Face) {
     for &coefficient in &face.smoothed.blendshapes {
         number(row, coefficient);
     }
-    row.push(b'\n');
+    write_end(row, frame);
 }
 
 /// A comma and the shortest digits that read back as the same number.

@@ -4,10 +4,12 @@ use mien_face::{Face, FrameFaces};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// Appends the frame's object and a line feed.
-pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces) {
+/// Appends the frame's object and a line feed. Its size is given where it is not the usual one.
+pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces, usual_size: Option<[u32; 2]>) {
+    let own_size = [frame.frame_width, frame.frame_height];
+    let size = usual_size.filter(|usual| *usual != own_size).map(|_| own_size);
     // Writing to memory cannot fail, and no key of these types is anything but a string.
-    serde_json::to_writer(&mut *row, &FrameRow(frame)).expect("plain numbers are always JSON");
+    serde_json::to_writer(&mut *row, &FrameRow { frame, size }).expect("plain numbers are always JSON");
     row.push(b'\n');
 }
 
@@ -16,17 +18,30 @@ pub(crate) fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
 }
 
-struct FrameRow<'a>(&'a FrameFaces);
+struct FrameRow<'a> {
+    frame: &'a FrameFaces,
+    size: Option<[u32; 2]>,
+}
+
 struct Faces<'a>(&'a [Face]);
 struct FaceRow<'a>(&'a Face);
 struct Pose<'a>(&'a Face);
 
 impl Serialize for FrameRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("frame", 3)?;
-        row.serialize_field("frame", &self.0.frame_index)?;
-        row.serialize_field("time", &seconds(self.0.capture_nanos))?;
-        row.serialize_field("faces", &Faces(self.0.faces()))?;
+        let frame = self.frame;
+        let is_damaged = frame.damaged != 0;
+        let fields = 3 + usize::from(self.size.is_some()) + usize::from(is_damaged);
+        let mut row = serializer.serialize_struct("frame", fields)?;
+        row.serialize_field("frame", &frame.frame_index)?;
+        row.serialize_field("time", &seconds(frame.capture_nanos))?;
+        if let Some(size) = self.size {
+            row.serialize_field("size", &size)?;
+        }
+        if is_damaged {
+            row.serialize_field("damaged", &true)?;
+        }
+        row.serialize_field("faces", &Faces(frame.faces()))?;
         row.end()
     }
 }

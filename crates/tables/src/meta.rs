@@ -115,6 +115,8 @@ pub struct Outcome {
     pub frames: u64,
     /// Frames with at least one face.
     pub frames_with_a_face: u64,
+    /// Frames that are damaged; they are marked in the table, or left out of it.
+    pub damaged_frames: u64,
     /// What went wrong, if anything did.
     pub problem: Option<String>,
     /// What a person should know of the input, such as times that were mended.

@@ -58,6 +58,14 @@ impl FromStr for TableFormat {
 const JSONL_FIELDS: &[(&str, &str)] = &[
     ("frame", "number of the frame at its source, from 0"),
     ("time", "seconds on the clock that `input.clock` names"),
+    (
+        "size",
+        "[width, height] of the frame in square pixels, where it is not [`input.width`, `input.height`]",
+    ),
+    (
+        "damaged",
+        "true where the frame is damaged, or made from a damaged one: do not trust what was measured",
+    ),
     ("faces[].id", "track, from 1; stays with the person and is never used again"),
     ("faces[].score", "detector confidence 0-1 when it last saw the face"),
     ("faces[].box", "[x1, y1, x2, y2] in pixels of the source frame; the top left corner is (0, 0)"),
@@ -79,6 +87,8 @@ const CSV_COLUMNS: &[(&str, &str)] = &[
     ("x_N, y_N", "landmark N in pixels of the source frame; the top left corner is (0, 0)"),
     ("z_N", "depth of landmark N on the scale of x, smaller is nearer to the camera"),
     ("bs_NAME", "blendshape coefficient 0-1"),
+    ("damaged", "1 where the frame is damaged, or made from a damaged one: do not trust what was measured"),
+    ("frame_width, frame_height", "size of the frame in square pixels; empty where it was not recorded"),
 ];
 
 /// The table of one input. Dropping it writes what is pending; [`TableWriter::finish`] also tells
@@ -87,6 +97,7 @@ pub struct TableWriter {
     rows: RowFile,
     path: PathBuf,
     format: TableFormat,
+    usual_size: Option<[u32; 2]>,
 }
 
 impl TableWriter {
@@ -100,7 +111,14 @@ impl TableWriter {
             csv::write_header(rows.row());
             rows.end_row()?;
         }
-        Ok(Self { rows, path: path.to_owned(), format })
+        Ok(Self { rows, path: path.to_owned(), format, usual_size: None })
+    }
+
+    /// Says which width and height the frames have, as the file beside the table does: only rows of frames of
+    /// another size say theirs. Without it no row of JSON lines does.
+    #[must_use]
+    pub fn with_usual_size(self, width: u32, height: u32) -> Self {
+        Self { usual_size: Some([width, height]), ..self }
     }
 
     /// Where the rows go.
@@ -115,7 +133,7 @@ impl TableWriter {
     /// When the file cannot be continued. It is then cut after its last whole row and takes no more.
     pub fn write(&mut self, frame: &FrameFaces) -> Result<(), TableError> {
         match self.format {
-            TableFormat::Jsonl => jsonl::write_row(self.rows.row(), frame),
+            TableFormat::Jsonl => jsonl::write_row(self.rows.row(), frame, self.usual_size),
             TableFormat::Csv => csv::write_row(self.rows.row(), frame),
         }
         self.rows.end_row()

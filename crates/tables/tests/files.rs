@@ -91,13 +91,31 @@ fn json_lines_hold_every_number_exactly() {
 }
 
 #[test]
+fn json_lines_say_what_is_unusual_of_a_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.jsonl");
+    let mut table = TableWriter::create(&path, TableFormat::Jsonl, false).unwrap().with_usual_size(640, 480);
+    for (index, size, damaged) in [(0, (640, 480), 0), (1, (480, 640), 1)] {
+        let mut frame = frame(index, 0);
+        (frame.frame_width, frame.frame_height) = size;
+        frame.damaged = damaged;
+        table.write(&frame).unwrap();
+    }
+    table.finish().unwrap();
+    let lines = lines(&path);
+    assert_eq!(lines[0], r#"{"frame":0,"time":0.0,"faces":[]}"#);
+    assert_eq!(lines[1], r#"{"frame":1,"time":0.033366667,"size":[480,640],"damaged":true,"faces":[]}"#);
+}
+
+#[test]
 fn csv_has_openfaces_columns() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.csv");
     let mut table = TableWriter::create(&path, TableFormat::Csv, false).unwrap();
-    for (index, faces) in [(0, 2), (1, 0)] {
-        table.write(&frame(index, faces)).unwrap();
-    }
+    let mut damaged = frame(0, 2);
+    (damaged.damaged, damaged.frame_width, damaged.frame_height) = (1, 640, 480);
+    table.write(&damaged).unwrap();
+    table.write(&frame(1, 0)).unwrap();
     table.finish().unwrap();
     let lines = lines(&path);
     assert_eq!(lines.len(), 4);
@@ -105,7 +123,9 @@ fn csv_has_openfaces_columns() {
     let column = |name: &str| header.iter().position(|&n| n == name).unwrap_or_else(|| panic!("no {name}"));
     let field = |row: usize, name: &str| lines[row].split(',').nth(column(name)).unwrap().to_owned();
     assert_eq!(header[..5], ["frame", "face_id", "timestamp", "confidence", "success"]);
-    assert_eq!(header.len(), 5 + 6 + 3 * LANDMARK_COUNT + 52);
+    assert_eq!(header.len(), 5 + 6 + 3 * LANDMARK_COUNT + 52 + 3);
+    assert_eq!(header[header.len() - 3..], ["damaged", "frame_width", "frame_height"]);
+    assert!(lines[1].ends_with(",1,640,480") && lines[3].ends_with(",0,,"), "{}", lines[3]);
     assert_eq!((field(2, "face_id"), field(2, "success")), ("2".into(), "1".into()));
     assert_eq!(field(1, "x_477").parse::<f32>().unwrap(), 477.0 / 3.0);
     assert_eq!(field(1, "bs_jawOpen"), "0.5");

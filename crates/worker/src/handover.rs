@@ -48,6 +48,18 @@ impl Handover {
         waited.unwrap_or_else(PoisonError::into_inner).0.waiting.take()
     }
 
+    /// The newest frame instead of one that has become old meanwhile, if there is one.
+    pub(crate) fn newer(&self, old: Captured) -> Captured {
+        let mut slot = self.lock();
+        match slot.waiting.take() {
+            Some(newer) => {
+                slot.spare = Some(old.frame);
+                newer
+            }
+            None => old,
+        }
+    }
+
     /// Counts frames that never came this far.
     pub(crate) fn lost(&self, frames: u64) {
         self.lock().dropped += frames;
@@ -99,6 +111,18 @@ mod tests {
             }
         }
         assert!(addresses.len() <= 3, "{} buffers", addresses.len());
+    }
+
+    #[test]
+    fn an_old_frame_gives_way_to_a_newer_one() {
+        let handover = Handover::default();
+        handover.put(frame(1), 10);
+        let old = handover.take(None, Duration::ZERO).unwrap();
+        let old = handover.newer(old);
+        assert_eq!(old.frame.frame_index, 1, "there is none yet");
+        handover.put(frame(2), 20);
+        handover.put(frame(3), 30);
+        assert_eq!(handover.newer(old).received_nanos, 30);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From the first command to the last.
 
 use std::io::{BufReader, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use mien_ring::RingError;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use crate::report::Reporter;
-use crate::session::{Parts, Session};
+use crate::session::{Parts, Session, remove};
 use crate::track::TrackerError;
 
+/// How long the end may take, from the moment at which it is known: longer than a supervising process waits.
+const END_LIMIT: Duration = Duration::from_secs(6);
 /// How often the worker looks at what does not announce itself.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -45,7 +48,8 @@ impl WorkerError {
 
 /// Makes the system send SIGTERM to this process when its parent dies. To be called at the very start.
 ///
-/// The system watches the *thread* that started this process. The parent may have died before the call:
+/// The system watches the *thread* that started this process, and then every thread of the parent that it passes the
+/// process on to: the signal may come several times, so only the first may mean anything. The parent may have died before the call:
 /// `parent` is who it should be (nothing: whoever it is), and `false` says that it is gone.
 ///
 /// # Errors
@@ -75,10 +79,39 @@ pub fn run(
     if let Err(error) = &result {
         reporter.send(&Report::Fatal { cause: error.cause(), reason: error.to_string() });
     }
+    // Without a video there is nothing to lose, and a network that is being loaded keeps nobody waiting.
+    let is_told = matches!(result, Ok(End::Told));
+    let holds_video = session.as_ref().is_some_and(|session| session.video().is_open());
+    if is_told && !holds_video {
+        reporter.send(&Report::Ended);
+    }
     if let Some(session) = session {
+        end_in_time(session.rings().to_vec());
         session.stop();
     }
-    result
+    if is_told && holds_video {
+        reporter.send(&Report::Ended);
+    }
+    result.map(drop)
+}
+
+/// Why a worker is to end.
+enum End {
+    /// The supervising process has said so, and goes on.
+    Told,
+    /// The supervising process is gone, or a signal came.
+    Alone,
+}
+
+/// Ends this process when its orderly end takes too long: whoever would end it may be gone.
+fn end_in_time(rings: Vec<PathBuf>) {
+    let end = move || {
+        std::thread::sleep(END_LIMIT);
+        remove(&rings);
+        std::process::exit(1);
+    };
+    // Without a thread for it, it is left to the supervising process.
+    let _refused = std::thread::Builder::new().name("end".into()).spawn(end);
 }
 
 fn serve(
@@ -87,7 +120,7 @@ fn serve(
     commands: &Receiver<Command>,
     session: &mut Option<Session>,
     stop_requested: impl Fn() -> bool,
-) -> Result<(), WorkerError> {
+) -> Result<End, WorkerError> {
     loop {
         match commands.recv_timeout(LOOK) {
             Ok(Command::Start { settings }) => {
@@ -117,14 +150,15 @@ fn serve(
                     session.video().stop();
                 }
             }
-            Ok(Command::Quit) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(Command::Quit) => return Ok(End::Told),
+            Err(RecvTimeoutError::Disconnected) => return Ok(End::Alone),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(status) = session.as_ref().and_then(|session| session.video().news()) {
             reporter.send(&Report::Video { status });
         }
         if stop_requested() || reporter.is_gone() {
-            return Ok(());
+            return Ok(End::Alone);
         }
         if let Some(TrackerError { cause, reason }) = session.as_mut().and_then(Session::broken) {
             return Err(WorkerError::Broken { cause: cause.unwrap_or(FatalCause::Other), reason });
@@ -144,10 +178,52 @@ fn listen(input: impl Read + Send + 'static) -> Receiver<Command> {
                         return;
                     }
                 }
-                Line::Other(text) => tracing::warn!("not a command: {text}"),
+                // It may hold the password of a camera: only its size is told.
+                Line::Other(text) => tracing::warn!("{} bytes on standard input are no command", text.len()),
             }
         }
     };
     std::thread::Builder::new().name("commands".into()).spawn(read).expect("the system starts threads");
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use mien_control::write_line;
+
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a worker tells that gets these commands, after which its input ends.
+    fn told(commands: &[Command]) -> String {
+        let mut input = Vec::new();
+        commands.iter().for_each(|command| write_line(&mut input, command).unwrap());
+        let parts =
+            Parts::new(|_| unreachable!("nothing is opened"), |_, _, _| unreachable!("nothing is made"));
+        let output = Kept::default();
+        run(&parts, std::io::Cursor::new(input), output.clone(), || false).unwrap();
+        String::from_utf8(output.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn who_is_told_to_quit_says_when_there_is_nothing_left_to_do() {
+        assert!(told(&[Command::Quit]).contains("{\"report\":\"ended\"}"));
+        assert!(!told(&[]).contains("ended"), "nobody listens");
+    }
 }

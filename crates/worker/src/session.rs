@@ -1,5 +1,6 @@
 //! What runs between `start` and `stop`.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use mien_capture::{Source, SourceError};
 use mien_config::{Camera, Detection, Smoothing};
 use mien_control::{FatalCause, Report, WorkerSettings};
-use mien_ring::{Heartbeat, RingError, create_faces, create_preview};
+use mien_ring::{Heartbeat, RingError, create_faces, create_preview, remove_segment, remove_stale};
 
 use crate::capture::Capture;
 use crate::handover::Handover;
@@ -57,6 +58,7 @@ pub(crate) struct Session {
     track: Option<JoinHandle<TrackEnd>>,
     /// Beats on, also when there is nothing left to do: a camera that has failed has a living worker.
     heartbeat: JoinHandle<()>,
+    rings: [PathBuf; 2],
 }
 
 impl Session {
@@ -66,14 +68,14 @@ impl Session {
         reporter: &Arc<Reporter>,
     ) -> Result<Self, RingError> {
         let WorkerSettings { session, camera, ring_dir, rings, preview, epoch, .. } = &settings;
+        // What a worker that was killed has left takes room.
+        let _unlisted = remove_stale(ring_dir);
         let faces = create_faces(ring_dir, session, &camera.name, rings.slots, *epoch)?;
         let size = [preview.width, preview.height];
         let preview = create_preview(ring_dir, session, &camera.name, size, rings.preview_slots, *epoch)?;
-        reporter.send(&Report::Rings {
-            epoch: *epoch,
-            faces: faces.path().to_path_buf(),
-            preview: preview.path().to_path_buf(),
-        });
+        let rings = [faces.path().to_path_buf(), preview.path().to_path_buf()];
+        let [faces_path, preview_path] = rings.clone();
+        reporter.send(&Report::Rings { epoch: *epoch, faces: faces_path, preview: preview_path });
 
         let stop = Arc::new(AtomicBool::new(false));
         let keep_jpeg = Arc::new(AtomicBool::new(false));
@@ -109,6 +111,7 @@ impl Session {
             changed,
             video,
             heartbeat,
+            rings,
             capture: Some(spawn("capture", move || capture.run())),
             track: Some(spawn("track", move || track.run())),
         })
@@ -140,7 +143,13 @@ impl Session {
         if capture.join().is_err() { panicked("capture") } else { None }
     }
 
-    /// Ends the threads and removes the rings. A source that hangs is left behind.
+    /// The rings' files.
+    pub fn rings(&self) -> &[PathBuf] {
+        &self.rings
+    }
+
+    /// Ends the threads and removes the rings. A source that hangs is left behind, and so is a network that is still
+    /// being loaded.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(capture) = &self.capture {
@@ -155,6 +164,18 @@ impl Session {
         while !done() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
+        remove(&self.rings);
+    }
+}
+
+/// Removes rings, and what other processes that have died left beside them.
+pub(crate) fn remove(rings: &[PathBuf]) {
+    for ring in rings {
+        // It is gone already where the thread that writes it has ended.
+        let _gone = remove_segment(ring);
+    }
+    if let Some(folder) = rings.first().and_then(|ring| ring.parent()) {
+        let _unlisted = remove_stale(folder);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mien_config::{Detection, Smoothing};
 use mien_control::{CameraState, FatalCause, Report, WorkerSettings};
-use mien_face::{Frame, FrameFaces, Picture};
+use mien_face::{FaceBox, Frame, FrameFaces, Picture};
 use mien_pipeline::{
     OneEuroParameters, Pipeline, PipelineError, PipelineSettings, RegionSource, StageTimings,
 };
@@ -35,8 +35,18 @@ pub trait Tracker {
     fn track(&mut self, frame: Picture<'_>, frame_index: u64, capture_nanos: i64)
     -> Result<(), TrackerError>;
 
+    /// Says of the last frame that its picture is damaged.
+    fn mark_damaged(&mut self) {}
+
     /// Result of the last frame.
     fn result(&self) -> &FrameFaces;
+
+    /// Whether to look, from the next frame on, for everything that may be a face.
+    fn report_possible_faces(&mut self, on: bool);
+
+    /// Boxes in frame pixels of everything in the last frame that may be a face, however many faces are
+    /// tracked; `None` where nobody looked for that.
+    fn possible_faces(&self) -> Option<&[FaceBox]>;
 
     /// The frame last tracked as a picture of at most `most` (width, height) pixels: its size and its
     /// tight rows of red, green, blue.
@@ -94,8 +104,20 @@ impl Tracker for Pipeline {
         Ok(())
     }
 
+    fn mark_damaged(&mut self) {
+        Pipeline::mark_damaged(self);
+    }
+
     fn result(&self) -> &FrameFaces {
         self.last()
+    }
+
+    fn report_possible_faces(&mut self, on: bool) {
+        Pipeline::report_possible_faces(self, on);
+    }
+
+    fn possible_faces(&self) -> Option<&[FaceBox]> {
+        Pipeline::possible_faces(self)
     }
 
     fn preview(&mut self, frame: Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
@@ -131,6 +153,8 @@ pub fn pipeline_settings(detection: &Detection, smoothing: &Smoothing) -> Pipeli
         vertical_fov_deg: detection.vertical_fov_deg,
         max_absence_nanos: (detection.max_absence_seconds * 1e9) as i64,
         first_track_id: 1,
+        // Decided frame by frame.
+        report_possible_faces: false,
     }
 }
 
@@ -174,9 +198,20 @@ impl Track {
         let mut pace = Pace::new(self.settings.preview.rate_hz);
         let mut used: Option<Frame> = None;
         while !self.stop.load(Ordering::Relaxed) {
-            let Some(captured) = self.handover.take(used.take(), LOOK) else { continue };
+            let Some(mut captured) = self.handover.take(used.take(), LOOK) else { continue };
             if self.take_changes() {
                 tracker = None;
+            }
+            if tracker.is_none()
+                && let Ok(frame) = captured.frame.picture()
+            {
+                let size = [frame.width(), frame.height()];
+                tracker = match self.make_tracker(size) {
+                    Ok(made) => Some(made),
+                    Err(end) => return end,
+                };
+                // Loading takes its time, by which this frame is old.
+                captured = self.handover.newer(captured);
             }
             let frame = match captured.frame.picture() {
                 Ok(frame) => frame,
@@ -186,13 +221,7 @@ impl Track {
                     continue;
                 }
             };
-            let tracker = match &mut tracker {
-                Some(tracker) => tracker,
-                none => match self.make_tracker([frame.width(), frame.height()]) {
-                    Ok(made) => none.insert(made),
-                    Err(end) => return end,
-                },
-            };
+            let Some(tracker) = &mut tracker else { continue };
             self.jpeg.decide(tracker.takes_jpeg(), self.video.is_recording());
             match self.publish(&mut **tracker, &captured, frame) {
                 Ok(()) if captured.frame.is_jpeg => self.jpeg.read(),
@@ -252,8 +281,12 @@ impl Track {
         frame: Picture<'_>,
     ) -> Result<(), TrackerError> {
         let started_nanos = mien_clock::monotonic_nanos();
-        let Frame { frame_index, capture_nanos, .. } = captured.frame;
+        let Frame { frame_index, capture_nanos, damaged, .. } = captured.frame;
+        tracker.report_possible_faces(self.video.hides_faces());
         tracker.track(frame, frame_index, capture_nanos)?;
+        if damaged {
+            tracker.mark_damaged();
+        }
         let timings = ResultTimings {
             received_nanos: captured.received_nanos,
             started_nanos,
@@ -267,7 +300,7 @@ impl Track {
         self.settings.first_track_id = self.settings.first_track_id.max(used.unwrap_or(0));
         // The few that were under way as files when a recording began are not in its video.
         if !captured.frame.is_jpeg {
-            self.video.push(&captured.frame, tracker.result());
+            self.video.push(&captured.frame, tracker.result(), tracker.possible_faces());
         }
         self.reporter.result();
         Ok(())

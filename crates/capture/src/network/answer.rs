@@ -1,22 +1,30 @@
 //! What an address answers that gives no pictures.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mien_address::ResolvedAddress;
+
 use super::pipe::read_some;
-use super::stream::ffmpeg;
+use crate::stream_input::PROTOCOLS;
 
 /// How long the answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Bytes that tell what it is.
 const ENOUGH: usize = 512;
 
-/// Says what the address answers where that is text: a login page, say. Nothing where it is something else.
-pub(super) fn what_answers(url: &str) -> Option<String> {
+/// Says what the address answers where that is text: a login page, say. Nothing where it is something else, or where
+/// the address has a secret, which may not be an argument of a program.
+pub(super) fn what_answers(address: &ResolvedAddress) -> Option<String> {
+    if address.holds_secret() {
+        return None;
+    }
     // ffmpeg as a plain client, which hands on whatever it gets.
-    let mut command = ffmpeg("http");
-    command.args(["-v", "quiet", "-f", "data", "-i"]).arg(url);
-    command.args("-map 0 -c copy -f data -flush_packets 1 pipe:1".split(' ')).stderr(Stdio::null());
+    let mut command = Command::new("ffmpeg");
+    command.args(["-nostdin", "-v", "quiet", "-protocol_whitelist", PROTOCOLS, "-rw_timeout", "5000000"]);
+    command.args(["-f", "data", "-i", address.expose_secret()]);
+    command.args("-map 0 -c copy -f data -flush_packets 1 pipe:1".split(' '));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().ok()?;
     let mut stdout = child.stdout.take()?;
     let (mut bytes, deadline) = (vec![0; ENOUGH], Instant::now() + LIMIT);

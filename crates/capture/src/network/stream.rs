@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mien_address::{ResolvedAddress, SourceAddress};
 use mien_clock::monotonic_nanos;
 use mien_face::{Frame, PixelFormat};
 use mien_ffmpeg::{SQUARE_PIXELS, passthrough};
@@ -14,8 +15,8 @@ use mien_ffmpeg::{SQUARE_PIXELS, passthrough};
 use super::jpeg::Jpegs;
 use super::pipe::{Fault, Pipe};
 use crate::SourceError;
+use crate::stream_input::StreamInput;
 
-const PROTOCOLS: &str = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,httpproxy,srt,crypto";
 /// Largest side of a picture.
 pub(super) const MAX_SIDE: u32 = 8192;
 /// Pictures whose sizes are known before they are read; ffmpeg waits when there are more.
@@ -53,16 +54,28 @@ struct Heard {
 }
 
 impl Stream {
-    /// Starts reading. `camera` is the address as it may be shown.
-    pub(super) fn start(url: &str, camera: &str, scheme: &str, way: Way) -> Result<Self, SourceError> {
+    /// Starts reading the stream at `address`, which is `source` with its secrets filled in.
+    pub(super) fn start(
+        source: &SourceAddress,
+        address: &ResolvedAddress,
+        scheme: &str,
+        way: Way,
+    ) -> Result<Self, SourceError> {
         let filter_name = filter_name();
-        let mut ffmpeg = command(url, scheme, way, &filter_name).spawn().map_err(|error| {
+        let input = StreamInput { address, options: input_options(scheme, way) };
+        let mut command = command(&input, way, &filter_name);
+        // ffmpeg gets the secret another way.
+        for name in source.variables() {
+            command.env_remove(name);
+        }
+        let mut ffmpeg = command.spawn().map_err(|error| {
             let reason = match error.kind() {
                 std::io::ErrorKind::NotFound => "ffmpeg is not installed (apt install ffmpeg)".into(),
                 _ => format!("ffmpeg cannot be started: {error}"),
             };
-            SourceError::Camera { camera: camera.to_owned(), reason }
+            SourceError::Camera { camera: source.to_string(), reason }
         })?;
+        input.tell(&mut ffmpeg);
         let heard: Arc<Heard> = Arc::default();
         let (sender, sizes) = sync_channel(SIZES_WAITING);
         if let Some(stderr) = ffmpeg.stderr.take() {
@@ -70,8 +83,7 @@ impl Stream {
                 heard: Arc::clone(&heard),
                 sizes: sender,
                 filter: format!("[{filter_name} @ "),
-                url: url.to_owned(),
-                shown: camera.to_owned(),
+                address: address.clone(),
             };
             // Without the thread only the reason of a failure is missing.
             let name = "ffmpeg-errors".into();
@@ -149,32 +161,31 @@ impl Drop for Stream {
     }
 }
 
-/// ffmpeg with what every reading of an address needs.
-pub(super) fn ffmpeg(scheme: &str) -> Command {
-    let mut command = Command::new("ffmpeg");
-    command.args("-nostdin -hide_banner -nostats -protocol_whitelist".split(' ')).arg(PROTOCOLS);
+/// What a stream of this scheme is opened with.
+fn input_options(scheme: &str, way: Way) -> Vec<(&'static str, &'static str)> {
+    let mut options = vec![("probesize", "500000"), ("analyzeduration", "500000")];
+    // Of JPEGs the pictures that ffmpeg looks at to learn what comes are not thrown away: there are few.
+    if way == Way::Decoded {
+        options.push(("fflags", "nobuffer"));
+    }
     match scheme {
-        "rtsp" | "rtsps" => command.args(["-rtsp_transport", "tcp", "-timeout", "5000000"]),
+        "rtsp" | "rtsps" => options.extend([("rtsp_transport", "tcp"), ("timeout", "5000000")]),
         // Longer than any camera is waited for.
-        "http" | "https" => command.args(["-rw_timeout", "60000000"]),
-        _ => &mut command,
-    };
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+        "http" | "https" => options.push(("rw_timeout", "60000000")),
+        _ => {}
+    }
+    options
 }
 
-fn command(url: &str, scheme: &str, way: Way, filter_name: &str) -> Command {
-    let mut command = ffmpeg(scheme);
-    let mut push = |words: &str| {
-        command.args(words.split_ascii_whitespace());
-    };
-    push("-probesize 500000 -analyzeduration 500000");
-    match way {
-        // The pictures that ffmpeg looks at to learn what comes are not thrown away: there are few.
-        Way::Copied => push("-v level+error -flags low_delay"),
-        Way::Decoded => push("-v repeat+level+info -fflags nobuffer -flags low_delay"),
-    }
-    command.arg("-i").arg(url);
+fn command(input: &StreamInput<'_>, way: Way, filter_name: &str) -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args("-nostdin -hide_banner -nostats -flags low_delay -v".split(' '));
+    command.arg(match way {
+        Way::Copied => "level+error",
+        Way::Decoded => "repeat+level+info",
+    });
+    input.add_to(&mut command);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut push = |words: &str| {
         command.args(words.split_ascii_whitespace());
     };
@@ -209,9 +220,7 @@ struct Listener {
     sizes: SyncSender<[u32; 2]>,
     /// How a line of the filter that says the sizes begins.
     filter: String,
-    url: String,
-    /// The address as it may be shown.
-    shown: String,
+    address: ResolvedAddress,
 }
 
 impl Listener {
@@ -245,7 +254,7 @@ impl Listener {
         // Since release 7 this follows what the matter is.
         let is_known = words.starts_with("Error opening input file") && !last.is_empty();
         if !words.is_empty() && !is_known {
-            *last = words.replace(&self.url, &self.shown);
+            *last = self.address.hide_in(words);
         }
     }
 }

@@ -107,7 +107,7 @@ impl CameraDraft {
     /// # Errors
     /// Says which field is wrong, and how.
     pub fn command(&self, cameras: &[Camera]) -> Result<Command, String> {
-        if self.wanted.source.trim().is_empty() {
+        if self.wanted.source.is_blank() {
             return Err("Source: synthetic, usb:ID, a file or an address".to_owned());
         }
         if self.wanted.name != self.original.name {

@@ -101,7 +101,7 @@ fn name_and_source(ui: &mut egui::Ui, camera: &Camera, width: f32) {
         ui.set_min_width(width);
         ui.spacing_mut().item_spacing.y = 2.0;
         super::cell(ui, RichText::new(&camera.name).strong(), width);
-        super::cell(ui, RichText::new(&camera.source).small().weak(), width);
+        super::cell(ui, RichText::new(camera.source.to_string()).small().weak(), width);
     });
 }
 
@@ -154,7 +154,8 @@ fn buttons(ui: &mut egui::Ui, page: &mut Page<'_>, camera: &Camera) {
 fn open_camera(ui: &mut egui::Ui, page: &mut Page<'_>, close: &str) {
     let Some(mut draft) = page.model.devices.draft.take() else { return };
     let recording = page.backend.recording().folder.is_some();
-    let device = page.backend.devices().iter().find(|device| device.spec == draft.wanted.source).cloned();
+    let device =
+        page.backend.devices().iter().find(|device| draft.wanted.source == device.spec.as_str()).cloned();
     ui.with_layout(egui::Layout::right_to_left(egui::Align::TOP), |ui| {
         if !ui.button(close).clicked() {
             page.model.devices.draft = Some(draft.clone());
@@ -192,7 +193,13 @@ fn fields(ui: &mut egui::Ui, draft: &mut CameraDraft, device: Option<&CameraDevi
         ui.add(TextEdit::singleline(&mut camera.name).desired_width(WIDTH))
     });
     setting(ui, "Source", "synthetic, usb:ID, a file or an address", |ui| {
-        ui.add(TextEdit::singleline(&mut camera.source).desired_width(WIDTH))
+        // Shown without its secrets, which stay where they are not typed over.
+        let mut shown = camera.source.to_string();
+        let response = ui.add(TextEdit::singleline(&mut shown).desired_width(WIDTH));
+        if response.changed() {
+            camera.source = camera.source.edited(&shown);
+        }
+        response
     });
     let formats = [CameraFormat::Mjpeg, CameraFormat::Yuyv, CameraFormat::Nv12];
     choice(ui, "Format", &mut camera.format, &formats, |format| fourcc(*format).to_owned());
@@ -262,7 +269,7 @@ fn apply(ui: &mut egui::Ui, page: &mut Page<'_>, draft: &mut CameraDraft) {
     });
     // One line, also when there is nothing to say.
     let problem = command.err().filter(|_| draft.is_changed()).unwrap_or_default();
-    ui.label(RichText::new(problem).color(theme::ALERT));
+    ui.label(RichText::new(problem).color(ui.visuals().error_fg_color));
 }
 
 /// What the camera's driver lets one change while it runs.
@@ -343,7 +350,8 @@ fn add(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
     let problem = page.model.devices.add_problem.as_deref();
     let text = problem.unwrap_or("Video files can also be dropped on the window; they play over and over.");
-    let color = if problem.is_some() { theme::ALERT } else { ui.visuals().weak_text_color() };
+    let visuals = ui.visuals();
+    let color = if problem.is_some() { visuals.error_fg_color } else { visuals.weak_text_color() };
     ui.label(RichText::new(text).color(color));
 }
 
@@ -373,7 +381,8 @@ fn found(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(&device.label).strong());
             ui.label(RichText::new(&device.spec).monospace());
-            let used = page.backend.config().cameras.iter().find(|camera| camera.source == device.spec);
+            let used =
+                page.backend.config().cameras.iter().find(|camera| camera.source == device.spec.as_str());
             match used {
                 Some(camera) => drop(ui.label(RichText::new(format!("is {}", camera.name)).weak())),
                 None => {

@@ -14,6 +14,11 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         super::empty(ui, "No LSL streams", text);
         return;
     }
+    if !note.is_empty() {
+        let warning = theme::legible(theme::CAUTION, ui.visuals());
+        ui.label(RichText::new(note).color(warning));
+        ui.add_space(8.0);
+    }
     egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
         // Closer together before anything has to be scrolled to; what never changes comes last.
         let (least, space) = if ui.available_width() < 820.0 { (50.0, 16.0) } else { (90.0, 28.0) };

@@ -95,7 +95,7 @@ impl Readiness {
 #[cfg(test)]
 mod tests {
     use mien_config::VideoKind;
-    use mien_stream::RequiredStream;
+    use mien_outlets::RequiredStream;
 
     use super::*;
     use crate::DiskLimits;
@@ -121,6 +121,7 @@ mod tests {
             seconds,
             cameras: Vec::new(),
             required_streams: Vec::new(),
+            lsl: mien_outlets::Launch::default(),
         }
     }
 

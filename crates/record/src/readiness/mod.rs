@@ -1,10 +1,12 @@
 //! Whether a recording can start, and how long it can go on: looked at, and measured, before it does.
 //!
-//! [`Readiness::measure`] writes to the target's disk, encodes a second of each camera's pictures, and looks
+//! [`Readiness::measure`] writes to the target's disk, encodes a second of each camera's pictures (which are kept
+//! nowhere), and looks
 //! for the streams that have to be there. It takes about two seconds and is done while the cameras run, so
 //! what it finds is what is left beside tracking.
 
 mod disk_speed;
+mod drain;
 mod encoder_speed;
 mod judge;
 mod words;
@@ -15,7 +17,8 @@ use std::time::Duration;
 
 use mien_config::VideoKind;
 use mien_face::Frame;
-use mien_stream::{ChannelFormat, RequiredStream, StreamDescription, find_required};
+use mien_outlets::{Launch, RequiredStream, find_required};
+use mien_stream::{ChannelFormat, StreamDescription};
 
 use self::disk_speed::disk_speed;
 use self::encoder_speed::{EncoderSpeed, encoder_speed};
@@ -63,6 +66,8 @@ pub struct ReadinessRequest {
     pub cameras: Vec<CameraLoad>,
     /// Streams that have to be there: names, or `type=TYPE`.
     pub required_streams: Vec<String>,
+    /// How the process that looks for them is started.
+    pub lsl: Launch,
 }
 
 /// What is estimated of a camera.
@@ -130,7 +135,8 @@ impl Readiness {
     #[must_use]
     pub fn measure(request: &ReadinessRequest) -> Self {
         let found = std::thread::scope(|scope| {
-            let search = scope.spawn(|| find_required(&request.required_streams, STREAM_PATIENCE));
+            let search =
+                scope.spawn(|| find_required(&request.lsl, &request.required_streams, STREAM_PATIENCE));
             let mut found = Self::measure_machine(request);
             match search.join().expect("looking for streams does not panic") {
                 Ok(streams) => found.streams = streams,

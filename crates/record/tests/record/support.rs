@@ -24,7 +24,7 @@ pub fn outputs(cameras: usize, filtered: bool) -> Outputs {
     let cameras = (0..cameras)
         .map(|k| CameraDescription {
             name: format!("cam{k}"),
-            source: "synthetic:faces=1".to_owned(),
+            source: "synthetic:faces=1".into(),
             frame_size: Some((WIDTH, HEIGHT)),
             engine: "embedded".to_owned(),
             models: vec![ModelNote {
@@ -36,13 +36,14 @@ pub fn outputs(cameras: usize, filtered: bool) -> Outputs {
             ..CameraDescription::default()
         })
         .collect();
-    Outputs::new(cameras, StreamSettings { slots: 2, ..StreamSettings::default() }, false)
+    Outputs::new(cameras, StreamSettings { slots: 2, ..StreamSettings::default() }, None)
 }
 
 pub fn plan(outputs: &Outputs, parent: &Path, video: VideoKind) -> SessionPlan {
     SessionPlan {
         parent: parent.to_owned(),
         names: SessionNames { subject: "P-01".into(), session: "01".into(), task: "rest".into() },
+        group: None,
         video,
         hardware: false,
         privacy: PrivacyKind::Full,

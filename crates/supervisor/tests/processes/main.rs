@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use mien_capture::{LiveOptions, Source, SourceError, SourceInfo, SourceKind, Step, open_live};
 use mien_config::{Camera, Config, Preview};
 use mien_control::{FatalCause, WorkerSettings};
-use mien_face::{Frame, FrameFaces, Picture, PixelFormat};
+use mien_face::{FaceBox, Frame, FrameFaces, Picture, PixelFormat};
 use mien_metrics::gpu::GpuReport;
 use mien_metrics::{ProcessUsage, open_descriptors};
 use mien_ring::{FacesEntry, MAX_STAGES, ProcessId, SHM_DIR};
@@ -59,6 +59,12 @@ impl Tracker for Imagination {
 
     fn result(&self) -> &FrameFaces {
         &self.result
+    }
+
+    fn report_possible_faces(&mut self, _on: bool) {}
+
+    fn possible_faces(&self) -> Option<&[FaceBox]> {
+        None
     }
 
     fn preview(&mut self, _frame: Picture<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
@@ -128,14 +134,15 @@ fn role_worker() {
         return;
     }
     assert!(die_with_parent(None).unwrap());
-    let open = |camera: &Camera| match camera.source.strip_prefix("gate:") {
+    let open = |camera: &Camera| match camera.source.expose_secret().strip_prefix("gate:") {
         Some(gate) => GateSource::open(gate),
         None if camera.source == "crash" => std::process::exit(7),
         None => {
             let options =
                 LiveOptions { size: camera.size, rate_hz: camera.rate_hz, ..LiveOptions::default() };
-            let imagined = ["people", "memory:"].iter().any(|kind| camera.source.starts_with(kind));
-            open_live(if imagined { QUIET } else { &camera.source }, &options)
+            let imagined =
+                ["people", "memory:"].iter().any(|kind| camera.source.expose_secret().starts_with(kind));
+            open_live(&if imagined { QUIET.into() } else { camera.source.clone() }, &options)
         }
     };
     let parts = Parts::new(open, |settings, _, _| imagine(settings));
@@ -153,7 +160,11 @@ fn role_worker() {
 /// memory for batches of N faces.
 fn imagine(settings: &WorkerSettings) -> Result<Made, TrackerError> {
     let WorkerSettings { camera, gpu, max_batch, first_track_id, .. } = settings;
-    let memory = camera.source.strip_prefix("memory:").map_or(usize::MAX, |faces| faces.parse().unwrap());
+    let memory = camera
+        .source
+        .expose_secret()
+        .strip_prefix("memory:")
+        .map_or(usize::MAX, |faces| faces.parse().unwrap());
     if *max_batch > memory {
         return Err(TrackerError { cause: Some(FatalCause::GpuMemory), reason: "out of memory".into() });
     }

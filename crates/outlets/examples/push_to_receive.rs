@@ -10,13 +10,17 @@ use std::time::{Duration, Instant};
 
 use mien_clock::monotonic_nanos;
 use mien_face::FrameFaces;
-use mien_stream::{CameraDescription, CameraEncoder, Publisher, StreamSettings, marker_stream};
+use mien_outlets::{Launch, Publisher, Reach, serve};
+use mien_stream::{CameraDescription, CameraEncoder, StreamSettings, marker_stream};
 
 const CAMERAS: usize = 4;
 const RATE_HZ: u64 = 30;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.peek().is_some_and(|argument| argument == "child") {
+        return serve(None, std::io::stdin(), std::io::stdout()).expect("the publisher is there");
+    }
     let seconds: u64 = arguments.next().and_then(|text| text.parse().ok()).expect("SECONDS");
     let together = arguments.next().as_deref() == Some("together");
     let settings = StreamSettings { slots: 2, ..StreamSettings::default() };
@@ -31,7 +35,13 @@ fn main() {
         })
         .collect();
     let streams = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
-    let publisher = Publisher::start(marker_stream(&settings), streams).expect("liblsl");
+    let launch = Launch {
+        program: std::env::current_exe().expect("this program is there"),
+        arguments: vec!["child".into()],
+        reach: Reach::Network,
+        limits: None,
+    };
+    let publisher = Publisher::start(&launch, marker_stream(&settings), streams).expect("liblsl");
     println!("ready");
     let mut faces = FrameFaces::boxed();
     (faces.face_count, faces.faces[0].track_id) = (1, 1);

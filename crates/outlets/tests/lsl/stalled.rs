@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use mien_clock::monotonic_nanos;
 use mien_face::FrameFaces;
-use mien_stream::{CameraEncoder, Publisher, StreamSettings, marker_stream};
+use mien_outlets::Publisher;
+use mien_stream::{CameraEncoder, StreamSettings, marker_stream};
 
 use crate::{camera, namespace};
 
@@ -60,7 +61,8 @@ fn inside() {
         (0..stall.cameras).map(|number| CameraEncoder::new(camera(number), settings.clone())).collect();
     let streams: Vec<_> = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
     let count: usize = streams.iter().map(Vec::len).sum();
-    let publisher = Publisher::with_buffer(marker_stream(&settings), streams, stall.buffered).unwrap();
+    let (launch, markers) = (namespace::launch(), marker_stream(&settings));
+    let publisher = Publisher::with_buffer(&launch, markers, streams, stall.buffered).unwrap();
     let (mut stopped, said) = consumer("stopped", count, 0);
     let (mut reading, counts) = consumer("reading", count, stall.frames);
     signal(&stopped, "-STOP");
@@ -77,7 +79,7 @@ fn inside() {
     let settled = publish(&stall, &publisher, &mut encoders, &received);
     assert!(reading.wait().unwrap().success(), "the other consumer gets every sample");
     listener.join().unwrap();
-    let grown = resident_bytes().saturating_sub(settled);
+    let grown = resident_bytes(&publisher).saturating_sub(settled);
     println!(
         "{:.1} MB when the buffers were full, {:.1} MB more at the end",
         settled as f64 / 1e6,
@@ -116,10 +118,14 @@ fn publish(
             publisher.push(camera, Arc::new(rows));
         }
         if index == stall.settled_at {
-            settled = resident_bytes();
+            settled = resident_bytes(publisher);
         }
         if index % 1800 == 0 && stall.rate_hz.is_some() {
-            println!("{:.0} s: {:.1} MB", start.elapsed().as_secs_f64(), resident_bytes() as f64 / 1e6);
+            println!(
+                "{:.0} s: {:.1} MB",
+                start.elapsed().as_secs_f64(),
+                resident_bytes(publisher) as f64 / 1e6
+            );
         }
     }
     settled
@@ -150,8 +156,10 @@ fn signal(process: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &process.id().to_string()]).status().unwrap().success());
 }
 
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+/// Of the process that has the outlets.
+fn resident_bytes(publisher: &Publisher) -> u64 {
+    let pid = publisher.status().pid.expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

@@ -3,7 +3,9 @@
 //! liblsl's data sockets bind every address whatever its configuration says, so this test leaves the
 //! machine's networks out altogether: it starts itself again under `unshare --net`.
 
+mod lost;
 mod namespace;
+mod reach;
 mod stalled;
 
 use std::fmt::Write as _;
@@ -15,10 +17,8 @@ use std::time::{Duration, Instant};
 
 use mien_clock::monotonic_nanos;
 use mien_face::FrameFaces;
-use mien_stream::{
-    CameraDescription, CameraEncoder, ModelNote, Publisher, StreamSettings, find_required, library,
-    marker_stream,
-};
+use mien_outlets::{Publisher, find_required, library};
+use mien_stream::{CameraDescription, CameraEncoder, ModelNote, StreamSettings, marker_stream};
 
 /// Set in the process that runs inside the namespace; its value is how many seconds to publish.
 const INSIDE: &str = "MIEN_TEST_LSL_SECONDS";
@@ -48,13 +48,14 @@ fn required_streams_inside() {
     }
     let settings = StreamSettings::default();
     let streams = vec![CameraEncoder::new(camera(0), settings.clone()).streams().to_vec()];
-    let publisher = Publisher::start(marker_stream(&settings), streams).unwrap();
+    let launch = namespace::launch();
+    let publisher = Publisher::start(&launch, marker_stream(&settings), streams).unwrap();
     let wanted = ["mien_markers", "type=VideoFrames", "type=EEG"].map(str::to_owned);
-    let found = find_required(&wanted, Duration::from_secs(2)).unwrap();
+    let found = find_required(&launch, &wanted, Duration::from_secs(2)).unwrap();
     let names: Vec<_> = found.iter().map(|stream| Some(stream.found.as_ref()?.name.as_str())).collect();
     assert_eq!(names, [Some("mien_markers"), Some("mien_cam0_Frames"), None]);
     drop(publisher);
-    assert_eq!(find_required(&[], Duration::from_secs(60)).unwrap(), []);
+    assert_eq!(find_required(&launch, &[], Duration::from_secs(60)).unwrap(), []);
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn inside_the_namespace() {
         (0..CAMERAS).map(|k| CameraEncoder::new(camera(k), settings.clone())).collect();
     let markers = marker_stream(&settings);
     let streams: Vec<_> = encoders.iter().map(|encoder| encoder.streams().to_vec()).collect();
-    let publisher = Publisher::start(markers.clone(), streams.clone()).unwrap();
+    let publisher = Publisher::start(&namespace::launch(), markers.clone(), streams.clone()).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let expected = folder.path().join("expected.json");
@@ -164,7 +165,7 @@ fn publish(publisher: &Publisher, encoders: &mut [CameraEncoder], frames: u64) {
 fn camera(number: usize) -> CameraDescription {
     CameraDescription {
         name: format!("cam{number}"),
-        source: "synthetic:faces=1".to_owned(),
+        source: "synthetic:faces=1".into(),
         frame_size: Some((640, 480)),
         engine: "embedded".to_owned(),
         models: vec![ModelNote {
