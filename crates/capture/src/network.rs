@@ -60,10 +60,11 @@ impl NetworkSource {
                 Ok(()) => break stream,
                 // No JPEGs: ffmpeg decodes what it is.
                 Err(Fault::NoJpeg) if way == Way::Copied => way = Way::Decoded,
+                Err(Fault::Ended) if way == Way::Copied && stream.is_no_jpeg() => way = Way::Decoded,
                 Err(fault) => {
                     let reason = match fault {
                         Fault::Ended if is_http => {
-                            what_answers(&address).unwrap_or_else(|| stream.why_ended())
+                            what_answers(&address).unwrap_or_else(|| why_http_ended(&mut stream))
                         }
                         fault => reason_of(fault, OPEN_LIMIT, &mut stream),
                     };
@@ -95,6 +96,16 @@ fn first_picture(stream: &mut Stream, frame: &mut Frame) -> Result<(), Fault> {
             Err(Fault::Damaged(_)) => {}
             other => return other,
         }
+    }
+}
+
+/// ffmpeg's reason, which says little where an address answers with something else than pictures.
+fn why_http_ended(stream: &mut Stream) -> String {
+    let reason = stream.why_ended();
+    let says_little = ["Input/output error", "I/O error", "Invalid data found"];
+    match says_little.iter().any(|words| reason.contains(words)) {
+        true => format!("{reason}; if this is the address of a web page, give that of the stream itself"),
+        false => reason,
     }
 }
 

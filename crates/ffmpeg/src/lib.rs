@@ -20,6 +20,7 @@ mod nut;
 mod pictures;
 mod probe;
 mod process;
+mod release;
 mod streams;
 mod times;
 
@@ -31,4 +32,5 @@ pub use nut::NutError;
 pub use pictures::{Colours, DecodedPicture, PictureInput, decode_pictures};
 pub use probe::{SQUARE_PIXELS, VideoInfo};
 pub use process::file_url;
+pub use release::passthrough;
 pub use times::{MendedTimes, TimeGap};

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use crate::FfmpegError;
 use crate::process::{Process, file_url};
+use crate::release::passthrough;
 
 /// Where pictures come from.
 #[derive(Debug)]
@@ -113,8 +114,8 @@ fn arguments(
         let matrix = matrix.map(|matrix| format!(":in_color_matrix={matrix}")).unwrap_or_default();
         scale = format!(",scale=in_range={}{matrix}", if is_full_range { "full" } else { "limited" });
     }
-    // Every picture once: numbered through at the rate of the output.
-    push(&format!("-map 0:v:0 -vf setpts=N/(25*TB){scale} -r 25"));
+    push(&format!("-map 0:v:0 -vf setpts=N{scale}"));
+    push(passthrough());
     push("-pix_fmt rgb24 -c:v ppm -f image2pipe pipe:1");
     arguments
 }

@@ -13,7 +13,7 @@ use crate::child::{Worker, in_words};
 use crate::gpus::Gpus;
 use crate::loss::Loss;
 use crate::options::{RestartLog, SupervisorOptions};
-use crate::progress::progress_limit;
+use crate::progress::Progress;
 use crate::spans::write_spans;
 use crate::status::{CameraEvent, RingPaths, Shared, lock};
 
@@ -102,9 +102,7 @@ struct Life {
     result: Box<FacesEntry>,
     /// As the worker reports it.
     state: CameraState,
-    rate_hz: Option<f64>,
-    /// How long the pipeline took for the last result.
-    work: Duration,
+    progress: Progress,
     last_progress: Instant,
     /// When its first result was told of, on the monotonic clock.
     ready_nanos: Option<i64>,
@@ -237,8 +235,7 @@ impl Keeper {
             ring: None,
             result: FacesEntry::boxed(),
             state: CameraState::Starting,
-            rate_hz: None,
-            work: Duration::ZERO,
+            progress: Progress::default(),
             last_progress: Instant::now(),
             ready_nanos: None,
             next_look_nanos: 0,
@@ -366,7 +363,7 @@ impl Keeper {
             },
             Report::Source { size, rate_hz } => {
                 self.shared.status().size = Some(size);
-                life.rate_hz = rate_hz;
+                life.progress = Progress::of_source(rate_hz);
             }
             Report::Engine { name, reason, stages } => {
                 self.shared.measure().name_stages(stages);
@@ -375,6 +372,7 @@ impl Keeper {
             Report::State { state, reason } => {
                 life.state = state;
                 life.last_progress = Instant::now();
+                life.progress.pause();
                 if state == CameraState::Live {
                     life.ready_nanos.get_or_insert_with(mien_clock::monotonic_nanos);
                 }
@@ -400,7 +398,8 @@ impl Keeper {
             life.last_progress = Instant::now();
             let timings = &life.result.timings;
             let work_nanos = timings.finished_nanos.saturating_sub(timings.started_nanos);
-            life.work = Duration::from_nanos(work_nanos.max(0) as u64);
+            let work = Duration::from_nanos(work_nanos.max(0) as u64);
+            life.progress.result(life.last_progress, work);
             if life.ready_nanos.is_some_and(|ready| life.result.timings.received_nanos >= ready) {
                 self.shared.measure().result(ring.epoch(), &life.result, ring.missed(), now_nanos);
             } else {
@@ -424,7 +423,7 @@ impl Keeper {
         if life.state != CameraState::Live {
             return None;
         }
-        let limit = progress_limit(life.rate_hz, life.work);
+        let limit = life.progress.limit();
         let age = life.last_progress.elapsed();
         if age > limit {
             return Some((format!("no result for {:.1} s", age.as_secs_f64()), Means::Steps));

@@ -2,15 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mien_address::{ResolvedAddress, SourceAddress};
 use mien_clock::monotonic_nanos;
 use mien_face::{Frame, PixelFormat};
-use mien_ffmpeg::SQUARE_PIXELS;
+use mien_ffmpeg::{SQUARE_PIXELS, passthrough};
 
 use super::jpeg::Jpegs;
 use super::pipe::{Fault, Pipe};
@@ -49,6 +49,8 @@ struct Heard {
     last_words: Mutex<String>,
     /// Pictures that could not be decoded.
     damaged: AtomicU64,
+    /// Whether what comes is no JPEG, so that it cannot be copied.
+    is_no_jpeg: AtomicBool,
 }
 
 impl Stream {
@@ -124,19 +126,30 @@ impl Stream {
         self.heard.damaged.load(Ordering::Relaxed)
     }
 
-    /// ffmpeg's last words come over another pipe, perhaps a moment later.
+    /// Whether ffmpeg has ended because what comes is no JPEG.
+    pub(super) fn is_no_jpeg(&mut self) -> bool {
+        self.hear_out();
+        self.heard.is_no_jpeg.load(Ordering::Relaxed)
+    }
+
+    /// ffmpeg's reason for ending.
     pub(super) fn why_ended(&mut self) -> String {
-        let deadline = Instant::now() + Duration::from_millis(300);
-        while Instant::now() < deadline && matches!(self.ffmpeg.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        std::thread::sleep(Duration::from_millis(20));
+        self.hear_out();
         let words = self.heard.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if words.is_empty() {
             "the stream has ended".into()
         } else {
             format!("the stream has ended: {words}")
         }
+    }
+
+    /// ffmpeg's last words come over another pipe, perhaps a moment later.
+    fn hear_out(&mut self) {
+        let deadline = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < deadline && matches!(self.ffmpeg.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -190,26 +203,6 @@ fn command(input: &StreamInput<'_>, way: Way, filter_name: &str) -> Command {
     command
 }
 
-/// ffmpeg 5.1 renamed the option, and later releases drop the old name.
-fn passthrough() -> &'static str {
-    static IS_OLD: OnceLock<bool> = OnceLock::new();
-    let is_old = IS_OLD.get_or_init(|| {
-        let output = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).output();
-        let text =
-            output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        is_before_5_1(&text)
-    });
-    if *is_old { "-vsync passthrough" } else { "-fps_mode passthrough" }
-}
-
-/// `ffmpeg version 4.4.2-0ubuntu…`; builds of no release count as new.
-fn is_before_5_1(text: &str) -> bool {
-    let version = text.strip_prefix("ffmpeg version ").unwrap_or_default().trim_start_matches('n');
-    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().ok());
-    let (major, minor) = (numbers.next().flatten(), numbers.next().flatten().unwrap_or(0));
-    major.is_some_and(|major| (major, minor) < (5, 1))
-}
-
 /// A name for the filter that says the sizes, which no stream can guess and put into its own words.
 fn filter_name() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -218,6 +211,8 @@ fn filter_name() -> String {
 
 /// ffmpeg's words for a picture that could not be decoded, in its releases before and since 7.
 const DAMAGED: [&str; 2] = ["Error while decoding", "Error submitting packet to decoder"];
+/// Its words, since release 7, for a stream that cannot be copied. Older ones copy whatever comes.
+const NO_JPEG: &str = "mpjpeg muxer supports only";
 
 /// Hears what ffmpeg says.
 struct Listener {
@@ -248,6 +243,9 @@ impl Listener {
         if DAMAGED.iter().any(|words| line.contains(words)) {
             self.heard.damaged.fetch_add(1, Ordering::Relaxed);
         }
+        if line.contains(NO_JPEG) {
+            self.heard.is_no_jpeg.store(true, Ordering::Relaxed);
+        }
         let levels = ["[error] ", "[fatal] "];
         let Some(words) = levels.iter().find_map(|level| Some(line.split_once(level)?.1.trim())) else {
             return;
@@ -276,20 +274,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_releases() {
+    fn sizes() {
         let line =
             "[showinfo@a @ 0x55] [info] n:   8 pts:  87000 pts_time:0.96 fmt:rgb24 sar:1/1 s:360x480 i:P";
         assert_eq!(size_of(line), Some([360, 480]));
         assert_eq!(size_of("[showinfo@a @ 0x55] [info] config in time_base: 1/25, frame_rate: 25/1"), None);
-        for (text, is_old) in [
-            ("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright", true),
-            ("ffmpeg version 5.0", true),
-            ("ffmpeg version 5.1.9-0+deb12u1 Copyright", false),
-            ("ffmpeg version n7.1", false),
-            ("ffmpeg version N-118123-gabcdef", false),
-            ("", false),
-        ] {
-            assert_eq!(is_before_5_1(text), is_old, "{text}");
-        }
     }
 }

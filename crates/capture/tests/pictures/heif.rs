@@ -35,6 +35,9 @@ fn encode(picture: &RgbImage, words: &str) -> Vec<u8> {
             "rgb24",
             "-s",
             &format!("{width}x{height}"),
+            // Whatever rate a picture says that it is shown at, it is one picture.
+            "-framerate",
+            "1/25",
             "-i",
             "-",
         ])
