@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mien_face::{Face, FrameFaces};
-use mien_stream::Slots;
+use mien_stream::{Sighting, Slots, same_by_place};
 
 /// Names by camera and track id.
 pub type NamesByTrack = HashMap<(String, u32), String>;
@@ -61,46 +61,27 @@ impl Names {
 pub(crate) struct Succession {
     epoch: Option<u64>,
     /// Faces of the present worker where each was seen last, as far as that is not too long ago.
-    seen: Vec<Sighting>,
+    seen: Vec<Seen>,
     /// Those of the worker before, until the present one has found a face.
-    before: Option<Vec<Sighting>>,
+    before: Option<Vec<Seen>>,
 }
 
-/// Where a face was seen.
+/// A face of a worker.
 #[derive(Debug, Clone, Copy)]
-struct Sighting {
-    track_id: u32,
+struct Seen {
+    face: Sighting,
     nanos: i64,
     /// Whether it was there in the worker's last frame.
     in_view: bool,
-    frame_size: [u32; 2],
-    /// In pixels of the frame.
-    center: [f32; 2],
-    /// Longer side of its box in pixels of the frame.
-    size: f32,
 }
 
-impl Sighting {
+impl Seen {
     fn new(frame: &FrameFaces, face: &Face) -> Self {
-        let bounds = face.bounds;
-        Self {
-            track_id: face.track_id,
-            nanos: frame.capture_nanos,
-            in_view: true,
-            frame_size: [frame.frame_width, frame.frame_height],
-            center: [(bounds.x1 + bounds.x2) / 2.0, (bounds.y1 + bounds.y2) / 2.0],
-            size: (bounds.x2 - bounds.x1).max(bounds.y2 - bounds.y1),
-        }
+        Self { face: Sighting::new(frame, face), nanos: frame.capture_nanos, in_view: true }
     }
 
     fn is_recent(&self, nanos: i64) -> bool {
         (0..=(Slots::HOLD_SECONDS * 1e9) as i64).contains(&(nanos - self.nanos))
-    }
-
-    /// Whether a face of another worker's frame may be this one, by its place.
-    fn is_near(&self, other: &Self) -> bool {
-        let [dx, dy] = [other.center[0] - self.center[0], other.center[1] - self.center[1]];
-        self.in_view && self.frame_size == other.frame_size && dx.hypot(dy) < self.size
     }
 }
 
@@ -125,8 +106,8 @@ impl Succession {
             self.before = Some(std::mem::take(&mut self.seen));
         }
         let nanos = frame.capture_nanos;
-        let present: Vec<Sighting> = frame.faces().iter().map(|face| Sighting::new(frame, face)).collect();
-        let is_present = |face: &Sighting| present.iter().any(|other| other.track_id == face.track_id);
+        let present: Vec<Seen> = frame.faces().iter().map(|face| Seen::new(frame, face)).collect();
+        let is_present = |seen: &Seen| present.iter().any(|other| other.face.track_id == seen.face.track_id);
         self.seen.retain(|face| face.is_recent(nanos) && !is_present(face));
         self.seen.iter_mut().for_each(|face| face.in_view = false);
         self.seen.extend(&present);
@@ -139,17 +120,13 @@ impl Succession {
     }
 }
 
-fn pair(before: &[Sighting], present: &[Sighting]) -> Vec<(u32, u32)> {
-    if let ([then @ Sighting { in_view: true, .. }], [now]) = (before, present) {
-        return vec![(then.track_id, now.track_id)];
+fn pair(before: &[Seen], present: &[Seen]) -> Vec<(u32, u32)> {
+    if let ([then @ Seen { in_view: true, .. }], [now]) = (before, present) {
+        return vec![(then.face.track_id, now.face.track_id)];
     }
-    let successor = |now: &Sighting| {
-        let mut near = before.iter().filter(|then| then.is_near(now));
-        let (then, is_only_one) = (near.next()?, near.next().is_none());
-        let rivals = present.iter().filter(|other| then.is_near(other)).count() - 1;
-        (is_only_one && rivals == 0).then_some((then.track_id, now.track_id))
-    };
-    present.iter().filter_map(successor).collect()
+    let before: Vec<Sighting> = before.iter().filter(|seen| seen.in_view).map(|seen| seen.face).collect();
+    let present: Vec<Sighting> = present.iter().map(|seen| seen.face).collect();
+    same_by_place(&before, &present)
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl CameraEncoder {
         self.count(frame.frame_index, timestamp)?;
         let latency = seconds(now_nanos - frame.capture_nanos);
         let faces = frame.faces();
-        let places = self.slots.place(faces, timestamp);
+        let places = self.slots.place(frame, timestamp);
         let mut rows = FrameRows::at(timestamp);
         let mut stream = 0;
         for place in places {
@@ -338,5 +338,37 @@ mod tests {
         // A camera that counts its frames anew, with the same tracks.
         assert!(encoder.encode(&frame(0, 4 * 33_000_000 + 1, &[1, 2]), 0).is_some());
         assert_eq!([1, 2].map(|track_id| encoder.slots().slot_of(track_id)), [Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn a_face_that_comes_back_after_three_seconds_has_rows_from_its_first_frame_on() {
+        for slots in [1, 2] {
+            let settings = StreamSettings { slots, ..StreamSettings::default() };
+            let camera = CameraDescription { name: "front".to_owned(), ..CameraDescription::default() };
+            let mut encoder = CameraEncoder::new(camera, settings);
+            // 30 frames a second; the tracker gives the number of a face up after two seconds.
+            let ids = |index: u64| match index {
+                0..30 => vec![1],
+                30..120 => vec![],
+                _ => vec![2],
+            };
+            for index in 0..150 {
+                let frame = frame(index, 1_000_000_000 + index as i64 * 33_333_333, &ids(index));
+                let rows = encoder.encode(&frame, 0).unwrap();
+                let stream = |name: &str| encoder.streams().iter().position(|s| s.name == name).unwrap();
+                let value = |name: &str, channel: usize| {
+                    let wanted = stream(name);
+                    match rows.iter().find(|(stream, _)| *stream == wanted).unwrap().1 {
+                        Row::Float32(values) => values[channel],
+                        Row::Double64(_) => unreachable!("a stream of a face"),
+                    }
+                };
+                let expected = ids(index).first().map(|&id| id as f32);
+                for (name, channel) in [("mien_front_face1_landmarks", 6), ("mien_front_face1_quality", 4)] {
+                    let found = Some(value(name, channel)).filter(|value| !value.is_nan());
+                    assert_eq!(found, expected, "{name}, frame {index}, {slots} slots");
+                }
+            }
+        }
     }
 }

@@ -15,8 +15,9 @@
 //! counted.
 //!
 //! **Slots**: an outlet cannot appear and vanish with a face, so each camera has a fixed number of
-//! slots. A face keeps its slot while it is tracked; see [`Slots`]. The slot's `…_quality` row carries
-//! the track id, so a change of person is visible in the data.
+//! slots. A face keeps its slot while it is tracked, and a face that comes back under another track id takes
+//! its slot again at once; see [`Slots`]. The slot's `…_quality` row carries the track id, so a change of
+//! person is visible in the data.
 //!
 //! **Raw and filtered**: `…_landmarks`, `…_blendshapes` and `…_pose` carry what the networks measured.
 //! While a camera's temporal filter is on, streams of the same names with `_filtered` behind carry its
@@ -28,6 +29,7 @@ mod encode;
 mod publish;
 mod resolve;
 mod rows;
+mod sighting;
 mod slots;
 mod timing;
 
@@ -38,5 +40,6 @@ pub use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 pub use publish::{LibraryInfo, Publisher, PublisherStatus, StreamError, library};
 pub use resolve::{RequiredStream, VisibleStream, find_required};
 pub use rows::{FrameRows, Row};
+pub use sighting::{Sighting, same_by_place};
 pub use slots::Slots;
 pub use timing::{Scatter, Synchronization, TimingMonitor};
