@@ -60,7 +60,7 @@ fn navigation(ui: &mut egui::Ui, page: &mut Page<'_>) {
 
 /// A button of the window's two important colours, its text in the middle.
 pub(crate) fn strong_button(text: impl Into<String>, size: f32, fill: Color32) -> egui::Button<'static> {
-    let text = RichText::new(text).size(size).strong().color(theme::ink_over(fill));
+    let text = RichText::new(text).size(size).strong().color(theme::ink_on(fill));
     egui::Button::new((Atom::grow(), text, Atom::grow())).fill(fill)
 }
 

@@ -252,7 +252,7 @@ fn apply(ui: &mut egui::Ui, page: &mut Page<'_>, draft: &mut CameraDraft) {
     });
     // One line, also when there is nothing to say.
     let problem = command.err().filter(|_| draft.is_changed()).unwrap_or_default();
-    ui.label(RichText::new(problem).color(theme::ALERT));
+    ui.label(RichText::new(problem).color(ui.visuals().error_fg_color));
 }
 
 /// What the camera's driver lets one change while it runs.
@@ -333,7 +333,8 @@ fn add(ui: &mut egui::Ui, page: &mut Page<'_>) {
     }
     let problem = page.model.devices.add_problem.as_deref();
     let text = problem.unwrap_or("Video files can also be dropped on the window; they play over and over.");
-    let color = if problem.is_some() { theme::ALERT } else { ui.visuals().weak_text_color() };
+    let visuals = ui.visuals();
+    let color = if problem.is_some() { visuals.error_fg_color } else { visuals.weak_text_color() };
     ui.label(RichText::new(text).color(color));
 }
 

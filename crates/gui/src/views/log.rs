@@ -35,8 +35,7 @@ pub fn show(ui: &mut egui::Ui, page: &mut Page<'_>) {
         shown.len(),
         |ui, rows| {
             for line in &shown[rows] {
-                let color = theme::level_color(line.level, ui.visuals().text_color());
-                let color = theme::legible(color, ui.visuals());
+                let color = theme::level_color(line.level, ui.visuals());
                 ui.add(egui::Label::new(RichText::new(one_line(line)).monospace().color(color)).extend());
             }
         },

@@ -53,7 +53,7 @@ fn empty(ui: &mut egui::Ui, title: &str, text: &str) {
 fn banner(ui: &mut egui::Ui, fill: Color32, text: &str) {
     egui::Frame::new().fill(fill).corner_radius(6.0).inner_margin(8.0).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.label(RichText::new(text).color(theme::ink_over(fill)).strong());
+        ui.label(RichText::new(text).color(theme::ink_on(fill)).strong());
     });
 }
 

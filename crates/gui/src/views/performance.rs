@@ -98,7 +98,7 @@ fn stage_bars(ui: &mut egui::Ui, cameras: &[CameraStatus]) {
         ui.label(RichText::new("Stages").strong());
         for (place, stage) in named.stages.iter().enumerate() {
             let (key, _) = ui.allocate_exact_size(Vec2::splat(12.0), Sense::hover());
-            ui.painter().rect_filled(key, 2.0, theme::SERIES[place % theme::SERIES.len()]);
+            ui.painter().rect_filled(key, 2.0, theme::series(place, ui.visuals()));
             ui.label(&stage.stage);
         }
     });
@@ -130,7 +130,7 @@ fn bar(ui: &mut egui::Ui, (name, of): Percentile, camera: &CameraStatus, longest
     for (place, stage) in camera.stages.iter().enumerate() {
         let width = (of(&stage.times) / longest_ms) as f32 * rect.width();
         let part = Rect::from_min_size(egui::pos2(left, rect.min.y), Vec2::new(width, rect.height()));
-        let fill = theme::SERIES[place % theme::SERIES.len()];
+        let fill = theme::series(place, ui.visuals());
         ui.painter().rect_filled(part, 0.0, fill);
         let label = format!("{} {:.1}", stage.stage, of(&stage.times));
         let ink = theme::ink_on(fill);

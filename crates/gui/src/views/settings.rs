@@ -74,7 +74,7 @@ fn kept(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.label(RichText::new(text).color(color).strong());
     });
     if let SaveState::Failed(reason) = &file.state {
-        ui.label(RichText::new(reason).color(theme::ALERT));
+        ui.label(RichText::new(reason).color(ui.visuals().error_fg_color));
         if ui.button("Try again").clicked() {
             page.backend.command(Command::SaveSettings);
         }

@@ -128,13 +128,11 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: Option<&Face>) {
             let (rect, response) =
                 ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW), Sense::click());
             let plotted = signals.plotted.iter().position(|&p| p == blendshape);
-            let color = plotted.map_or(theme::ACCENT.gamma_multiply(0.55), |place| {
-                theme::SERIES[place % theme::SERIES.len()]
-            });
+            let color = plotted.map_or(theme::ACCENT, |place| theme::SERIES[place % theme::SERIES.len()]);
             let mut filled = rect.shrink2(Vec2::new(0.0, 1.0));
             filled.set_width(rect.width() * values[blendshape].clamp(0.0, 1.0));
             ui.painter().rect_filled(rect.shrink2(Vec2::new(0.0, 1.0)), 3.0, ui.visuals().faint_bg_color);
-            ui.painter().rect_filled(filled, 3.0, color.gamma_multiply(0.7));
+            ui.painter().rect_filled(filled, 3.0, theme::under_text(color, ui.visuals()));
             let text = ui.visuals().strong_text_color();
             let font = egui::FontId::proportional(14.5);
             let (left, right) =
@@ -176,6 +174,7 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
     let history = &signals.history;
     let height = (ui.available_height() - theme::GAP * 3.0) / 3.0;
     let (now, runs) = (history.now_seconds(), history.runs());
+    let colors: Vec<_> = (0..theme::SERIES.len()).map(|place| theme::series(place, ui.visuals())).collect();
     // A line for each run of one name and colour, which the legend takes for one.
     let series = |plot: &mut PlotUi<'_>, name: &str, place: usize, value: &dyn Fn(&Sample) -> f32| {
         for run in &runs {
@@ -184,7 +183,7 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
                 samples.map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
             let line = Line::new(name.to_owned(), points).id((name, run.start)).width(1.6);
             // The plot's bands, for points that are dense, are thin where they are steep, and break.
-            plot.line(line.color(theme::SERIES[place % theme::SERIES.len()]).allow_band(false));
+            plot.line(line.color(colors[place % colors.len()]).allow_band(false));
         }
     };
     plot("blendshape plot", height, [0.0, 1.0]).show(ui, |plot| {
