@@ -221,7 +221,8 @@ impl GpuStages {
         let crop_size = work.crop_size;
         let control = work.control_mut();
         control.set_regions(&regions[..count], crop_size);
-        control.set_detector(&made.letterbox.frame_from_input(), settings.score_threshold, settings.nms_iou);
+        let frame_from_input = made.letterbox.frame_from_input();
+        control.set_detector(&frame_from_input, settings.lowest_score(), settings.widest_iou());
         let bucket = (count > 0).then(|| work.bucket_for(count));
         made.graph(decoded, detect, bucket).graph.launch()?;
         state.pending = Some(Pending { decoded, detect, regions: count, bucket });

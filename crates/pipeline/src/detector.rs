@@ -36,6 +36,7 @@ struct BlazeFace {
     cropper: Cropper,
     size: usize,
     decoder: BlazeFaceDecoder,
+    detections: Vec<Detection>,
     regressors: usize,
     logits: usize,
 }
@@ -65,23 +66,18 @@ impl DetectorStage {
             Network::BlazeFace(network) => network.fill(frame, input),
         });
         timed(&mut timings.detect_nanos, || engine.run(1)).map_err(ROLE.failed())?;
-        let (threshold, iou) = (settings.score_threshold, settings.nms_iou);
         timed(&mut timings.decode_nanos, || match network {
-            Network::RetinaFace(network) => network.decoder.decode(
-                engine.output(network.boxes),
-                engine.output(network.confidences),
-                engine.output(network.keypoints),
-                &frame_from_input,
-                threshold,
-                iou,
-            ),
-            Network::BlazeFace(network) => network.decoder.decode(
-                engine.output(network.regressors),
-                engine.output(network.logits),
-                &frame_from_input,
-                threshold,
-                iou,
-            ),
+            Network::RetinaFace(network) => {
+                network.decoder.decode(
+                    engine.output(network.boxes),
+                    engine.output(network.confidences),
+                    engine.output(network.keypoints),
+                    &frame_from_input,
+                    settings.lowest_score(),
+                    settings.widest_iou(),
+                );
+            }
+            Network::BlazeFace(network) => network.decode(engine.as_ref(), &frame_from_input, settings),
         });
         Ok(())
     }
@@ -90,7 +86,7 @@ impl DetectorStage {
     pub(crate) fn detections(&self) -> &[Detection] {
         match &self.network {
             Network::RetinaFace(network) => network.decoder.detections(),
-            Network::BlazeFace(network) => network.decoder.detections(),
+            Network::BlazeFace(network) => &network.detections,
         }
     }
 
@@ -149,6 +145,7 @@ impl BlazeFace {
             cropper: Cropper::new(),
             size: input[1],
             decoder: BlazeFaceDecoder::new(),
+            detections: Vec::with_capacity(BLAZEFACE_PRIORS),
         })
     }
 
@@ -161,5 +158,20 @@ impl BlazeFace {
         let normalization = Normalization::SIGNED_RGB;
         self.cropper.crop(frame, &frame_from_input, self.size, Border::Black, &normalization, input);
         frame_from_input
+    }
+
+    /// Its detections are means of what overlaps. So that weak ones, where they are asked for, change nothing in
+    /// those above the threshold, they are decoded by themselves.
+    fn decode(&mut self, engine: &dyn Engine, frame_from_input: &Affine, settings: &PipelineSettings) {
+        let (regressors, logits) = (engine.output(self.regressors), engine.output(self.logits));
+        let (threshold, iou) = (settings.score_threshold, settings.nms_iou);
+        let Self { decoder, detections, .. } = self;
+        detections.clear();
+        detections.extend(decoder.decode(regressors, logits, frame_from_input, threshold, iou));
+        if settings.report_possible_faces {
+            let (lowest, widest) = (settings.lowest_score(), settings.widest_iou());
+            let all = decoder.decode(regressors, logits, frame_from_input, lowest, widest);
+            detections.extend(all.iter().filter(|detection| detection.score < threshold));
+        }
     }
 }

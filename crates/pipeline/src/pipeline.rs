@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use bytemuck::Zeroable;
 use mien_engine::Engine;
-use mien_face::{Face, FrameError, FrameFaces, Picture};
+use mien_face::{Face, FaceBox, FrameError, FrameFaces, Picture};
 use mien_geometry::{Region, head_pose};
 use mien_tracking::{Tracker, is_same_face};
 
 use crate::cpu::CpuStages;
 use crate::plan::Plan;
+use crate::possible::PossibleFaces;
 use crate::slot::Slot;
 use crate::stages::Stages;
 use crate::timings::timed;
@@ -36,6 +37,7 @@ pub struct Pipeline {
     tracker: Tracker,
     slots: Vec<Slot>,
     plan: Plan,
+    possible: PossibleFaces,
     /// Slots of the faces in view, by track id.
     order: Vec<usize>,
     /// Where the faces in view were.
@@ -71,6 +73,7 @@ impl Pipeline {
             slots: (0..tracker.slots()).map(|_| Slot::new()).collect(),
             tracker,
             plan: Plan::new(settings.max_faces),
+            possible: PossibleFaces::default(),
             order: Vec::with_capacity(settings.max_faces),
             regions: Vec::with_capacity(settings.max_faces),
             frames_since_detection: u32::MAX,
@@ -98,6 +101,7 @@ impl Pipeline {
     ) -> Result<&FrameFaces, PipelineError> {
         let start = Instant::now();
         self.timings = StageTimings::default();
+        self.possible.clear();
         let frame = self.admit(frame.into())?;
         let detector_ran = self.find_faces(&frame, capture_nanos)?;
         let mut pose_nanos = 0;
@@ -126,6 +130,22 @@ impl Pipeline {
     #[must_use]
     pub fn last(&self) -> &FrameFaces {
         &self.result
+    }
+
+    /// Whether the detector looks, from the next frame on, for whatever may be a face; see
+    /// [`PipelineSettings::report_possible_faces`].
+    pub fn report_possible_faces(&mut self, on: bool) {
+        self.settings.report_possible_faces = on;
+    }
+
+    /// Boxes in frame pixels of what the detector found in the last frame down to [`POSSIBLE_FACE_SCORE`]
+    /// (and to the threshold, where that is lower), however many faces are tracked; `None` where it was not asked.
+    /// Where it found more than it can list, the box of the whole frame.
+    ///
+    /// [`POSSIBLE_FACE_SCORE`]: crate::POSSIBLE_FACE_SCORE
+    #[must_use]
+    pub fn possible_faces(&self) -> Option<&[FaceBox]> {
+        self.possible.boxes()
     }
 
     /// A picture of the frame last processed for people, at most `most` (width, height) pixels large:
@@ -178,6 +198,7 @@ impl Pipeline {
         self.tracker.reset();
         self.frames_since_detection = u32::MAX;
         self.alert_frames = 0;
+        self.possible.clear();
         self.clear_result();
     }
 
@@ -192,18 +213,25 @@ impl Pipeline {
         self.tracker.forget_absent(nanos);
         self.plan.start(self.tracker.in_view().map(|slot| (slot, self.slots[slot].region)));
         let mut detector_ran = self.detector_is_due();
+        let looks = detector_ran || self.settings.report_possible_faces;
         self.regions.clear();
         if self.settings.region_source == RegionSource::Landmarks {
             self.regions.extend(self.tracker.in_view().map(|slot| self.slots[slot].region));
         }
-        self.stages.start(frame, &self.regions, detector_ran, &self.settings)?;
+        self.stages.start(frame, &self.regions, looks, &self.settings)?;
+        if looks {
+            self.detect(frame)?;
+        }
         if detector_ran {
-            self.detect(frame, nanos)?;
+            self.take_detections(frame, nanos);
         }
         self.read(frame)?;
         if self.plan.misses_a_face() {
+            if !looks {
+                self.detect(frame)?;
+            }
             if !detector_ran {
-                self.detect(frame, nanos)?;
+                self.take_detections(frame, nanos);
                 detector_ran = true;
             }
             self.plan.retry_where_detected();
@@ -241,14 +269,23 @@ impl Pipeline {
             && self.tracker.in_view().all(|slot| self.slots[slot].was_confirmed())
     }
 
-    fn detect(&mut self, frame: &Picture<'_>, nanos: i64) -> Result<(), PipelineError> {
-        let Self { stages, plan, tracker, settings, timings, .. } = self;
+    fn detect(&mut self, frame: &Picture<'_>) -> Result<(), PipelineError> {
+        let Self { stages, settings, timings, possible, .. } = self;
         stages.detect(frame, settings, timings)?;
+        if settings.report_possible_faces {
+            possible.note(stages.detections(), [frame.width(), frame.height()]);
+        }
+        Ok(())
+    }
+
+    /// Lets tracking know what the detector found.
+    fn take_detections(&mut self, frame: &Picture<'_>, nanos: i64) {
+        let Self { stages, plan, tracker, settings, timings, .. } = self;
         timed(&mut timings.decode_nanos, || {
-            plan.note_detections(stages.detections(), |detection| stages.region_of(detection), frame);
+            let region_of = |detection: &_| stages.region_of(detection);
+            plan.note_detections(stages.detections(), region_of, frame, settings);
             plan.assign_detections(tracker, nanos, settings);
         });
-        Ok(())
     }
 
     fn read(&mut self, frame: &Picture<'_>) -> Result<(), PipelineError> {

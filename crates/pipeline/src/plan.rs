@@ -1,7 +1,7 @@
 //! The faces that one frame's landmark model is asked about.
 
 use mien_face::Picture;
-use mien_geometry::{Detection, Region};
+use mien_geometry::{Detection, Region, suppress_overlaps};
 use mien_tracking::{Tracker, is_same_face};
 
 use crate::stages::{Reading, Stages};
@@ -59,6 +59,8 @@ impl Candidate {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub candidates: Vec<Candidate>,
+    /// Detections that reach the threshold.
+    trusted: Vec<Detection>,
     detections: Vec<(Detection, Region)>,
     regions: Vec<Region>,
     slot_of_detection: Vec<Option<usize>>,
@@ -73,6 +75,7 @@ impl Plan {
         Self {
             // Everybody in view may be lost, and every detection be looked at in their place.
             candidates: Vec::with_capacity(max_faces + MOST_DETECTIONS),
+            trusted: Vec::with_capacity(8 * MOST_DETECTIONS),
             detections: Vec::with_capacity(8 * MOST_DETECTIONS),
             regions: Vec::with_capacity(MOST_DETECTIONS),
             slot_of_detection: Vec::with_capacity(MOST_DETECTIONS),
@@ -94,9 +97,16 @@ impl Plan {
         detections: &[Detection],
         region_of: impl Fn(&Detection) -> Region,
         frame: &Picture<'_>,
+        settings: &PipelineSettings,
     ) {
         self.detections.clear();
-        let regions = detections.iter().map(|detection| (*detection, region_of(detection)));
+        self.trusted.clear();
+        self.trusted
+            .extend(detections.iter().filter(|detection| detection.score >= settings.score_threshold));
+        if settings.widest_iou() > settings.nms_iou {
+            suppress_overlaps(&mut self.trusted, settings.nms_iou);
+        }
+        let regions = self.trusted.iter().map(|detection| (*detection, region_of(detection)));
         self.detections.extend(regions.filter(|(_, region)| region.is_usable(frame.width(), frame.height())));
         let rank = |(detection, region): &(Detection, Region)| detection.score * region.size;
         self.detections.sort_unstable_by(|a, b| rank(b).total_cmp(&rank(a)));

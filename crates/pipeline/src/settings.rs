@@ -4,6 +4,7 @@ use mien_face::{MAX_FACES, VERTICAL_FOV_DEG};
 use mien_tracking::OneEuroParameters;
 
 use crate::PipelineError;
+use crate::possible::{POSSIBLE_FACE_IOU, POSSIBLE_FACE_SCORE};
 
 /// Where the regions come from that the landmark model reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,12 +47,30 @@ pub struct PipelineSettings {
     pub max_absence_nanos: i64,
     /// Number of the first person, 1 or more.
     pub first_track_id: u32,
+    /// Whether the detector looks at every frame for whatever may be a face, whoever is tracked:
+    /// [`Pipeline::possible_faces`](crate::Pipeline::possible_faces). What is tracked stays the same.
+    pub report_possible_faces: bool,
 }
 
 impl PipelineSettings {
     /// The temporal filter's usual parameters.
     pub const SMOOTHING: OneEuroParameters =
         OneEuroParameters { min_cutoff_hz: 1.5, beta: 30.0, speed_cutoff_hz: 1.0 };
+
+    /// The score (0–1) from which the detector is to report what it finds. Tracking goes by `score_threshold`.
+    #[must_use]
+    pub fn lowest_score(&self) -> f32 {
+        let possible = if self.report_possible_faces { POSSIBLE_FACE_SCORE } else { 1.0 };
+        self.score_threshold.min(possible)
+    }
+
+    /// The overlap (IoU, 0–1) from which the detector is to leave the weaker of two detections out. Tracking goes
+    /// by `nms_iou`.
+    #[must_use]
+    pub fn widest_iou(&self) -> f32 {
+        let possible = if self.report_possible_faces { POSSIBLE_FACE_IOU } else { 0.0 };
+        self.nms_iou.max(possible)
+    }
 
     pub(crate) fn check(&self) -> Result<(), PipelineError> {
         let wrong =
@@ -108,6 +127,7 @@ impl Default for PipelineSettings {
             vertical_fov_deg: 63.0,
             max_absence_nanos: 2_000_000_000,
             first_track_id: 1,
+            report_possible_faces: false,
         }
     }
 }

@@ -39,6 +39,9 @@ impl StageTimings {
         "pose, identity",
     ];
 
+    /// Those of them that look for faces in the whole frame.
+    pub const DETECTION: [&str; 3] = ["preprocess", "detector", "decode + NMS"];
+
     /// Nanoseconds by stage, without the total.
     #[must_use]
     pub fn stages(&self) -> [u64; 8] {

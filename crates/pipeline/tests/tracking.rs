@@ -152,6 +152,69 @@ fn of_a_hundred_faces_the_largest_are_taken() {
 }
 
 #[test]
+fn whatever_may_be_a_face_is_reported_in_every_frame_and_tracking_stays_the_same() {
+    let places = [[40.0, 60.0], [110.0, 60.0], [180.0, 60.0], [40.0, 180.0], [110.0, 180.0], [180.0, 180.0]];
+    let faces = places.map(|[x, y]| at(x, y));
+    let settings = PipelineSettings { max_faces: 2, ..PipelineSettings::default() };
+    let worlds = [world(&faces), world(&faces)];
+    let [mut usual, mut thorough] = worlds.each_ref().map(|world| {
+        lock(world).weak = 2;
+        pipeline(world, settings.clone()).unwrap()
+    });
+    let pixels = picture();
+    for frame in 0..60 {
+        // They move, one of those that are tracked jumps away, and one goes.
+        for world in &worlds {
+            let mut world = lock(world);
+            world.faces.iter_mut().for_each(|face| face.x += 0.3);
+            match frame {
+                17 => world.faces[1].y += 30.0,
+                29 => drop(world.faces.remove(0)),
+                _ => {}
+            }
+        }
+        // Switched on while it runs, as when a recording begins, and off again.
+        let wanted = (5..50).contains(&frame);
+        thorough.report_possible_faces(wanted);
+        let nanos = frame * FRAME;
+        let expected = usual.process(view(&pixels), frame as u64, nanos).unwrap();
+        assert!(thorough.process(view(&pixels), frame as u64, nanos).unwrap() == expected, "frame {frame}");
+        assert_eq!(usual.possible_faces(), None);
+        let Some(possible) = thorough.possible_faces() else {
+            assert!(!wanted, "frame {frame}");
+            continue;
+        };
+        assert!(wanted, "frame {frame}");
+        let world = lock(&worlds[1]);
+        assert_eq!(possible.len(), world.faces.len(), "frame {frame}");
+        for face in &world.faces {
+            let is_it = |found: &&mien_face::FaceBox| {
+                let [x, y] = found.center();
+                (x - face.x).hypot(y - face.y) < 0.1 && (found.width() - 2.0 * face.half).abs() < 0.1
+            };
+            assert_eq!(possible.iter().filter(is_it).count(), 1, "frame {frame}: {face:?} in {possible:?}");
+        }
+    }
+    let runs = worlds.each_ref().map(|world| lock(world).detector_runs);
+    assert!(runs[1] >= 45 && runs[0] < 40, "{runs:?}");
+}
+
+#[test]
+fn a_frame_that_failed_has_no_possible_faces() {
+    let world = world(&[at(60.0, 100.0)]);
+    let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+    pipeline.report_possible_faces(true);
+    let pixels = picture();
+    pipeline.process(view(&pixels), 0, 0).unwrap();
+    assert_eq!(pipeline.possible_faces().map(<[_]>::len), Some(1));
+    pipeline.reset();
+    assert_eq!(pipeline.possible_faces(), None);
+    let jpeg = mien_face::Picture::Jpeg { bytes: &[], width: 256, height: 256 };
+    assert!(pipeline.process(jpeg, 1, FRAME).is_err());
+    assert_eq!(pipeline.possible_faces(), None);
+}
+
+#[test]
 fn after_a_cut_the_new_face_is_there_at_once() {
     for detect_every in [1, 5] {
         let world = world(&[at(60.0, 60.0)]);
