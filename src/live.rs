@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Camera, Config, LslStream, Recording, VideoKind};
+use mien_config::{Camera, Config, LslStream, PrivacyKind, Recording, VideoKind};
 use mien_models::ModelSet;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
@@ -181,13 +181,14 @@ impl Live {
             };
             outputs.encoders().iter().map(of).collect()
         };
+        let hides_faces = recording.video != VideoKind::None && recording.privacy != PrivacyKind::Full;
         Readiness::measure(&ReadinessRequest {
             parent: recording.dir.clone(),
             video: recording.video,
             hardware: recording.hardware,
             limits: disk_limits(recording),
             seconds,
-            cameras: crate::readiness::loads(supervisor, config, &cameras),
+            cameras: crate::readiness::loads(supervisor, config, &cameras, hides_faces),
             required_streams: recording.required_streams.clone(),
         })
     }

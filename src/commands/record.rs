@@ -43,7 +43,7 @@ pub(crate) struct RecordArguments {
     /// Video: h264, ffv1 (lossless) or none
     #[arg(long, value_name = "KIND", value_parser = video_kind)]
     video: Option<VideoKind>,
-    /// Faces in the video: full, blur, or mesh (replaced by it)
+    /// Faces in the video: full, blur, or mesh (replaced by it); docs/privacy.md says what stays visible
     #[arg(long, value_name = "KIND", value_parser = privacy_kind)]
     privacy: Option<PrivacyKind>,
     /// Do not publish to LSL meanwhile
@@ -114,6 +114,12 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     agree(&live.check(&supervisor, &config, &config.recording, seconds), arguments.anyway)?;
     if interrupt::is_requested() {
         bail!("interrupted before the recording began; nothing was recorded");
+    }
+    if config.recording.video != VideoKind::None
+        && let Some(rest) = config.recording.privacy.not_covered()
+    {
+        let kind = config.recording.privacy.name();
+        tracing::warn!("faces in the video are hidden ({kind}); not hidden are {rest} (docs/privacy.md)");
     }
     let folder = live.start_recording(&supervisor, &config, &config.recording)?;
     say_error!("recording into {}", folder.display());

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::{Result, bail};
 use clap::Args;
 use mien_capture::{Source, SourceInfo, SourceKind, open};
-use mien_config::Config;
+use mien_config::{Config, PrivacyKind};
 use mien_tables::{InputClock, MetaFile, Provenance, TableFormat, TableWriter};
 
 use super::display::{print_summary, progress_bar};
@@ -115,6 +115,14 @@ fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeS
     let source = input.open()?;
     let info = source.info().clone();
     let name = unique_name(&info.name, names);
+    if let Some(config) = input.recorded().filter(|config| config.recording.privacy != PrivacyKind::Full) {
+        let kind = config.recording.privacy.name();
+        tracing::warn!(
+            "{}: faces in this video are hidden (`privacy = \"{kind}\"`): what is found in it is not what the \
+             recording's data hold",
+            info.spec
+        );
+    }
     let networks = arguments.tracking.networks(&info, input.recorded())?;
     networks.log_header();
     let settings = arguments.tracking.settings(info.kind, input.recorded());

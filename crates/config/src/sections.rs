@@ -361,6 +361,30 @@ pub enum PrivacyKind {
     Mesh,
 }
 
+impl PrivacyKind {
+    /// As the configuration says it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Blur => "blur",
+            Self::Mesh => "mesh",
+        }
+    }
+
+    /// What stays recognisable although faces are hidden, in words for a person; `None` where none is hidden.
+    #[must_use]
+    pub fn not_covered(self) -> Option<&'static str> {
+        match self {
+            Self::Full => None,
+            Self::Blur | Self::Mesh => Some(
+                "faces that the detector does not find (very small, upside down, mostly covered or cut off), hair, \
+                 clothes and surroundings, the previews on the screen, and the landmarks in the data",
+            ),
+        }
+    }
+}
+
 /// `[recording]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

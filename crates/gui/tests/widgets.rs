@@ -5,7 +5,7 @@ mod support;
 use eframe::egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
-use mien_config::{Camera, Overlay, PrivacyKind, Recording, Theme};
+use mien_config::{Camera, Overlay, PrivacyKind, Recording, Theme, VideoKind};
 use mien_gui::{App, AppOptions, Command, SaveState, View};
 use support::{Commands, ScriptedBackend};
 
@@ -126,6 +126,22 @@ fn the_session_form_starts_from_the_configuration_and_is_told_back() {
     let told = asked(&commands);
     let [Command::ChangeSettings(config)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((config.recording.subject.as_str(), config.recording.privacy), ("s7x", PrivacyKind::Mesh));
+}
+
+#[test]
+fn the_session_form_says_what_hiding_faces_does_not_hide() {
+    let limit = "Faces that are not found stay visible; previews and data are not hidden.";
+    for (privacy, video, is_said) in [
+        (PrivacyKind::Full, VideoKind::H264, false),
+        (PrivacyKind::Blur, VideoKind::H264, true),
+        (PrivacyKind::Mesh, VideoKind::Ffv1, true),
+        (PrivacyKind::Mesh, VideoKind::None, false),
+    ] {
+        let recording = Recording { privacy, video, ..Recording::default() };
+        let (mut harness, _) = open_with(1, |backend| backend.config.recording = recording.clone());
+        harness.run_steps(2);
+        assert_eq!(harness.query_by_label(limit).is_some(), is_said, "{privacy:?} {video:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mien_config::{Detection, Smoothing};
 use mien_control::{CameraState, FatalCause, Report, WorkerSettings};
-use mien_face::{Frame, FrameFaces, Picture};
+use mien_face::{FaceBox, Frame, FrameFaces, Picture};
 use mien_pipeline::{
     OneEuroParameters, Pipeline, PipelineError, PipelineSettings, RegionSource, StageTimings,
 };
@@ -37,6 +37,13 @@ pub trait Tracker {
 
     /// Result of the last frame.
     fn result(&self) -> &FrameFaces;
+
+    /// Whether to look, from the next frame on, for everything that may be a face.
+    fn report_possible_faces(&mut self, on: bool);
+
+    /// Boxes in frame pixels of everything in the last frame that may be a face, however many faces are
+    /// tracked; `None` where nobody looked for that.
+    fn possible_faces(&self) -> Option<&[FaceBox]>;
 
     /// The frame last tracked as a picture of at most `most` (width, height) pixels: its size and its
     /// tight rows of red, green, blue.
@@ -98,6 +105,14 @@ impl Tracker for Pipeline {
         self.last()
     }
 
+    fn report_possible_faces(&mut self, on: bool) {
+        Pipeline::report_possible_faces(self, on);
+    }
+
+    fn possible_faces(&self) -> Option<&[FaceBox]> {
+        Pipeline::possible_faces(self)
+    }
+
     fn preview(&mut self, frame: Picture<'_>, most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
         Ok(Pipeline::preview(self, frame, most)?)
     }
@@ -131,6 +146,8 @@ pub fn pipeline_settings(detection: &Detection, smoothing: &Smoothing) -> Pipeli
         vertical_fov_deg: detection.vertical_fov_deg,
         max_absence_nanos: (detection.max_absence_seconds * 1e9) as i64,
         first_track_id: 1,
+        // Decided frame by frame.
+        report_possible_faces: false,
     }
 }
 
@@ -253,6 +270,7 @@ impl Track {
     ) -> Result<(), TrackerError> {
         let started_nanos = mien_clock::monotonic_nanos();
         let Frame { frame_index, capture_nanos, .. } = captured.frame;
+        tracker.report_possible_faces(self.video.hides_faces());
         tracker.track(frame, frame_index, capture_nanos)?;
         let timings = ResultTimings {
             received_nanos: captured.received_nanos,
@@ -267,7 +285,7 @@ impl Track {
         self.settings.first_track_id = self.settings.first_track_id.max(used.unwrap_or(0));
         // The few that were under way as files when a recording began are not in its video.
         if !captured.frame.is_jpeg {
-            self.video.push(&captured.frame, tracker.result());
+            self.video.push(&captured.frame, tracker.result(), tracker.possible_faces());
         }
         self.reporter.result();
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mien_control::{VideoPlan, VideoStatus};
-use mien_face::{Frame, FrameFaces};
+use mien_face::{FaceBox, Frame, FrameFaces};
 use mien_record::VideoRecorder;
 
 /// How often a running recording is told about.
@@ -55,11 +55,19 @@ impl Video {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).recorder.is_some()
     }
 
-    /// Adds a tracked frame; nothing waits.
-    pub fn push(&self, frame: &Frame, faces: &FrameFaces) {
+    /// Whether faces are to be hidden in it.
+    pub fn hides_faces(&self) -> bool {
         let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(recorder) = &slots.recorder {
-            recorder.push(frame, faces);
+        slots.recorder.as_ref().is_some_and(VideoRecorder::hides_faces)
+    }
+
+    /// Adds a tracked frame, with everything that may be a face where that was looked for; nothing waits.
+    pub fn push(&self, frame: &Frame, faces: &FrameFaces, possible: Option<&[FaceBox]>) {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&slots.recorder, possible) {
+            (Some(recorder), Some(possible)) => recorder.push_looked_at(frame, faces, possible),
+            (Some(recorder), None) => recorder.push(frame, faces),
+            (None, _) => {}
         }
     }
 

@@ -68,7 +68,7 @@ fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
                 let mut edit = TextEdit::singleline(value).id(egui::Id::unique(("session form", label)));
                 edit = edit.desired_width(width);
                 if problem.is_some() {
-                    edit = edit.text_color(theme::ALERT);
+                    edit = edit.text_color(ui.visuals().error_fg_color);
                 }
                 let response = ui.add(edit).labelled_by(name);
                 if let Some(problem) = problem {
@@ -101,6 +101,14 @@ fn form(ui: &mut egui::Ui, page: &mut Page<'_>, running: bool) {
             });
             chosen.response.labelled_by(name).on_hover_text("how faces appear in the video");
         });
+        if session.video != VideoKind::None
+            && let Some(rest) = session.privacy.not_covered()
+        {
+            let text =
+                RichText::new("Faces that are not found stay visible; previews and data are not hidden.");
+            let more = format!("Not hidden are {rest}. See docs/privacy.md.");
+            ui.label(text.small().color(theme::legible(theme::CAUTION, ui.visuals()))).on_hover_text(more);
+        }
     });
 }
 
@@ -133,7 +141,8 @@ fn record_button(ui: &mut egui::Ui, page: &mut Page<'_>, recording: &RecordingSt
 
 fn progress(ui: &mut egui::Ui, page: &Page<'_>, recording: &RecordingStatus) {
     let running = recording.folder.is_some();
-    let color = if running { theme::ALERT } else { ui.visuals().weak_text_color() };
+    let visuals = ui.visuals();
+    let color = if running { visuals.error_fg_color } else { visuals.weak_text_color() };
     ui.vertical_centered(|ui| {
         ui.label(RichText::new(super::clock(recording.elapsed_seconds)).size(40.0).monospace().color(color));
     });
@@ -157,7 +166,7 @@ fn progress(ui: &mut egui::Ui, page: &Page<'_>, recording: &RecordingStatus) {
         (None, None) => ("not recording".to_owned(), String::new()),
     };
     let ((start, end), color) = match page.model.session_problem.clone() {
-        Some(problem) => ((problem, String::new()), theme::ALERT),
+        Some(problem) => ((problem, String::new()), ui.visuals().error_fg_color),
         None => (said, ui.visuals().weak_text_color()),
     };
     // Of a folder the end tells it from others.

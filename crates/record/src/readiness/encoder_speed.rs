@@ -5,6 +5,7 @@ use std::time::Instant;
 use mien_face::Frame;
 use mien_ffmpeg::{Codec, Encoder, EncoderSettings};
 
+use super::drain::Drain;
 use crate::RecordError;
 
 /// Pictures that are encoded for the measurement.
@@ -30,13 +31,9 @@ pub(super) fn encoder_speed(
     let fits = |frame: &&Frame| (frame.width, frame.height, frame.format) == (width, height, format);
     let pictures: Vec<&Frame> = pictures.iter().filter(fits).collect();
     let temporary = std::env::temp_dir();
-    let file = tempfile::Builder::new()
-        .prefix("mien-")
-        .suffix(".mkv")
-        .tempfile()
-        .map_err(RecordError::io("write a test video in", &temporary))?;
+    let drain = Drain::create("test.mkv").map_err(RecordError::io("write a test video in", &temporary))?;
     let settings = EncoderSettings { width, height, format, rate_hz, codec: codec.clone() };
-    let mut encoder = Encoder::with_settings(file.path(), &settings)?;
+    let mut encoder = Encoder::with_settings(drain.path(), &settings)?;
     let mut start = Instant::now();
     for index in 0..PICTURES {
         encoder.write(
@@ -49,7 +46,7 @@ pub(super) fn encoder_speed(
     }
     encoder.finish()?;
     let seconds = start.elapsed().as_secs_f64().max(1e-6);
-    let bytes = file.as_file().metadata().map_err(RecordError::io("read", file.path()))?.len();
+    let bytes = drain.finish();
     Ok(Some(EncoderSpeed {
         pictures_per_second: (PICTURES - WARM_UP) as f64 / seconds,
         bytes_per_picture: bytes as f64 / PICTURES as f64,

@@ -1,10 +1,12 @@
 //! Whether a recording can start, and how long it can go on: looked at, and measured, before it does.
 //!
-//! [`Readiness::measure`] writes to the target's disk, encodes a second of each camera's pictures, and looks
+//! [`Readiness::measure`] writes to the target's disk, encodes a second of each camera's pictures (which are kept
+//! nowhere), and looks
 //! for the streams that have to be there. It takes about two seconds and is done while the cameras run, so
 //! what it finds is what is left beside tracking.
 
 mod disk_speed;
+mod drain;
 mod encoder_speed;
 mod judge;
 mod words;

@@ -13,11 +13,13 @@
 //! When ffmpeg dies, the camera restarts or its frames change size, a new part begins
 //! (`CAMERA_part-2.mkv`), so nothing recorded is ever overwritten and no time is ever shifted.
 
+mod blur;
 mod files;
 mod part;
 mod privacy;
 mod recorder;
 mod sidecar;
+mod sightings;
 
 pub use files::video_files;
 pub(crate) use files::{REPAIRING, sidecar_path};

@@ -5,17 +5,11 @@ use std::collections::VecDeque;
 use mien_annotate::{Annotator, Overlays};
 use mien_config::PrivacyKind;
 use mien_face::{FaceBox, FrameFaces, FrameView, PixelFormat};
-use mien_geometry::{landmark_bounds, rgb_row};
+use mien_geometry::rgb_row;
 
-/// How long a face stays hidden after it was last seen, and how long before it was first seen: the
-/// detector may miss a face for a moment.
-const MARGIN_NANOS: i64 = 400_000_000;
-/// How far the hidden region reaches beyond the face, in its size: hair, ears and chin are hidden too.
-const MARGIN_SHARE: f32 = 0.35;
-/// Regions that overlap more than this are one face's.
-const SAME_FACE_IOU: f32 = 0.3;
-/// Patches that are left of a face in each direction. Identity needs more.
-const PATCHES: usize = 6;
+use super::blur::{blur, visible_part};
+use super::sightings::{Hidden, MARGIN_NANOS, Seen, Sightings};
+
 /// Grey of the field behind a mesh.
 const FIELD: [u8; 3] = [0x24, 0x28, 0x2A];
 
@@ -41,15 +35,15 @@ struct Waiting {
 
 /// Hides the faces of successive frames.
 ///
-/// Frames come out delayed by less than half a second, because a face that appears is hidden in the
-/// frames just before it was first seen, too. Only what the detector finds can be hidden: a face that
-/// it never finds stays visible.
+/// Whatever may be a face is hidden, tracked or not: in the frames in which it is seen, and, ever wider, in those
+/// less than half a second before and after. Therefore frames come out delayed by so much. In frames in which nobody
+/// looked for faces, those that were found last are hidden, wider and wider, and before the first look everything
+/// is. What the detector never finds stays visible.
 pub struct Concealer {
     privacy: PrivacyKind,
     annotator: Annotator,
     waiting: VecDeque<Waiting>,
-    /// When, and where, faces were seen.
-    seen: VecDeque<(i64, FaceBox)>,
+    sightings: Sightings,
 }
 
 impl Concealer {
@@ -58,24 +52,27 @@ impl Concealer {
     pub fn new(privacy: PrivacyKind, vertical_fov_deg: f32) -> Self {
         let overlays = Overlays { mesh: true, contours: true, boxes: false, axes: false };
         let annotator = Annotator::new(overlays, vertical_fov_deg);
-        Self { privacy, annotator, waiting: VecDeque::new(), seen: VecDeque::new() }
+        Self { privacy, annotator, waiting: VecDeque::new(), sightings: Sightings::default() }
     }
 
-    /// Takes a frame with the faces found in it.
-    pub fn push(&mut self, frame: &FrameView<'_>, faces: &FrameFaces) {
+    /// Takes a frame with the faces tracked in it, and the boxes, in pixels of the frame, of everything that may be
+    /// a face; `None` where nobody looked for that.
+    pub fn push(&mut self, frame: &FrameView<'_>, faces: &FrameFaces, possible: Option<&[FaceBox]>) {
+        self.see(Seen::new(faces, possible));
+        self.add(frame, faces);
+    }
+
+    /// Takes what was seen in a frame whose picture comes next, or never.
+    pub(super) fn see(&mut self, seen: Seen) {
+        self.sightings.add(seen);
+    }
+
+    /// Takes a picture; what was seen in it is known already.
+    pub(super) fn add(&mut self, frame: &FrameView<'_>, faces: &FrameFaces) {
         let (width, height) = (frame.width() as usize, frame.height() as usize);
         let mut rgb = vec![0; 3 * width * height];
         for (y, row) in rgb.chunks_exact_mut(3 * width).enumerate() {
             rgb_row(frame, y, 0..width, row);
-        }
-        let scale = [
-            width as f32 / faces.frame_width.max(1) as f32,
-            height as f32 / faces.frame_height.max(1) as f32,
-        ];
-        for face in faces.faces() {
-            for bounds in [face.bounds, landmark_bounds(&face.measured.landmarks)] {
-                self.seen.push_back((faces.capture_nanos, hidden_region(&bounds, scale)));
-            }
         }
         let mut copy = FrameFaces::boxed();
         *copy = *faces;
@@ -93,111 +90,37 @@ impl Concealer {
     pub fn next(&mut self, flush: bool) -> Option<Concealed> {
         let newest = self.waiting.back()?.picture.capture_nanos;
         let time = self.waiting.front()?.picture.capture_nanos;
-        if !flush && newest - time < MARGIN_NANOS {
+        // A clock that is set back makes nobody wait.
+        if !flush && (0..MARGIN_NANOS).contains(&(newest - time)) {
             return None;
         }
         let Waiting { mut picture, faces } = self.waiting.pop_front()?;
-        while self.seen.front().is_some_and(|(seen, _)| time - seen > MARGIN_NANOS) {
-            self.seen.pop_front();
-        }
-        let near = self.seen.iter().filter(|(seen, _)| (seen - time).abs() <= MARGIN_NANOS);
-        for region in merged(near.map(|(_, region)| *region)) {
-            self.hide(&mut picture, &region);
-        }
-        if self.privacy == PrivacyKind::Mesh {
-            self.annotator.draw(&mut picture.rgb, picture.width, picture.height, &faces, "");
+        match self.sightings.hidden(time, [picture.width, picture.height]) {
+            Hidden::Everything => {
+                let (x2, y2) = (picture.width as f32, picture.height as f32);
+                self.hide(&mut picture, &FaceBox { x1: 0.0, y1: 0.0, x2, y2 });
+            }
+            Hidden::Regions(regions) => {
+                regions.iter().for_each(|region| self.hide(&mut picture, region));
+                if self.privacy == PrivacyKind::Mesh {
+                    self.annotator.draw(&mut picture.rgb, picture.width, picture.height, &faces, "");
+                }
+            }
         }
         Some(picture)
     }
 
     fn hide(&self, picture: &mut Concealed, region: &FaceBox) {
-        let clip = |value: f32, limit: u32| value.clamp(0.0, limit as f32) as usize;
-        let (x1, x2) = (clip(region.x1, picture.width), clip(region.x2, picture.width));
-        let (y1, y2) = (clip(region.y1, picture.height), clip(region.y2, picture.height));
-        if x1 >= x2 || y1 >= y2 {
-            return;
-        }
-        let width = picture.width as usize;
         match self.privacy {
             PrivacyKind::Full => {}
-            PrivacyKind::Blur => blur(&mut picture.rgb, width, [x1, y1, x2, y2]),
+            PrivacyKind::Blur => blur(&mut picture.rgb, picture.width, region),
             PrivacyKind::Mesh => {
-                for y in y1..y2 {
-                    picture.rgb[3 * (y * width + x1)..3 * (y * width + x2)]
-                        .as_chunks_mut::<3>()
-                        .0
-                        .fill(FIELD);
-                }
-            }
-        }
-    }
-}
-
-/// The regions, with those of one face in successive frames made one.
-fn merged(regions: impl Iterator<Item = FaceBox>) -> Vec<FaceBox> {
-    let mut merged: Vec<FaceBox> = Vec::new();
-    for region in regions {
-        match merged.iter_mut().find(|known| known.iou(&region) > SAME_FACE_IOU) {
-            Some(known) => {
-                *known = FaceBox {
-                    x1: known.x1.min(region.x1),
-                    y1: known.y1.min(region.y1),
-                    x2: known.x2.max(region.x2),
-                    y2: known.y2.max(region.y2),
+                let Some([x1, y1, x2, y2]) = visible_part(region, picture.width, picture.height) else {
+                    return;
                 };
-            }
-            None => merged.push(region),
-        }
-    }
-    merged
-}
-
-/// Box of the hidden region in pixels of the picture.
-fn hidden_region(bounds: &FaceBox, scale: [f32; 2]) -> FaceBox {
-    let margin = MARGIN_SHARE * bounds.width().max(bounds.height());
-    FaceBox {
-        x1: (bounds.x1 - margin) * scale[0],
-        y1: (bounds.y1 - margin) * scale[1],
-        x2: (bounds.x2 + margin) * scale[0],
-        y2: (bounds.y2 + margin) * scale[1],
-    }
-}
-
-/// Leaves the means of 6 × 6 patches, blended into one another.
-fn blur(rgb: &mut [u8], width: usize, [x1, y1, x2, y2]: [usize; 4]) {
-    let edge = |from: usize, to: usize, patch: usize| from + (to - from) * patch / PATCHES;
-    let mut means = [[[0.0f32; 3]; PATCHES]; PATCHES];
-    for (i, row) in means.iter_mut().enumerate() {
-        for (j, mean) in row.iter_mut().enumerate() {
-            let (top, bottom) = (edge(y1, y2, i), edge(y1, y2, i + 1).max(edge(y1, y2, i) + 1).min(y2));
-            let (left, right) = (edge(x1, x2, j), edge(x1, x2, j + 1).max(edge(x1, x2, j) + 1).min(x2));
-            let mut sums = [0u32; 3];
-            for y in top..bottom {
-                for pixel in rgb[3 * (y * width + left)..3 * (y * width + right)].as_chunks::<3>().0 {
-                    for (sum, &value) in sums.iter_mut().zip(pixel) {
-                        *sum += u32::from(value);
-                    }
+                for row in picture.rgb.chunks_exact_mut(3 * picture.width as usize).take(y2).skip(y1) {
+                    row[3 * x1..3 * x2].as_chunks_mut::<3>().0.fill(FIELD);
                 }
-            }
-            let count = ((bottom - top) * (right - left)).max(1) as f32;
-            *mean = sums.map(|sum| sum as f32 / count);
-        }
-    }
-    // Where a pixel lies between the centres of two patches, and how near to the second.
-    let between = |at: usize, from: usize, to: usize| {
-        let place = (at - from) as f32 / (to - from) as f32 * PATCHES as f32 - 0.5;
-        let first = place.floor().clamp(0.0, (PATCHES - 1) as f32);
-        (first as usize, (first as usize + 1).min(PATCHES - 1), (place - first).clamp(0.0, 1.0))
-    };
-    for y in y1..y2 {
-        let (above, below, down) = between(y, y1, y2);
-        for x in x1..x2 {
-            let (left, right, across) = between(x, x1, x2);
-            let pixel = &mut rgb[3 * (y * width + x)..][..3];
-            for (channel, value) in pixel.iter_mut().enumerate() {
-                let row =
-                    |i: usize| means[i][left][channel] * (1.0 - across) + means[i][right][channel] * across;
-                *value = (row(above) * (1.0 - down) + row(below) * down).round() as u8;
             }
         }
     }
@@ -212,8 +135,13 @@ mod tests {
 
     const SIZE: u32 = 64;
 
-    /// A picture of noise with a face in the middle, from `first` on.
-    fn run(privacy: PrivacyKind, first: u64) -> Vec<Concealed> {
+    /// A picture of noise with a face in the middle, from `first` on for five frames; `possible` says what the
+    /// detector finds besides.
+    fn run(
+        privacy: PrivacyKind,
+        first: u64,
+        possible: impl Fn(u64) -> Option<Vec<FaceBox>>,
+    ) -> Vec<Concealed> {
         let mut concealer = Concealer::new(privacy, 63.0);
         let mut pictures = Vec::new();
         for index in 0..30u64 {
@@ -231,7 +159,7 @@ mod tests {
                 }
                 faces.faces[0].smoothed = faces.faces[0].measured;
             }
-            concealer.push(&frame, &faces);
+            concealer.push(&frame, &faces, possible(index).as_deref());
             pictures.extend(std::iter::from_fn(|| concealer.next(false)));
         }
         pictures.extend(std::iter::from_fn(|| concealer.next(true)));
@@ -245,25 +173,60 @@ mod tests {
         places.map(|(x, y)| (at(x + 1, y) - at(x, y)).abs()).sum::<f32>() / 144.0
     }
 
+    const FACE: FaceBox = FaceBox { x1: 24.0, y1: 24.0, x2: 40.0, y2: 40.0 };
+
+    /// Which frames show the middle of the picture as it was.
+    fn visible(pictures: &[Concealed]) -> Vec<u64> {
+        let indices: Vec<_> = pictures.iter().map(|picture| picture.frame_index).collect();
+        assert_eq!(indices, (0..30).collect::<Vec<_>>(), "every frame once, in order");
+        let plain = pictures.iter().filter(|picture| detail(picture) > 60.0);
+        plain.map(|picture| picture.frame_index).collect()
+    }
+
     #[test]
-    fn faces_are_hidden_a_little_before_and_after_they_are_seen() {
+    fn tracked_faces_are_hidden_before_and_after_they_are_seen() {
         for privacy in [PrivacyKind::Blur, PrivacyKind::Mesh] {
-            let pictures = run(privacy, 10);
-            let indices: Vec<_> = pictures.iter().map(|picture| picture.frame_index).collect();
-            assert_eq!(indices, (0..30).collect::<Vec<_>>(), "every frame once, in order");
-            for picture in &pictures {
-                let hidden = (6..19).contains(&picture.frame_index);
-                let plain = detail(picture) > 60.0;
-                assert_eq!(plain, !hidden, "{privacy:?} frame {}", picture.frame_index);
-            }
+            let expected: Vec<u64> = (0..6).collect();
+            // 0.4 s before, 2 s after the last one.
+            assert_eq!(visible(&run(privacy, 10, |_| Some(vec![]))), expected, "{privacy:?}");
         }
     }
 
     #[test]
-    fn a_tiny_or_outlying_region_is_no_trouble() {
-        let mut rgb = vec![7; 3 * 100];
-        blur(&mut rgb, 10, [0, 0, 1, 1]);
-        blur(&mut rgb, 10, [3, 3, 7, 10]);
-        assert!(rgb.iter().all(|&value| value == 7));
+    fn what_nobody_tracks_is_hidden_before_and_after_it_is_seen() {
+        for privacy in [PrivacyKind::Blur, PrivacyKind::Mesh] {
+            let pictures = run(privacy, 99, |index| {
+                Some((10..15).contains(&index).then_some(FACE).into_iter().collect())
+            });
+            let expected: Vec<u64> = (0..6).chain(19..30).collect();
+            assert_eq!(visible(&pictures), expected, "{privacy:?}");
+        }
+    }
+
+    #[test]
+    fn before_the_first_look_everything_is_hidden_and_later_what_was_seen_last() {
+        for privacy in [PrivacyKind::Blur, PrivacyKind::Mesh] {
+            let pictures = run(privacy, 99, |index| (index == 3).then(|| vec![FACE]));
+            assert_eq!(visible(&pictures), [0; 0], "{privacy:?}");
+            let corner = |index: usize| pictures[index].rgb[..3].to_vec();
+            let as_it_was = |index: usize| corner(index) == [0, 158, 60];
+            assert!((0..3).all(|index| !as_it_was(index)) && as_it_was(3), "{privacy:?}: {:?}", corner(3));
+            assert!(!as_it_was(29), "wider and wider");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_picture_waiting() {
+        let mut concealer = Concealer::new(PrivacyKind::Mesh, 63.0);
+        let pixels = vec![9; 3 * 64];
+        let frame = FrameView::new(&pixels, 8, 8, 24, PixelFormat::Rgb8).unwrap();
+        let mut out = 0;
+        for index in 0..1000i64 {
+            let mut faces = FrameFaces::boxed();
+            faces.capture_nanos = -index * 33_000_000;
+            concealer.push(&frame, &faces, Some(&[]));
+            out += std::iter::from_fn(|| concealer.next(false)).count();
+        }
+        assert!(out >= 999, "{out}");
     }
 }

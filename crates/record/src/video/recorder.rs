@@ -1,20 +1,24 @@
 //! Recording on a thread of its own.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use mien_config::{PrivacyKind, VideoKind};
 use mien_control::{VideoPlan, VideoStatus};
-use mien_face::{Frame, FrameFaces, PixelFormat};
+use mien_face::{FaceBox, Frame, FrameFaces, PixelFormat};
 use mien_ffmpeg::{Codec, hardware_encoder};
 
 use super::part::{Part, settings};
 use super::privacy::{CONCEALED_FORMAT, Concealer};
+use super::sightings::Seen;
 use crate::RecordError;
 
 /// Frames that may wait for the encoder: half a second at 30 fps.
 const QUEUED_FRAMES: usize = 16;
+/// Frames of which is known what was seen, while the recording thread waits for its encoder: minutes.
+const MOST_SEEN: usize = 8192;
 /// Most files that are begun after ffmpeg died, before giving up.
 const MOST_RESTARTS: u32 = 3;
 
@@ -39,7 +43,9 @@ pub struct VideoRecorder {
     jobs: Option<Sender<Job>>,
     oldest: Receiver<Job>,
     spare: Receiver<Job>,
-    with_faces: bool,
+    /// What was seen in the frames that the recording thread has not come to, those too that were dropped since;
+    /// only where faces are to be hidden.
+    seen: Option<Arc<Mutex<VecDeque<Seen>>>>,
     status: Arc<Mutex<VideoStatus>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,9 +62,9 @@ impl VideoRecorder {
         let (back, spare) = bounded(QUEUED_FRAMES + 2);
         let oldest = queue.clone();
         let status = Arc::new(Mutex::new(VideoStatus::default()));
-        let with_faces = plan.privacy != PrivacyKind::Full;
+        let seen = (plan.privacy != PrivacyKind::Full).then(Arc::default);
         let folder = plan.folder.clone();
-        let mut writer = Writer::new(plan, Arc::clone(&status));
+        let mut writer = Writer::new(plan, Arc::clone(&status), seen.clone());
         let thread = std::thread::Builder::new()
             .name("video".to_owned())
             .spawn(move || {
@@ -70,15 +76,39 @@ impl VideoRecorder {
                 writer.finish();
             })
             .map_err(RecordError::io("start a thread to record into", &folder))?;
-        Ok(Self { jobs: Some(jobs), oldest, spare, with_faces, status, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), oldest, spare, seen, status, thread: Some(thread) })
     }
 
-    /// Adds a frame with what was found in it. A full queue drops its oldest frame.
+    /// Whether faces are hidden: then frames are to come through [`push_looked_at`](Self::push_looked_at).
+    #[must_use]
+    pub fn hides_faces(&self) -> bool {
+        self.seen.is_some()
+    }
+
+    /// Adds a frame with what was tracked in it. A full queue drops its oldest frame.
+    ///
+    /// Where faces are to be hidden, those are that were found in the frames before, wider and wider; without a frame
+    /// that was looked at before, all of the picture is.
     pub fn push(&self, frame: &Frame, faces: &FrameFaces) {
+        self.enqueue(frame, faces, None);
+    }
+
+    /// Adds a frame with what was tracked in it, and the boxes, in pixels of the frame, of everything that may be a
+    /// face. A full queue drops its oldest frame; what was seen in it counts for the others.
+    pub fn push_looked_at(&self, frame: &Frame, faces: &FrameFaces, possible: &[FaceBox]) {
+        self.enqueue(frame, faces, Some(possible));
+    }
+
+    fn enqueue(&self, frame: &Frame, faces: &FrameFaces, possible: Option<&[FaceBox]>) {
         let Some(jobs) = &self.jobs else { return };
         let mut job = self.spare.try_recv().unwrap_or_else(|_| Job { frame: Frame::empty(), faces: None });
         job.frame.clone_from(frame);
-        if self.with_faces {
+        if let Some(seen) = &self.seen {
+            let mut seen = seen.lock().expect("no holder panics");
+            if seen.len() == MOST_SEEN {
+                seen.pop_front();
+            }
+            seen.push_back(Seen::new(faces, possible));
             **job.faces.get_or_insert_with(FrameFaces::boxed) = *faces;
         }
         while let Err(TrySendError::Full(refused)) = jobs.try_send(job) {
@@ -137,40 +167,51 @@ struct Writer {
     plan: VideoPlan,
     status: Arc<Mutex<VideoStatus>>,
     codec: Option<Codec>,
+    /// Where faces are to be hidden; no picture gets past it.
     concealer: Option<Concealer>,
+    seen: Option<Arc<Mutex<VecDeque<Seen>>>>,
     part: Option<Part>,
     restarts: u32,
     tight: Frame,
 }
 
 impl Writer {
-    fn new(plan: VideoPlan, status: Arc<Mutex<VideoStatus>>) -> Self {
-        let concealer =
-            (plan.privacy != PrivacyKind::Full).then(|| Concealer::new(plan.privacy, plan.vertical_fov_deg));
-        Self { plan, status, codec: None, concealer, part: None, restarts: 0, tight: Frame::empty() }
+    fn new(
+        plan: VideoPlan,
+        status: Arc<Mutex<VideoStatus>>,
+        seen: Option<Arc<Mutex<VecDeque<Seen>>>>,
+    ) -> Self {
+        let concealer = seen.as_ref().map(|_| Concealer::new(plan.privacy, plan.vertical_fov_deg));
+        Self { plan, status, codec: None, concealer, seen, part: None, restarts: 0, tight: Frame::empty() }
     }
 
     fn take(&mut self, job: &Job) {
-        let Ok(view) = job.frame.view() else { return };
-        match (self.concealer.take(), &job.faces) {
-            (Some(mut concealer), Some(faces)) => {
-                concealer.push(&view, faces);
-                self.write_concealed(&mut concealer, false);
-                self.concealer = Some(concealer);
-            }
-            _ => {
-                let frame = &job.frame;
-                let row_bytes = frame.format.row_bytes(frame.width);
-                if frame.stride == row_bytes
-                    && frame.pixels.len() == row_bytes * frame.format.rows(frame.height)
-                {
-                    let form = (frame.width, frame.height, frame.format);
-                    self.write(form, &frame.pixels, frame.frame_index, frame.capture_nanos);
-                } else {
-                    self.write_tight(frame);
-                }
-            }
+        if let Some(mut concealer) = self.concealer.take() {
+            self.conceal(&mut concealer, job);
+            self.concealer = Some(concealer);
+            return;
         }
+        let frame = &job.frame;
+        let row_bytes = frame.format.row_bytes(frame.width);
+        if frame.view().is_err() {
+            return;
+        }
+        if frame.stride == row_bytes && frame.pixels.len() == row_bytes * frame.format.rows(frame.height) {
+            let form = (frame.width, frame.height, frame.format);
+            self.write(form, &frame.pixels, frame.frame_index, frame.capture_nanos);
+        } else {
+            self.write_tight(frame);
+        }
+    }
+
+    fn conceal(&mut self, concealer: &mut Concealer, job: &Job) {
+        if let Some(seen) = &self.seen {
+            seen.lock().expect("no holder panics").drain(..).for_each(|seen| concealer.see(seen));
+        }
+        if let (Ok(view), Some(faces)) = (job.frame.view(), &job.faces) {
+            concealer.add(&view, faces);
+        }
+        self.write_concealed(concealer, false);
     }
 
     fn write_concealed(&mut self, concealer: &mut Concealer, flush: bool) {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use mien_capture::{LiveOptions, Source, SourceError, SourceInfo, SourceKind, Step, open_live};
 use mien_config::{Camera, Config, Preview};
 use mien_control::{FatalCause, WorkerSettings};
-use mien_face::{Frame, FrameFaces, Picture, PixelFormat};
+use mien_face::{FaceBox, Frame, FrameFaces, Picture, PixelFormat};
 use mien_metrics::gpu::GpuReport;
 use mien_metrics::{ProcessUsage, open_descriptors};
 use mien_ring::{FacesEntry, MAX_STAGES, ProcessId, SHM_DIR};
@@ -59,6 +59,12 @@ impl Tracker for Imagination {
 
     fn result(&self) -> &FrameFaces {
         &self.result
+    }
+
+    fn report_possible_faces(&mut self, _on: bool) {}
+
+    fn possible_faces(&self) -> Option<&[FaceBox]> {
+        None
     }
 
     fn preview(&mut self, _frame: Picture<'_>, _most: [u32; 2]) -> Result<([u32; 2], &[u8]), TrackerError> {
