@@ -77,7 +77,7 @@ fn measure(name: &str, video: VideoKind, privacy: PrivacyKind, frames: &[Frame])
             let before = Instant::now();
             outputs.push(camera, &faces);
             if let Some(video) = videos.get(camera) {
-                video.push(&picture, &faces);
+                video.push_looked_at(&picture, &faces, &[faces.faces[0].bounds]);
             }
             slowest = slowest.max(before.elapsed());
         }
