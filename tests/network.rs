@@ -93,7 +93,7 @@ fn attacked_inside() {
     assert!(packets > 0 && bytes > 0 && connections > 0, "it was no attack");
     assert!(status.success(), "{status}");
     let said = std::fs::read_to_string(&log).unwrap();
-    println!("ended after {:?}\n{said}", started.elapsed());
+    println!("ended after {:?}, {} bytes of log\n{said}", started.elapsed(), said.len());
     assert!(said.len() as u64 <= MOST_LOG_BYTES);
     assert!(said.contains("LSL outlets: "), "it was no attack");
     assert!(!appended.exists(), "lsl_api.cfg in the current folder was read");

@@ -17,6 +17,8 @@ use crate::{Launch, Limits, Reach, StreamError};
 
 /// A child that has said nothing for this long is replaced. It says something twice a second.
 pub const SILENCE: Duration = Duration::from_secs(5);
+/// Reports that are heard between two messages.
+const REPORTS_AT_ONCE: usize = 16;
 /// How often a child is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a child may take to open its outlets.
@@ -240,7 +242,9 @@ impl Keeper {
             // It takes nothing, or not fast enough.
             return Some(Ending::Closed);
         }
-        while let Ok(report) = life.child.reports.try_recv() {
+        // A few at a time: a child that says much holds nobody either.
+        for _ in 0..REPORTS_AT_ONCE {
+            let Ok(report) = life.child.reports.try_recv() else { break };
             life.silent_looks = 0;
             if let Some(ending) = self.hear(course, life, report) {
                 return Some(ending);
