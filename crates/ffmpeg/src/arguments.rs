@@ -67,8 +67,10 @@ impl Pass {
             push(&mut arguments, "-noautoscale");
         }
         let turn = info.turn.unwrap_or_default();
+        // What is transparent is black, whatever colour hides there.
+        let opaque = if info.has_alpha { "format=gbrap,premultiply=inplace=1," } else { "" };
         let quick = if version.has("checksum") { "=checksum=0" } else { "" };
-        push(&mut arguments, &format!("-vf settb=1/1000000,{turn}{SQUARE_PIXELS},showinfo{quick}"));
+        push(&mut arguments, &format!("-vf settb=1/1000000,{turn}{opaque}{SQUARE_PIXELS},showinfo{quick}"));
         push(&mut arguments, "-pix_fmt rgb24 -c:v rawvideo");
         // Every frame once; the encoder's clock would else tick once per average frame.
         push(

@@ -39,6 +39,8 @@ pub struct VideoInfo {
     pub ffmpeg_version: String,
     /// Filters that bring the pictures upright, where ffmpeg does not do so by itself.
     pub(crate) turn: Option<&'static str>,
+    /// Whether pixels may be transparent.
+    pub(crate) has_alpha: bool,
     /// Whether it is a transport stream, which counts its packets.
     pub(crate) counts_packets: bool,
     /// Whether the container has edit lists, which may leave pictures out (MP4, QuickTime).
@@ -160,6 +162,7 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
         stream: stream.index,
         choice: None,
         turn: None,
+        has_alpha: stream.has_alpha(),
         ffmpeg_version,
         counts_packets: format.is("mpegts"),
         has_edit_lists: format.is("mov"),

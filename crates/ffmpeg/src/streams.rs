@@ -26,6 +26,8 @@ pub(crate) struct Stream {
     pub(crate) width: u32,
     #[serde(default)]
     pub(crate) height: u32,
+    #[serde(default)]
+    pix_fmt: String,
     /// Pictures that the decoder keeps back to bring them into their order.
     #[serde(default)]
     pub(crate) has_b_frames: u32,
@@ -102,6 +104,12 @@ impl Stream {
     /// Whether it is declared to be a cover or a thumbnail.
     fn is_cover(&self) -> bool {
         self.is("attached_pic")
+    }
+
+    /// Whether its pixels may be transparent.
+    pub(crate) fn has_alpha(&self) -> bool {
+        let formats = ["rgba", "bgra", "argb", "abgr", "yuva", "gbrap", "ya8", "ya16", "pal8", "ayuv"];
+        formats.iter().any(|format| self.pix_fmt.starts_with(format))
     }
 
     /// Pictures that the container counts, or Matroska's statistics.

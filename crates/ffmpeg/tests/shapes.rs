@@ -122,3 +122,24 @@ fn frames_of_another_size_keep_their_shape() {
     }
     assert_eq!(decoder.mended_times().unwrap().frame_index, 12);
 }
+
+#[test]
+fn what_is_transparent_is_not_seen() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Two white boxes, the right one wholly transparent.
+    let boxes = "255*(between(X,8,19)+between(X,40,51))*between(Y,4,23)";
+    let picture = format!(
+        "-f lavfi -i color=black:s=64x48:r=25:d=0.2,format=rgba,\
+         geq=r='{boxes}':g='{boxes}':b='{boxes}':a='255*lt(X,32)'"
+    );
+    for name in ["clip.mov -c:v qtrle", "clip.mkv -c:v ffv1", "clip.apng -plays 0"] {
+        let (name, codec) = name.split_once(' ').unwrap();
+        ffmpeg(&format!("{picture} {codec} {name}"), folder.path());
+        let (_, frames, error) = read(&folder.path().join(name), &DecodeOptions::default());
+        assert!(error.is_none() && frames.len() == 5, "{name}: {error:?}, {} frames", frames.len());
+        frames.iter().for_each(|frame| assert_shape(frame, (64, 48), [8, 20, 4, 24], name));
+    }
+}
