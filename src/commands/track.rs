@@ -172,7 +172,8 @@ fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeS
     }
     meta_ended?;
     match report.skipped.as_slice() {
-        [] => match report.damage.words().filter(|_| !skip_damaged) {
+        // Asked to leave damaged frames out, nobody expects that nothing is left.
+        [] => match report.damage.words().filter(|_| !skip_damaged || report.frames == 0) {
             Some(words) => bail!("{}: {words}", info.spec),
             None => Ok(()),
         },

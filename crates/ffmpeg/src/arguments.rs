@@ -66,9 +66,15 @@ impl Pass {
         if version.has("autoscale") {
             push(&mut arguments, "-noautoscale");
         }
+        let shapes = info.shapes.as_deref().unwrap_or_default();
         let turn = info.turn.unwrap_or_default();
+        // What is transparent is black, whatever colour hides there.
+        let opaque = if info.has_alpha { "format=gbrap,premultiply=inplace=1," } else { "" };
         let quick = if version.has("checksum") { "=checksum=0" } else { "" };
-        push(&mut arguments, &format!("-vf settb=1/1000000,{turn}{SQUARE_PIXELS},showinfo{quick}"));
+        push(
+            &mut arguments,
+            &format!("-vf settb=1/1000000,{shapes}{turn}{opaque}{SQUARE_PIXELS},showinfo{quick}"),
+        );
         push(&mut arguments, "-pix_fmt rgb24 -c:v rawvideo");
         // Every frame once; the encoder's clock would else tick once per average frame.
         push(
@@ -86,10 +92,10 @@ fn push(arguments: &mut Vec<OsString>, words: &str) {
 
 /// An ffmpeg's release; a build from its repository counts as the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-struct Version(u32, u32);
+pub(crate) struct Version(u32, u32);
 
 impl Version {
-    fn parse(version: &str) -> Self {
+    pub(crate) fn parse(version: &str) -> Self {
         // `n7.1` is the name of a release, too.
         let mut numbers = version.trim_start_matches('n').split(|c: char| !c.is_ascii_digit());
         let major = numbers.next().and_then(|n| n.parse().ok());
@@ -97,11 +103,13 @@ impl Version {
         Self(major.unwrap_or(u32::MAX), minor)
     }
 
-    /// Whether this release knows an option.
-    fn has(self, option: &str) -> bool {
+    /// Whether this release knows an option, or has a habit.
+    pub(crate) fn has(self, option: &str) -> bool {
         self >= match option {
             // It renamed `-vsync`, and later ones drop the old name.
             "fps_mode" => Self(5, 1),
+            // It gives all pictures the shape of pixels that the stream has at its beginning.
+            "fixed aspect" => Self(7, 0),
             "autoscale" | "checksum" => Self(4, 4),
             _ => Self(0, 0),
         }

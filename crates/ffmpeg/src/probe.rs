@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::FfmpegError;
+use crate::arguments::Version;
 use crate::process::{Process, file_url};
-use crate::streams::{Chosen, Stream, choose, first_orientation};
+use crate::streams::{Chosen, Stream, choose, first_orientation, shapes};
 
 /// What a video's headers promise.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,10 @@ pub struct VideoInfo {
     pub ffmpeg_version: String,
     /// Filters that bring the pictures upright, where ffmpeg does not do so by itself.
     pub(crate) turn: Option<&'static str>,
+    /// A filter that gives pictures of each size the shape that their pixels have, where ffmpeg does not.
+    pub(crate) shapes: Option<String>,
+    /// Whether pixels may be transparent.
+    pub(crate) has_alpha: bool,
     /// Whether it is a transport stream, which counts its packets.
     pub(crate) counts_packets: bool,
     /// Whether the container has edit lists, which may leave pictures out (MP4, QuickTime).
@@ -102,7 +107,12 @@ pub(crate) fn probe(path: &Path, stream: Option<u32>) -> Result<VideoInfo, Ffmpe
     // H.264 says it once for all pictures that follow, but ffmpeg's decoder only of that one.
     let says_itself = stream.codec_name == "h264" && stream.side_data_list.is_empty();
     let turn = if says_itself { first_orientation(path, stream.index) } else { None };
-    Ok(VideoInfo { choice, turn, ..describe(&stream, &format, program_version.version) })
+    let info = describe(&stream, &format, program_version.version);
+    // Containers in which pictures change their size; elsewhere it would take too long to look.
+    let may_change = ["mpegts", "mpeg", "h264", "hevc", "mpegvideo"].iter().any(|name| format.is(name));
+    let looks = may_change && Version::parse(&info.ffmpeg_version).has("fixed aspect");
+    let shapes = if looks { shapes(path, stream.index) } else { None };
+    Ok(VideoInfo { choice, turn, shapes, ..info })
 }
 
 /// Asks ffprobe something about a file that it answers in JSON.
@@ -160,6 +170,8 @@ fn describe(stream: &Stream, format: &Format, ffmpeg_version: String) -> VideoIn
         stream: stream.index,
         choice: None,
         turn: None,
+        shapes: None,
+        has_alpha: stream.has_alpha(),
         ffmpeg_version,
         counts_packets: format.is("mpegts"),
         has_edit_lists: format.is("mov"),
@@ -194,7 +206,7 @@ pub const SQUARE_PIXELS: &str =
     "scale=w='if(between(sar,0.0625,16),max(round(iw*sar),1),iw)':h=ih:eval=frame,setsar=1";
 
 /// `64:45` → (64, 45); `None` for `0:1` and `N/A`, which say nothing, and for pixels that nobody makes.
-fn parse_aspect(aspect: &str) -> Option<(u32, u32)> {
+pub(crate) fn parse_aspect(aspect: &str) -> Option<(u32, u32)> {
     let (width, height) = aspect.split_once(':')?;
     let aspect = (width.parse::<u32>().ok()?, height.parse::<u32>().ok()?);
     PIXEL_ASPECTS.contains(&(f64::from(aspect.0) / f64::from(aspect.1))).then_some(aspect)

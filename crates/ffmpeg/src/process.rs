@@ -82,6 +82,8 @@ impl Process {
     ) -> Result<Self, FfmpegError> {
         let mut command = Command::new(executable);
         command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // What it says is read, not shown.
+        command.env_remove("AV_LOG_FORCE_COLOR").env("AV_LOG_FORCE_NOCOLOR", "1");
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(|source| match source.kind() {

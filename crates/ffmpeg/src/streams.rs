@@ -8,11 +8,14 @@ use std::process::Stdio;
 use serde::Deserialize;
 
 use crate::FfmpegError;
-use crate::probe::{ask, ask_arguments};
+use crate::probe::{ask, ask_arguments, parse_aspect};
 use crate::process::Process;
 
 /// Packets at the beginning of a file that tell moving pictures from still ones.
 const PACKETS: u32 = 2000;
+
+/// Most sizes of pictures in one stream of which the shape of pixels is looked up.
+const MOST_SHAPES: usize = 32;
 
 /// What a file says of one of its streams.
 #[derive(Deserialize, Debug, Clone, Default)]
@@ -26,6 +29,8 @@ pub(crate) struct Stream {
     pub(crate) width: u32,
     #[serde(default)]
     pub(crate) height: u32,
+    #[serde(default)]
+    pix_fmt: String,
     /// Pictures that the decoder keeps back to bring them into their order.
     #[serde(default)]
     pub(crate) has_b_frames: u32,
@@ -102,6 +107,12 @@ impl Stream {
     /// Whether it is declared to be a cover or a thumbnail.
     fn is_cover(&self) -> bool {
         self.is("attached_pic")
+    }
+
+    /// Whether its pixels may be transparent.
+    pub(crate) fn has_alpha(&self) -> bool {
+        let formats = ["rgba", "bgra", "argb", "abgr", "yuva", "gbrap", "ya8", "ya16", "pal8", "ayuv"];
+        formats.iter().any(|format| self.pix_fmt.starts_with(format))
     }
 
     /// Pictures that the container counts, or Matroska's statistics.
@@ -202,6 +213,32 @@ fn count_first_packets(path: &Path) -> Result<BTreeMap<u32, u64>, FfmpegError> {
         *counts.entry(packet.stream_index).or_default() += 1;
     }
     Ok(counts)
+}
+
+/// A filter that gives pictures of each size the shape of pixels that those of this size have, followed by a comma;
+/// nothing where all pictures have the same size.
+pub(crate) fn shapes(path: &Path, stream: u32) -> Option<String> {
+    let words = format!(
+        "-of csv=p=0 -skip_frame nokey -show_frames -show_entries frame=width,height,sample_aspect_ratio \
+         -select_streams {stream}"
+    );
+    let mut ffprobe = Process::start("ffprobe", ask_arguments(path, &words), Stdio::null(), path).ok()?;
+    let mut found = BTreeMap::new();
+    for line in BufReader::new(ffprobe.take_stdout()).lines().map_while(Result::ok) {
+        let mut fields = line.split(',');
+        let mut side = || fields.next()?.parse::<u32>().ok();
+        let Some(size) = side().zip(side()) else { continue };
+        let aspect = fields.next().and_then(parse_aspect).unwrap_or((1, 1));
+        found.entry(size).or_insert(aspect);
+    }
+    if found.len() < 2 {
+        return None;
+    }
+    let one = |(&(width, height), &(across, down)): (&(u32, u32), &(u32, u32))| {
+        format!("eq(w,{width})*eq(h,{height})*{across}/{down}")
+    };
+    let all: Vec<String> = found.iter().take(MOST_SHAPES).map(one).collect();
+    Some(format!("setsar=r='{}',", all.join("+")))
 }
 
 /// Times of decoding, in the file's ticks, of packets behind which the times step back, or go on more than

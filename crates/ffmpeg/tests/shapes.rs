@@ -95,8 +95,8 @@ fn frames_of_another_size_keep_their_shape() {
         ("a.ts", "scale=64:48", (64, 48), [8, 20, 4, 24]),
         // Larger, and narrower.
         ("b.ts", "scale=128:96,crop=72:96:0:0", (72, 96), [16, 40, 8, 48]),
-        // As large as the first, of pixels twice as wide as high.
-        ("c.ts", "scale=64:48,setsar=2", (128, 48), [16, 40, 4, 24]),
+        // Of pixels twice as wide as high.
+        ("c.ts", "scale=96:48,setsar=2", (192, 48), [24, 60, 4, 24]),
         // Small again.
         ("d.ts", "scale=32:24", (32, 24), [4, 10, 2, 12]),
     ];
@@ -109,16 +109,31 @@ fn frames_of_another_size_keep_their_shape() {
     let (decoder, frames, error) = read(&at("all.ts"), &DecodeOptions::default());
     assert!(error.is_none() && frames.len() == 48, "{error:?}, {} frames", frames.len());
     assert_eq!((decoder.info().width, decoder.info().height), (64, 48));
-    // Since release 7 ffmpeg holds on to the shape that pixels have at the beginning.
-    let release = decoder.info().ffmpeg_version.trim_start_matches('n').split('.').next();
-    let sees_shape = release.and_then(|major| major.parse().ok()).is_some_and(|major: u32| major < 7);
     for (index, frame) in frames.iter().enumerate() {
         let (name, _, size, white) = parts[index / 12];
-        if name == "c.ts" && !sees_shape {
-            continue;
-        }
         assert_shape(frame, size, white, &format!("frame {index} of {name}"));
         assert!(!frame.is_damaged, "frame {index}");
     }
     assert_eq!(decoder.mended_times().unwrap().frame_index, 12);
+}
+
+#[test]
+fn what_is_transparent_is_not_seen() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Two white boxes, the right one wholly transparent.
+    let boxes = "255*(between(X,8,19)+between(X,40,51))*between(Y,4,23)";
+    let picture = format!(
+        "-f lavfi -i color=black:s=64x48:r=25:d=0.2,format=rgba,\
+         geq=r='{boxes}':g='{boxes}':b='{boxes}':a='255*lt(X,32)'"
+    );
+    for name in ["clip.mov -c:v qtrle", "clip.mkv -c:v ffv1", "clip.apng -plays 0"] {
+        let (name, codec) = name.split_once(' ').unwrap();
+        ffmpeg(&format!("{picture} {codec} {name}"), folder.path());
+        let (_, frames, error) = read(&folder.path().join(name), &DecodeOptions::default());
+        assert!(error.is_none() && frames.len() == 5, "{name}: {error:?}, {} frames", frames.len());
+        frames.iter().for_each(|frame| assert_shape(frame, (64, 48), [8, 20, 4, 24], name));
+    }
 }
