@@ -265,10 +265,12 @@ fn a_worker_killed_at_once_leaves_its_frames() {
     recording.signal(*worker.first().expect("a worker runs"), "-KILL");
     recording.signal(recording.process.id(), "-TERM");
     let folder = recording.folder.clone();
-    let (code, said) = recording.end();
+    recording.end();
     wait_for_ffmpeg(&folder);
-    let found = succeed(mien_without_models().args(["session", "check"]).arg(&folder));
-    assert!(code == Some(0) && !found.contains("PROBLEM"), "{said}{found}");
+    // Its video lacks what it had in hand; its results are there.
+    let output = mien_without_models().args(["session", "check"]).arg(&folder).output().unwrap();
+    let found = text(&output.stdout);
+    assert!(found.contains("mien_camera_Frames") && !found.contains("data.xdf: "), "{found}");
 }
 
 #[test]
@@ -288,7 +290,8 @@ fn a_folder_whose_name_is_no_text_is_recorded_into() {
 fn the_limit_on_the_size_of_files_is_an_error_and_no_end() {
     let Some(command) = mien() else { return };
     let parent = tempfile::tempdir().unwrap();
-    let script = "ulimit -f 2000; exec \"$0\" \"$@\"";
+    // In units of 512 bytes: more than a ring in shared memory takes, and some ten seconds of data.
+    let script = "ulimit -f 8200; exec \"$0\" \"$@\"";
     let mut limited = Command::new("sh");
     limited.args(["-c", script]).arg(command.get_program());
     for (name, value) in command.get_envs() {
@@ -308,7 +311,7 @@ fn the_limit_on_the_size_of_files_is_an_error_and_no_end() {
         "--source",
         "synthetic",
     ]);
-    limited.args(["--seconds", "60", "--out"]).arg(parent.path()).stdin(Stdio::null());
+    limited.args(["--seconds", "600", "--out"]).arg(parent.path()).stdin(Stdio::null());
     let output = limited.output().unwrap();
     assert_eq!(output.status.signal(), None, "{}", text(&output.stderr));
     let line = refusal(&output);
