@@ -29,7 +29,7 @@ pub(crate) fn calibration_inputs(
     // The largest finds most faces.
     let largest = detector_sizes.iter().copied().max_by_key(|[height, width]| height * width);
     let options = NetworkOptions {
-            frame_size: None,
+        frame_size: None,
         engine: EngineChoice::Cpu,
         models: models.map(Path::to_owned),
         max_faces: mien_face::MAX_FACES,

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use mien_address::redact_text;
 use mien_capture::SourceAddress;
 use mien_config::{Camera, Config, EngineKind};
-use mien_address::redact_text;
 use mien_engine::EngineChoice;
 use mien_ring::SHM_DIR;
 use mien_supervisor::{

@@ -54,7 +54,9 @@ fn redact(folder: &Path, change: bool) -> Result<()> {
         None if redaction.is_empty() => say!("no secrets of cameras' addresses were found"),
         None if change => {
             let cameras = redaction.addresses.join(", ");
-            say!("change the password of {cameras}: copies of this session, and who has seen it, still have it");
+            say!(
+                "change the password of {cameras}: copies of this session, and who has seen it, still have it"
+            );
         }
         None => bail!("the session holds secrets of cameras' addresses; nothing was changed"),
     }

@@ -13,9 +13,7 @@ use mien_pipeline::PipelineSettings;
 use mien_worker::{Made, Parts, Tell, TrackerError, die_with_parent, pipeline_settings};
 
 use crate::commands::engines::in_words;
-use crate::networks::{
-    GpuChoice, NetworkOptions, Networks, detector_size, usual_detector_side,
-};
+use crate::networks::{GpuChoice, NetworkOptions, Networks, detector_size, usual_detector_side};
 
 /// Arguments of `mien worker`; all else comes over standard input.
 #[derive(Args)]

@@ -305,7 +305,8 @@ impl Control {
         let outlets = self.live.as_ref().map(Live::outlets).unwrap_or_default();
         let cameras = self.supervisor.cameras();
         let rate = |name: &str| {
-            let camera = cameras.iter().find(|camera| is_stream_of(&self.config.lsl.prefix, name, &camera.name));
+            let camera =
+                cameras.iter().find(|camera| is_stream_of(&self.config.lsl.prefix, name, &camera.name));
             camera.map_or(0.0, |camera| camera.fps as f32)
         };
         let status = |(stream, has_consumers): (mien_stream::StreamDescription, bool)| StreamStatus {
@@ -374,7 +375,9 @@ pub(super) fn is_stream_of(prefix: &str, stream: &str, camera: &str) -> bool {
         Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()),
         None => rest,
     };
-    rest.strip_prefix('_').and_then(|rest| rest.strip_prefix(camera)).is_some_and(|rest| rest.starts_with('_'))
+    rest.strip_prefix('_')
+        .and_then(|rest| rest.strip_prefix(camera))
+        .is_some_and(|rest| rest.starts_with('_'))
 }
 
 fn check(check: doctor::Check) -> Check {
@@ -404,10 +407,13 @@ mod tests {
                 identity,
                 ..mien_stream::CameraDescription::default()
             };
-            let settings =
-                mien_stream::StreamSettings { prefix: "my_lab".into(), ..mien_stream::StreamSettings::default() };
+            let settings = mien_stream::StreamSettings {
+                prefix: "my_lab".into(),
+                ..mien_stream::StreamSettings::default()
+            };
             let encoder = mien_stream::CameraEncoder::new(camera, settings);
-            let is_of = |stream: &mien_stream::StreamDescription, name| is_stream_of("my_lab", &stream.name, name);
+            let is_of =
+                |stream: &mien_stream::StreamDescription, name| is_stream_of("my_lab", &stream.name, name);
             assert!(encoder.streams().iter().all(|stream| is_of(stream, "left")));
             assert!(encoder.streams().iter().all(|stream| !is_of(stream, "lef")));
         }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::{HIDDEN, MASK};
 use crate::resolve::placeholders;
+use crate::{HIDDEN, MASK};
 
 /// Stands for the bytes of placeholders while the rest is taken apart: their `:` and `/` mean nothing here.
 const PLACEHOLDER: char = '\u{1}';
@@ -172,7 +172,10 @@ mod tests {
             ("http://alice:p/ss#w?rd@host/video", "http://…@host/video"),
             ("http://alice:12/34@host/video", "http://…@host/video"),
             ("http://[fe80::1]:80/mail@x", "http://[fe80::1]:80/mail@x"),
-            ("http://cam/v?user=al&pwd=s3&resolution=640x480", "http://cam/v?user=…&pwd=…&resolution=640x480"),
+            (
+                "http://cam/v?user=al&pwd=s3&resolution=640x480",
+                "http://cam/v?user=…&pwd=…&resolution=640x480",
+            ),
             ("http://cam/v?PWD=s3;Camera=2;admin:s3", "http://cam/v?PWD=…;Camera=2;…"),
             ("http://cam/v?camera=$ecret", "http://cam/v?camera=…"),
             ("http://cam/v?token=#abc", "http://cam/v?token=#…"),

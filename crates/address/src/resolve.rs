@@ -118,7 +118,8 @@ impl ResolvedAddress {
         if is_ambiguous(written) {
             return Err(SecretError::Ambiguous);
         }
-        let mut secrets: Vec<String> = secret_ranges(written).into_iter().flat_map(|at| words(&written[at])).collect();
+        let mut secrets: Vec<String> =
+            secret_ranges(written).into_iter().flat_map(|at| words(&written[at])).collect();
         let mut text = written.to_owned();
         for (range, keeper) in placeholders(written).into_iter().rev() {
             let secret = match keeper {
@@ -199,7 +200,9 @@ fn percent_encoded(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -280,7 +283,8 @@ mod tests {
             assert!(!clean.contains("cret") && !clean.contains("pa55"), "{clean}");
         }
         let of_variable = resolved("http://alice:${CAM}@cam/").unwrap();
-        let clean = of_variable.hide_in("bad password p@ss/w:rd (p%40ss%2Fw%3Ard) of http://alice:p%40ss%2Fw%3Ard@cam/");
+        let clean = of_variable
+            .hide_in("bad password p@ss/w:rd (p%40ss%2Fw%3Ard) of http://alice:p%40ss%2Fw%3Ard@cam/");
         assert_eq!(clean, "bad password … (…) of http://alice:${CAM}@cam/");
     }
 

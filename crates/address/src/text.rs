@@ -13,10 +13,11 @@ pub fn find_addresses(text: &str) -> Vec<Range<usize>> {
     while let Some(colon) = text[from..].find("://").map(|at| from + at) {
         from = colon + 3;
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-        let start = text[..colon].rfind(|c| !is_scheme(c)).map_or(0, |at| {
-            at + text[at..].chars().next().map_or(1, char::len_utf8)
-        });
-        let is_end = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '`' | '\\');
+        let start = text[..colon]
+            .rfind(|c| !is_scheme(c))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let is_end =
+            |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '`' | '\\');
         let end = text[from..].find(is_end).map_or(text.len(), |at| from + at);
         // What a sentence puts behind an address.
         let end = from + text[from..end].trim_end_matches(['\'', '.', ',', ';', ':', ')', ']']).len();

@@ -20,7 +20,8 @@ pub(crate) struct StreamInput<'a> {
 impl StreamInput<'_> {
     /// Adds the options of the input, and the input.
     pub fn add_to(&self, command: &mut Command) {
-        let protocols = if self.address.holds_secret() { format!("{PROTOCOLS},pipe") } else { PROTOCOLS.to_owned() };
+        let protocols =
+            if self.address.holds_secret() { format!("{PROTOCOLS},pipe") } else { PROTOCOLS.to_owned() };
         command.args(["-protocol_whitelist", &protocols]);
         if self.address.holds_secret() {
             command.args(["-f", "concat", "-safe", "0", "-i", "pipe:0"]).stdin(Stdio::piped());
@@ -80,7 +81,10 @@ mod tests {
     fn an_address_with_a_secret_is_no_argument() {
         let (arguments, list) = arguments_and_list("rtsp://alice:it's\ts3cret@cam/?pwd=x");
         assert!(!arguments.contains("s3cret") && arguments.contains("pipe:0"), "{arguments}");
-        assert!(list.contains("\nfile 'rtsp://alice:it'\\''s%09s3cret@cam/?pwd=x'\noption timeout 5\n"), "{list}");
+        assert!(
+            list.contains("\nfile 'rtsp://alice:it'\\''s%09s3cret@cam/?pwd=x'\noption timeout 5\n"),
+            "{list}"
+        );
         let (arguments, _) = arguments_and_list("rtsp://cam/");
         assert!(arguments.contains("\"-timeout\" \"5\" \"-i\" \"rtsp://cam/\""), "{arguments}");
     }

@@ -21,9 +21,9 @@ pub use check::is_name;
 pub use edit::edit;
 pub use error::{ConfigError, Problem};
 pub use load::{TEMPLATE, init, load, parse, print};
-pub use secrets::readable_secret;
 pub use migrate::{VERSION, migrate};
 pub use save::{load_state, save, save_state, state_file, user_file};
+pub use secrets::readable_secret;
 pub use sections::{
     Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslStream, Models, Overlay,
     PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,

@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn memory_that_is_being_given_back_is_waited_for() {
-        let mut gpu = Fake { later: vec![170 * MIB, 90 * MIB, 50 * MIB], ..fake(0, [100 * MIB, 120 * MIB, 160 * MIB]) };
+        let mut gpu =
+            Fake { later: vec![170 * MIB, 90 * MIB, 50 * MIB], ..fake(0, [100 * MIB, 120 * MIB, 160 * MIB]) };
         assert_eq!(fit(&mut gpu, &needs()).unwrap(), Outcome::All(3));
         assert_eq!(gpu.tried, [3]);
     }

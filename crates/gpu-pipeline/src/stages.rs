@@ -458,7 +458,8 @@ fn find_room(
     buckets: &[usize],
     options: &GpuOptions,
 ) -> Result<Room, GpuPipelineError> {
-    let layout = options.frame_size.map(|[width, height]| FrameLayout::tight(width, height, PixelFormat::Rgb8));
+    let layout =
+        options.frame_size.map(|[width, height]| FrameLayout::tight(width, height, PixelFormat::Rgb8));
     let layout = layout.transpose()?;
     let frame_bytes = layout.map_or(0, |layout| layout.bytes());
     let needs = |count: usize| {

@@ -134,7 +134,8 @@ mod tests {
         let of = |prefix, camera, source| StreamIdentity::new(prefix, camera, source).setup;
         let one = of("mien", "front", "usb:1");
         assert_eq!((one.len(), &one), (12, &of("mien", "front", "usb:1")));
-        for other in [of("mien", "front", "usb:2"), of("mien", "side", "usb:1"), of("lab", "front", "usb:1")] {
+        for other in [of("mien", "front", "usb:2"), of("mien", "side", "usb:1"), of("lab", "front", "usb:1")]
+        {
             assert_ne!(one, other);
         }
         assert_ne!(of("a", "bc", ""), of("ab", "c", ""));

@@ -47,7 +47,8 @@ mod tests {
         let mut last = loss();
         last.smaller_batches(1);
         assert!(last.reason.contains("out of memory; give this camera another"), "{}", last.reason);
-        let mut advised = Loss { reason: "28 MiB free; close others (nvidia-smi shows them)".into(), ..loss() };
+        let mut advised =
+            Loss { reason: "28 MiB free; close others (nvidia-smi shows them)".into(), ..loss() };
         advised.smaller_batches(1);
         assert_eq!(advised.reason.matches("nvidia-smi").count(), 1, "{}", advised.reason);
     }

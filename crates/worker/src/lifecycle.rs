@@ -198,7 +198,8 @@ mod tests {
     fn told(commands: &[Command]) -> String {
         let mut input = Vec::new();
         commands.iter().for_each(|command| write_line(&mut input, command).unwrap());
-        let parts = Parts::new(|_| unreachable!("nothing is opened"), |_, _, _| unreachable!("nothing is made"));
+        let parts =
+            Parts::new(|_| unreachable!("nothing is opened"), |_, _, _| unreachable!("nothing is made"));
         let output = Kept::default();
         run(&parts, std::io::Cursor::new(input), output.clone(), || false).unwrap();
         String::from_utf8(output.0.lock().unwrap().clone()).unwrap()

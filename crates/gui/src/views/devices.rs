@@ -154,7 +154,8 @@ fn buttons(ui: &mut egui::Ui, page: &mut Page<'_>, camera: &Camera) {
 fn open_camera(ui: &mut egui::Ui, page: &mut Page<'_>, close: &str) {
     let Some(mut draft) = page.model.devices.draft.take() else { return };
     let recording = page.backend.recording().folder.is_some();
-    let device = page.backend.devices().iter().find(|device| draft.wanted.source == device.spec.as_str()).cloned();
+    let device =
+        page.backend.devices().iter().find(|device| draft.wanted.source == device.spec.as_str()).cloned();
     ui.with_layout(egui::Layout::right_to_left(egui::Align::TOP), |ui| {
         if !ui.button(close).clicked() {
             page.model.devices.draft = Some(draft.clone());
@@ -369,7 +370,8 @@ fn found(ui: &mut egui::Ui, page: &mut Page<'_>) {
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(&device.label).strong());
             ui.label(RichText::new(&device.spec).monospace());
-            let used = page.backend.config().cameras.iter().find(|camera| camera.source == device.spec.as_str());
+            let used =
+                page.backend.config().cameras.iter().find(|camera| camera.source == device.spec.as_str());
             match used {
                 Some(camera) => drop(ui.label(RichText::new(format!("is {}", camera.name)).weak())),
                 None => {

@@ -15,7 +15,8 @@ type Escape = fn(char) -> String;
 impl Needle {
     /// An address, as text, XML and quoted strings have it.
     pub fn of(address: &SourceAddress) -> Vec<Self> {
-        let escapes: [Escape; 4] = [|c| c.to_string(), in_xml, in_string, |c| in_string(c).replace('\\', "\\\\")];
+        let escapes: [Escape; 4] =
+            [|c| c.to_string(), in_xml, in_string, |c| in_string(c).replace('\\', "\\\\")];
         let mut needles: Vec<Self> = Vec::new();
         for escape in escapes {
             let needle = Self::new(address, escape);

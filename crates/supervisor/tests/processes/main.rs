@@ -134,7 +134,8 @@ fn role_worker() {
         None => {
             let options =
                 LiveOptions { size: camera.size, rate_hz: camera.rate_hz, ..LiveOptions::default() };
-            let imagined = ["people", "memory:"].iter().any(|kind| camera.source.expose_secret().starts_with(kind));
+            let imagined =
+                ["people", "memory:"].iter().any(|kind| camera.source.expose_secret().starts_with(kind));
             open_live(&if imagined { QUIET.into() } else { camera.source.clone() }, &options)
         }
     };
@@ -153,7 +154,11 @@ fn role_worker() {
 /// memory for batches of N faces.
 fn imagine(settings: &WorkerSettings) -> Result<Made, TrackerError> {
     let WorkerSettings { camera, gpu, max_batch, first_track_id, .. } = settings;
-    let memory = camera.source.expose_secret().strip_prefix("memory:").map_or(usize::MAX, |faces| faces.parse().unwrap());
+    let memory = camera
+        .source
+        .expose_secret()
+        .strip_prefix("memory:")
+        .map_or(usize::MAX, |faces| faces.parse().unwrap());
     if *max_batch > memory {
         return Err(TrackerError { cause: Some(FatalCause::GpuMemory), reason: "out of memory".into() });
     }

@@ -24,6 +24,7 @@ use self::table::MotionTable;
 use super::frames::{CameraLayout, FrameRecord, Frames, Item};
 use super::{Progress, Source, step};
 use crate::RecordError;
+use crate::redact::SessionSecrets;
 use crate::session_file::rfc3339;
 
 /// Version of the standard that is followed.
@@ -171,8 +172,8 @@ fn describe(set: &mut DataSet, names: &Names) -> Result<(), RecordError> {
     set.write(&out.join("participants.tsv"), &format!("participant_id\nsub-{}\n", names.subject))
 }
 
-/// Puts the recording itself beside the data set: linked where possible, else copied. `go_on` is asked
-/// between pieces.
+/// Puts the recording itself beside the data set: linked where possible, else copied; a file that holds a password of
+/// a camera's address is copied without it. `go_on` is asked between pieces.
 fn keep_sources(
     source: &Source<'_>,
     set: &mut DataSet,
@@ -182,14 +183,19 @@ fn keep_sources(
     let folder = set.out.join("sourcedata").join(&names.folder);
     fs::create_dir_all(&folder).map_err(RecordError::io("create", &folder))?;
     let failed = || RecordError::io("read", source.session_folder);
+    let secrets = SessionSecrets::of(source.session_folder);
     for entry in fs::read_dir(source.session_folder).map_err(failed())? {
         let from = entry.map_err(failed())?.path();
         if !from.is_file() {
             continue;
         }
         let to = folder.join(from.file_name().unwrap_or_default());
-        if fs::hard_link(&from, &to).is_err() {
+        let holds_secret = secrets.are_in(&from).map_err(RecordError::io("read", &from))?;
+        if holds_secret || fs::hard_link(&from, &to).is_err() {
             copy(&from, &to, go_on)?;
+        }
+        if holds_secret {
+            secrets.overwrite(&to, true).map_err(RecordError::io("write", &to))?;
         }
         set.files.push(to);
         go_on()?;
