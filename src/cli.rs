@@ -102,7 +102,7 @@ impl Command {
 /// done, 1 failed (with one line on standard error), 2 a command line that makes no sense.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     if cli.command.is_some() && !cli.cameras.are_none() {
         let text = "give --config and --source after the command; before it, they are the app's";
         Cli::command().error(ErrorKind::ArgumentConflict, text).exit();
@@ -130,6 +130,17 @@ pub fn run() -> ExitCode {
         Command::Engines(command) => commands::engines::run(&command),
         Command::Models(command) => commands::models::run(&command),
     })
+}
+
+/// Tells what is wrong with the command line, without the secrets of addresses in it.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    let clean = mien_address::redact_text(&text);
+    if clean == text {
+        error.exit();
+    }
+    say_error!("{clean}");
+    std::process::exit(error.exit_code());
 }
 
 /// Tells how it went.

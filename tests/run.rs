@@ -213,6 +213,53 @@ fn a_configuration_is_begun_checked_and_printed() {
     succeed(mien_without_models().arg("cameras"));
 }
 
+/// The lines of a run's log until its streams are open, or it is said why there are none; the rest is read and
+/// forgotten.
+fn lines_until_streaming(run: &mut std::process::Child) -> Vec<String> {
+    use std::io::{BufRead, BufReader};
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut seen: Vec<String> = Vec::new();
+    let is_last = |line: &String| line.contains("published to LSL") || line.contains("nothing is streamed");
+    while !seen.last().is_some_and(is_last) {
+        seen.push(lines.next().unwrap_or_else(|| panic!("it ends: {seen:#?}")));
+    }
+    std::thread::spawn(move || lines.for_each(drop));
+    seen
+}
+
+#[test]
+fn a_second_program_has_streams_of_its_own_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("mien.toml");
+    let prefix = format!("test{}", std::process::id());
+    let text = format!(
+        "version = 1\n[lsl]\nprefix = \"{prefix}\"\n[[cameras]]\nname = \"front\"\nsource = \"synthetic?heads=0\"\n\
+         size = [64, 48]\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let start = || {
+        let mut command = mien()?;
+        command.args(["run", "--headless", "--engine", "cpu", "--seconds", "600", "--config"]).arg(&config);
+        Some(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+    };
+    let end = |mut run: std::process::Child| {
+        kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+        run.wait().unwrap();
+    };
+    let renamed = |lines: &[String]| {
+        lines.iter().filter(|line| line.contains(&format!("called `{prefix}-2_front_…`"))).count()
+    };
+    let Some(mut first) = start() else { return };
+    let of_first = lines_until_streaming(&mut first);
+    let mut second = start().unwrap();
+    let of_second = lines_until_streaming(&mut second);
+    end(first);
+    end(second);
+    assert_eq!((renamed(&of_first), renamed(&of_second)), (0, 1), "{of_first:#?}\n{of_second:#?}");
+    let mut third = start().unwrap();
+    let of_third = lines_until_streaming(&mut third);
+    end(third);
+    assert_eq!(renamed(&of_third), 0, "the names are free again: {of_third:#?}");
 #[test]
 fn a_file_that_is_not_there_is_refused_at_once_and_one_that_cannot_be_read_at_the_end() {
     let folder = tempfile::tempdir().unwrap();

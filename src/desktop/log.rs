@@ -24,7 +24,8 @@ impl Log {
     /// Adds a line, here and to the program's log on standard error.
     pub(crate) fn add(&self, level: LogLevel, origin: &str, text: impl Into<String>) {
         let seconds = self.started.elapsed().as_secs_f64();
-        let line = LogLine { seconds, level, origin: origin.to_owned(), text: text.into() };
+        let text = mien_address::redact_text(&text.into()).into_owned();
+        let line = LogLine { seconds, level, origin: origin.to_owned(), text };
         let LogLine { origin, text, .. } = &line;
         match level {
             LogLevel::Error => tracing::error!("{origin}: {text}"),
@@ -127,6 +128,15 @@ mod tests {
         log.take(&mut shown);
         let first = (shown[0].level, &shown[0].origin, &shown[0].text);
         assert!(shown.len() == 3 && shown.iter().all(|line| (line.level, &line.origin, &line.text) == first));
+    }
+
+    #[test]
+    fn what_a_worker_prints_tells_no_secret() {
+        let log = Log::new();
+        log.worker_line("front", "thread 'capture' panicked: http://alice:s3cret@cam/?pwd=pa55");
+        let mut shown = Vec::new();
+        log.take(&mut shown);
+        assert_eq!(shown[0].text, "thread 'capture' panicked: http://…@cam/?pwd=…");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::options::SupervisorOptions;
 
 /// How long a worker may take to obey the word, and then SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a worker may take that has no file open.
+const SHORT_PATIENCE: Duration = Duration::from_millis(500);
 /// Pause between two looks at an ending worker.
 const LOOK: Duration = Duration::from_millis(10);
 /// How CUDA orders GPUs; its own default is by speed.
@@ -108,10 +110,13 @@ impl Worker {
     }
 
     /// Stops the worker in steps: the word, SIGTERM, SIGKILL. A worker that has closed its files is killed at once.
-    pub fn stop(&mut self) {
+    /// One that has no file open has nothing to lose, and is not waited for on a busy machine.
+    pub fn stop(&mut self, has_open_files: bool) {
         self.send(&Command::Quit);
         self.input = None;
-        if !self.ends_within(PATIENCE) {
+        if !has_open_files {
+            self.ends_within(SHORT_PATIENCE);
+        } else if !self.ends_within(PATIENCE) {
             self.signal(Signal::TERM);
             if !self.ends_within(PATIENCE) {
                 tracing::warn!("worker {} obeys neither word nor SIGTERM: killed", self.pid());
@@ -128,7 +133,7 @@ impl Worker {
     /// give back a GPU's memory, which the system does on its own.
     pub fn finish_soon(mut self) {
         self.kill();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + SHORT_PATIENCE;
         while !self.has_ended() && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }

@@ -249,7 +249,7 @@ impl Keeper {
         let (mut ending, means) = self.watch(&mut life);
         self.read_results(&mut life);
         if means == Means::Steps && !life.worker.has_ended() {
-            life.worker.stop();
+            life.worker.stop(self.has_open_files());
             self.read_results(&mut life);
         }
         while let Ok(report) = life.worker.reports.try_recv() {
@@ -277,6 +277,12 @@ impl Keeper {
         }
         self.forget_rings();
         ending
+    }
+
+    /// Whether the worker records a video, or still closes one.
+    fn has_open_files(&self) -> bool {
+        let is_open = |video: &VideoStatus| !video.finished && !video.failed;
+        self.recording.is_some() || self.shared.video().as_ref().is_some_and(is_open)
     }
 
     fn settings(&self) -> WorkerSettings {

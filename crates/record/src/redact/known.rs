@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mien_address::{SourceAddress, find_addresses};
@@ -53,24 +54,34 @@ impl Known {
         cameras.into_iter().flatten().filter_map(source).for_each(|source| self.add(&source));
     }
 
+    fn header(&mut self, xml: &str) {
+        let Ok(document) = Document::parse(xml) else { return };
+        for text in document.descendants().filter_map(|node| node.text()) {
+            self.add(text.trim());
+            self.text(text);
+        }
+    }
+
     /// All that stream headers say, as far as the data can be read.
     fn headers(&mut self, path: &Path) {
         let Ok(file) = File::open(path) else { return };
         let Ok(mut reader) = Reader::new(BufReader::with_capacity(1 << 20, file)) else { return };
         while let Ok(Some(event)) = reader.next_event() {
-            if let Event::StreamHeader { xml, .. } = event
-                && let Ok(document) = Document::parse(&xml)
-            {
-                document.descendants().filter_map(|node| node.text()).for_each(|text| {
-                    self.add(text.trim());
-                    self.text(text);
-                });
+            match event {
+                Event::StreamHeader { xml, .. } => self.header(&xml),
+                // Mien writes all headers first.
+                Event::Samples { .. } => return,
+                _ => {}
             }
         }
     }
 
     fn text_file(&mut self, path: &Path) {
         let Ok(file) = File::open(path) else { return };
+        // Somebody may have linked a file of the user's own here: what only such a file names is left alone.
+        if !file.metadata().is_ok_and(|file| file.nlink() == 1) {
+            return;
+        }
         let (mut file, mut line) = (BufReader::new(file), Vec::new());
         while matches!(file.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line), Ok(count) if count > 0)
         {

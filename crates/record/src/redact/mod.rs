@@ -9,9 +9,10 @@ mod known;
 mod needle;
 
 use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use mien_address::SourceAddress;
 use rustix::fs::OFlags;
 
 use self::needle::Needle;
@@ -61,17 +62,73 @@ pub fn redact_session(folder: &Path, change: bool) -> Result<Redaction, RecordEr
     list(folder, MAX_DEPTH, &mut files, &mut result.problems)?;
     // Last, so that what was begun can be taken up again: it names the addresses.
     files.sort_by_key(|path| *path == session_file);
-    let addresses = known::addresses(folder, &files);
-    let needles: Vec<Needle> = addresses.iter().flat_map(Needle::of).collect();
-    result.addresses = addresses.iter().map(ToString::to_string).collect();
-    for path in if needles.is_empty() { Vec::new() } else { files } {
-        match overwrite(&path, &needles, change) {
+    let secrets = SessionSecrets::new(&known::addresses(folder, &files));
+    result.addresses.clone_from(&secrets.shown);
+    for path in files {
+        match secrets.overwrite(&path, change) {
             Ok(0) => {}
-            Ok(count) => result.files.push((path, count)),
+            Ok(count) => {
+                if change && path.file_name().is_some_and(|name| name == DATA_FILE) {
+                    // Its bytes changed on purpose.
+                    mien_xdf::write_sums(&path)?;
+                }
+                result.files.push((path, count));
+            }
             Err(error) => result.problems.push(format!("{}: {error}", path.display())),
         }
     }
     Ok(result)
+}
+
+/// The secrets that a session's files name.
+pub(crate) struct SessionSecrets {
+    needles: Vec<Needle>,
+    /// The addresses without them.
+    shown: Vec<String>,
+}
+
+impl SessionSecrets {
+    /// What `session.toml` and the stream headers of a session name.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self::new(&known::addresses(folder, &[]))
+    }
+
+    fn new(addresses: &[SourceAddress]) -> Self {
+        Self {
+            needles: addresses.iter().flat_map(Needle::of).collect(),
+            shown: addresses.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Whether a file holds one of them.
+    pub(crate) fn are_in(&self, path: &Path) -> std::io::Result<bool> {
+        Ok(!self.needles.is_empty() && self.overwrite(path, false)? > 0)
+    }
+
+    /// Overwrites them in a file, also under its other names (an export links the recording); how many there were.
+    /// Without `change` they are only counted.
+    pub(crate) fn overwrite(&self, path: &Path, change: bool) -> std::io::Result<usize> {
+        if self.needles.is_empty() {
+            return Ok(0);
+        }
+        let mut options = File::options();
+        options.read(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let places = find(&options.open(path)?, &self.needles)?;
+        if places.is_empty() || !change {
+            return Ok(places.len());
+        }
+        let file = options.write(true).open(path)?;
+        for (offset, needle) in &places {
+            // The file may be another by now.
+            let mut there = vec![0; needle.secret.len()];
+            file.read_exact_at(&mut there, *offset)?;
+            if there == needle.secret {
+                file.write_all_at(&needle.masked, *offset)?;
+            }
+        }
+        file.sync_all()?;
+        Ok(places.len())
+    }
 }
 
 /// All regular files below a folder.
@@ -95,34 +152,6 @@ fn list(
     }
     files.sort();
     Ok(())
-}
-
-/// Overwrites the needles in a file; how many there were.
-fn overwrite(path: &Path, needles: &[Needle], change: bool) -> std::io::Result<usize> {
-    let mut options = File::options();
-    options.read(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    let file = options.open(path)?;
-    let places = find(&file, needles)?;
-    if places.is_empty() || !change {
-        return Ok(places.len());
-    }
-    if file.metadata()?.nlink() > 1 {
-        return Err(std::io::Error::other(
-            "holds a secret and is not changed, because it has a second name (a hard link); copy it, remove the \
-             links, and try again",
-        ));
-    }
-    let file = options.write(true).open(path)?;
-    for (offset, needle) in &places {
-        // The file may be another by now.
-        let mut there = vec![0; needle.secret.len()];
-        file.read_exact_at(&mut there, *offset)?;
-        if there == needle.secret {
-            file.write_all_at(&needle.masked, *offset)?;
-        }
-    }
-    file.sync_all()?;
-    Ok(places.len())
 }
 
 /// Where the needles are.

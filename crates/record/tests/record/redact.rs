@@ -85,6 +85,18 @@ fn exports_of_an_old_session_do_not_tell_its_password() {
         export(&folder, format, &out, &mut |_, _| std::ops::ControlFlow::Continue(())).unwrap();
         assert_eq!(with_secret(&out), Vec::<PathBuf>::new(), "{}", format.name());
     }
+    assert_eq!(with_secret(&folder).len(), 4, "the session itself is as it was");
+}
+
+#[test]
+fn a_recording_that_an_export_has_linked_is_cleaned_in_both_places() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = old_session(parent.path());
+    let linked = parent.path().join("exported.xdf");
+    std::fs::hard_link(folder.join("data.xdf"), &linked).unwrap();
+    let redaction = redact_session(&folder, true).unwrap();
+    assert_eq!((redaction.files.len(), redaction.problems.len()), (4, 0), "{redaction:?}");
+    assert!(with_secret(parent.path()).is_empty(), "{:?}", with_secret(parent.path()));
 }
 
 #[test]
@@ -92,11 +104,11 @@ fn links_are_neither_followed_nor_changed() {
     let parent = tempfile::tempdir().unwrap();
     let folder = old_session(parent.path());
     let mine = parent.path().join("mien.toml");
-    std::fs::write(&mine, format!("source = \"http://{SECRET}\"\n")).unwrap();
+    std::fs::write(&mine, "source = \"http://bob:s3cret@other/\"\n").unwrap();
     std::os::unix::fs::symlink(&mine, folder.join("linked.toml")).unwrap();
     std::fs::hard_link(&mine, folder.join("hard.toml")).unwrap();
     let redaction = redact_session(&folder, true).unwrap();
-    assert_eq!((redaction.files.len(), redaction.problems.len()), (4, 2), "{redaction:?}");
+    assert_eq!((redaction.files.len(), redaction.problems.len()), (4, 1), "{redaction:?}");
     assert!(std::fs::read_to_string(&mine).unwrap().contains("s3cret"));
-    assert!(redaction.problems.iter().any(|problem| problem.contains("hard link")), "{redaction:?}");
+    assert!(redaction.problems[0].contains("linked.toml"), "{redaction:?}");
 }

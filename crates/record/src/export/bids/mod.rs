@@ -26,7 +26,8 @@ use self::table::MotionTable;
 use super::frames::{CameraLayout, FrameRecord, Frames, Item};
 use super::{Progress, Source, step};
 use crate::RecordError;
-use crate::session_file::rfc3339;
+use crate::redact::SessionSecrets;
+use crate::session_file::{DATA_FILE, rfc3339};
 
 /// Version of the standard that is followed.
 const BIDS_VERSION: &str = "1.10.0";
@@ -173,8 +174,8 @@ fn describe(set: &mut DataSet, names: &Names) -> Result<(), RecordError> {
     set.write(&out.join("participants.tsv"), &format!("participant_id\nsub-{}\n", names.subject))
 }
 
-/// Puts the recording itself beside the data set: linked where possible, else copied. `go_on` is asked
-/// between pieces.
+/// Puts the recording itself beside the data set: linked where possible, else copied; a file that holds a password of
+/// a camera's address is copied without it. `go_on` is asked between pieces.
 fn keep_sources(
     source: &Source<'_>,
     set: &mut DataSet,
@@ -184,17 +185,27 @@ fn keep_sources(
     let folder = set.out.join("sourcedata").join(&names.folder);
     fs::create_dir_all(&folder).map_err(RecordError::io("create", &folder))?;
     let from = source.folder;
+    let secrets = SessionSecrets::of(from.path());
+    let mut data_changed = false;
     for (name, is_file) in from.entries().map_err(RecordError::io("read", from.path()))? {
         let (path, to) = (from.join(&name), folder.join(&name));
         if !is_file {
             refuse_links(from, &name)?;
             continue;
         }
-        if from.link_to(&name, &to).is_err() {
+        let holds_secret = secrets.are_in(&path).map_err(RecordError::io("read", &path))?;
+        if holds_secret || from.link_to(&name, &to).is_err() {
             copy(from.open_file(&name).map_err(RecordError::io("read", &path))?, &to, go_on)?;
         }
+        if holds_secret {
+            secrets.overwrite(&to, true).map_err(RecordError::io("write", &to))?;
+        }
+        data_changed |= holds_secret && name == DATA_FILE;
         set.files.push(to);
         go_on()?;
+    }
+    if data_changed {
+        mien_xdf::write_sums(&folder.join(DATA_FILE))?;
     }
     Ok(())
 }
