@@ -260,6 +260,8 @@ fn a_second_program_has_streams_of_its_own_and_says_so() {
     let of_third = lines_until_streaming(&mut third);
     end(third);
     assert_eq!(renamed(&of_third), 0, "the names are free again: {of_third:#?}");
+}
+
 #[test]
 fn a_file_that_is_not_there_is_refused_at_once_and_one_that_cannot_be_read_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
