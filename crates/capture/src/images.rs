@@ -19,9 +19,9 @@ pub(crate) use read::seen_through;
 /// Images carry no times: those of a folder count as frames of a video at this rate.
 pub const ASSUMED_RATE_HZ: f64 = 30.0;
 /// Endings of the files of a folder that are read, in lower case.
-const ENDINGS: [&str; 22] = [
-    "avif", "bmp", "dib", "gif", "heic", "heif", "hif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl",
-    "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp",
+const ENDINGS: [&str; 26] = [
+    "avif", "bmp", "dib", "gif", "heic", "heif", "hif", "j2c", "j2k", "jfif", "jp2", "jpc", "jpe", "jpeg",
+    "jpg", "jxl", "pbm", "pgm", "png", "pnm", "ppm", "qoi", "tga", "tif", "tiff", "webp",
 ];
 /// Endings of files, in lower case, that somebody may have wanted read, but that are left out of a folder: videos
 /// and cameras' raw files.

@@ -79,6 +79,9 @@ fn one_bad_file_does_not_end_a_folder() {
         picture(4, 4, red).save(at(name)).unwrap();
     }
     std::os::unix::fs::symlink("/nonexistent", at("2.png")).unwrap();
+    // What would never end.
+    std::os::unix::fs::symlink("/dev/zero", at("8.tif")).unwrap();
+    assert!(Command::new("mkfifo").arg(at("9.png")).status().unwrap().success());
     picture(64, 64, 200).save(at("4.jpg")).unwrap();
     let jpeg = std::fs::read(at("4.jpg")).unwrap();
     std::fs::write(at("4.jpg"), &jpeg[..jpeg.len() - 50]).unwrap();
@@ -87,7 +90,7 @@ fn one_bad_file_does_not_end_a_folder() {
     }
 
     let mut source = open_path(folder.path()).unwrap();
-    assert_eq!(source.info().frame_count, Some(4));
+    assert_eq!(source.info().frame_count, Some(6));
     let notice = source.notice().unwrap();
     assert!(notice.contains("3 files were left out (1 .mp4, 2 .nef)"), "{notice}");
     assert_eq!(source.notice(), None);
@@ -96,6 +99,7 @@ fn one_bad_file_does_not_end_a_folder() {
     let reason = |at: usize| seen[at].as_ref().unwrap_err();
     assert!(reason(1).contains("2.png") && reason(1).contains("a link to nothing"), "{}", reason(1));
     assert!(reason(3).contains("4.jpg") && reason(3).contains("cut off"), "{}", reason(3));
+    assert!([4, 5].iter().all(|at| reason(*at).contains("a pipe or a device")), "{seen:?}");
 }
 
 #[test]

@@ -48,8 +48,10 @@ impl Picture {
     /// The pictures of a file: the pages of a TIFF, else one. A file that cannot be read counts as one, which says
     /// why when it is.
     pub(super) fn all_of(path: &Path) -> Vec<Self> {
-        let pages = match content(path) {
-            Ok(Content::Still(Kind::Tiff)) => pages(path).unwrap_or_default(),
+        // Reading a pipe or a device may never end.
+        let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        let pages = match is_file.then(|| content(path)) {
+            Some(Ok(Content::Still(Kind::Tiff))) => pages(path).unwrap_or_default(),
             _ => Vec::new(),
         };
         let count = pages.len().max(1) as u64;
@@ -90,7 +92,11 @@ impl Picture {
 
     fn open(&self) -> Result<Opened, SourceError> {
         let path = &self.path;
-        let length = std::fs::metadata(path).map_err(|error| self.unreadable(error))?.len();
+        let metadata = std::fs::metadata(path).map_err(|error| self.unreadable(error))?;
+        if !metadata.is_file() {
+            return Err(self.bad("it is a pipe or a device"));
+        }
+        let length = metadata.len();
         if length == 0 {
             return Err(SourceError::Empty { path: path.clone() });
         }

@@ -22,8 +22,8 @@ pub fn can_encode(encoder: &str) -> bool {
     has
 }
 
-/// Has ffmpeg encode a picture with these words.
-fn encode(picture: &RgbImage, words: &str) -> Vec<u8> {
+/// Has ffmpeg encode a picture of a video at this rate with these words.
+fn encode(picture: &RgbImage, rate: &str, words: &str) -> Vec<u8> {
     let (width, height) = picture.dimensions();
     let mut ffmpeg = Command::new("ffmpeg")
         .args([
@@ -35,9 +35,8 @@ fn encode(picture: &RgbImage, words: &str) -> Vec<u8> {
             "rgb24",
             "-s",
             &format!("{width}x{height}"),
-            // Whatever rate a picture says that it is shown at, it is one picture.
             "-framerate",
-            "1/25",
+            rate,
             "-i",
             "-",
         ])
@@ -60,7 +59,8 @@ pub fn encode_hevc(pictures: &[RgbImage]) -> Coded {
     for picture in pictures {
         let mut sets: Vec<Vec<u8>> = Vec::new();
         let mut data = Vec::new();
-        for unit in units(&encode(picture, words)) {
+        // Whatever rate a picture says that it is shown at, it is one picture.
+        for unit in units(&encode(picture, "1/25", words)) {
             // Parameter sets are of the types 32 to 34, pictures below 32.
             match unit[0] >> 1 & 0x3F {
                 32..=34 => sets.push(unit),
@@ -87,7 +87,7 @@ pub fn encode_hevc(pictures: &[RgbImage]) -> Coded {
 pub fn encode_av1(picture: &RgbImage) -> Coded {
     let words = "-frames:v 1 -pix_fmt yuv420p -c:v libaom-av1 -still-picture 1 -crf 10 -b:v 0 -f obu";
     // A temporal delimiter comes first, which the container leaves out.
-    let data = encode(picture, words)[2..].to_vec();
+    let data = encode(picture, "25", words)[2..].to_vec();
     Coded { configuration: vec![0x81, 0, 0x0C, 0], pictures: vec![data] }
 }
 
