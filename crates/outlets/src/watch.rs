@@ -154,7 +154,7 @@ mod tests {
             });
             (receiver.recv().unwrap(), thread)
         };
-        let (busy, busy_thread) = start(|| std::hint::spin_loop());
+        let (busy, busy_thread) = start(std::hint::spin_loop);
         let (idle, idle_thread) = start(|| std::thread::sleep(Duration::from_millis(1)));
         let before = nice(idle);
         let mut watch = Watch::new(std::process::id());
