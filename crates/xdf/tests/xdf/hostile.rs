@@ -59,7 +59,7 @@ fn damage_in_a_small_file_is_passed_in_little_time() {
         }
         bytes
     };
-    let unknown = file(&[vec![1, 2, 99, 0].repeat(most / 4), vec![0xee; 3]]);
+    let unknown = file(&[[1, 2, 99, 0].repeat(most / 4), vec![0xee; 3]]);
     let unknown_after_damage =
         file(&[header(1, "1", 0), [vec![0xee], vec![1, 2, 99, 0]].concat().repeat(most / 5)]);
     let many_streams: Vec<_> = (0..3000).map(|number| header(number, "1", 0)).collect();
