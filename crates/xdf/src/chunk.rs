@@ -1,6 +1,8 @@
 //! Chunks: lengths, tags and where one ends.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 
 use crate::XdfError;
 
@@ -8,8 +10,10 @@ use crate::XdfError;
 pub(crate) const MAGIC: &[u8; 4] = b"XDF:";
 
 /// Longest chunk that is read. LSL recorders write a chunk every half second or so; a longer one is
-/// the length field of a damaged file.
-pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
+/// the length field of a damaged file. A chunk takes up to twelve times its length of memory (texts).
+pub const MAX_CHUNK_BYTES: u64 = 64 << 20;
+/// Bytes that are read from a file at once.
+const READ_BYTES: usize = 1 << 16;
 
 /// How many bytes a length takes that begins with this one; `None` where no length begins so.
 pub(crate) fn length_width(byte: u8) -> Option<usize> {
@@ -62,6 +66,44 @@ pub(crate) struct RawChunk {
     pub offset: u64,
     pub tag: u16,
     pub content: Vec<u8>,
+    /// Checksum (CRC-32) of all its bytes in the file.
+    pub crc32: u32,
+}
+
+impl RawChunk {
+    /// The chunk that these bytes are; `None` where they are none, or more than one.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut chunks = ChunkReader::new(bytes, 0);
+        let chunk = chunks.next().ok()??;
+        (chunks.position == bytes.len() as u64).then_some(chunk)
+    }
+}
+
+/// A file that is read from a place of its own, whoever else reads it.
+#[derive(Debug)]
+pub(crate) struct FileAt<'a> {
+    file: &'a File,
+    position: u64,
+}
+
+impl Read for FileAt<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for FileAt<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let wanted = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
+        };
+        self.position = wanted.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
 }
 
 /// Cuts a byte stream, after the magic, into chunks.
@@ -92,22 +134,27 @@ impl<R: Read> ChunkReader<R> {
         if length > MAX_CHUNK_BYTES {
             return Err(XdfError::Damaged { offset, what: "its length cannot be right" });
         }
+        let mut tag = [0; 2];
         let mut content = Vec::new();
-        // `take` bounds the read and the buffer grows with what is really there, so a wrong length
-        // costs no memory.
-        let read = self
-            .input
-            .by_ref()
-            .take(length)
-            .read_to_end(&mut content)
-            .map_err(XdfError::data("cannot read"))? as u64;
-        self.position += read;
-        if read < length {
+        let mut is_whole = self.fill(&mut tag)? == tag.len();
+        if is_whole {
+            // `take` bounds the read and the buffer grows with what is really there, so a wrong length
+            // costs no memory.
+            let rest = length - tag.len() as u64;
+            let mut input = self.input.by_ref().take(rest);
+            let read = input.read_to_end(&mut content).map_err(XdfError::data("cannot read"))? as u64;
+            self.position += read;
+            is_whole = read == rest;
+        }
+        if !is_whole {
             return Err(XdfError::Truncated { offset });
         }
-        let tag = u16::from_le_bytes([content[0], content[1]]);
-        content.drain(..2);
-        Ok(Some(RawChunk { offset, tag, content }))
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(&first);
+        sum.update(&length.to_le_bytes()[..first[0].into()]);
+        sum.update(&tag);
+        sum.update(&content);
+        Ok(Some(RawChunk { offset, tag: u16::from_le_bytes(tag), content, crc32: sum.finalize() }))
     }
 
     fn length(&mut self, bytes: u8, offset: u64) -> Result<u64, XdfError> {
@@ -133,5 +180,20 @@ impl<R: Read> ChunkReader<R> {
         }
         self.position += filled as u64;
         Ok(filled)
+    }
+}
+
+impl<'a> ChunkReader<BufReader<FileAt<'a>>> {
+    /// Reads a file from `position` on.
+    pub fn of_file(file: &'a File, position: u64) -> Self {
+        Self::new(BufReader::with_capacity(READ_BYTES, FileAt { file, position }), position)
+    }
+
+    /// Goes on at another place; near ones are read from memory.
+    pub fn go_to(&mut self, position: u64) -> Result<(), XdfError> {
+        let by = position.wrapping_sub(self.position).cast_signed();
+        self.input.seek_relative(by).map_err(XdfError::data("cannot read"))?;
+        self.position = position;
+        Ok(())
     }
 }

@@ -12,23 +12,30 @@
 //!   and garbage ends in an error, never a panic.
 //! - [`check`] says what a file holds and what is wrong with it; [`repair`] takes out what is broken and
 //!   writes the missing footers.
+//!
+//! A recorded file has checksums beside it (`data.xdf.sums`), by which [`check`] sees changed bytes, and from which
+//! [`repair`] puts a damaged stream header back.
 
 mod check;
 mod chunk;
+mod decoder;
 mod description;
 mod reader;
 mod repair;
 mod resync;
 mod sink;
+mod sums;
 mod totals;
 mod writer;
 mod xml;
 
-pub use check::{Damage, Report, StreamReport, check};
+pub use check::{Change, Damage, Report, StreamReport, check, check_in};
 pub use chunk::MAX_CHUNK_BYTES;
 pub use description::{Channel, ChannelFormat, StreamDescription};
 pub use reader::{Event, Footer, Reader, Samples, StreamInfo, Values};
-pub use repair::{KeepOriginal, Repair, damaged_path, is_being_recorded, repair};
+pub use repair::{
+    KeepOriginal, Repair, is_being_recorded, is_being_recorded_in, repair, repair_in, write_sums,
+};
 pub use sink::{FileSink, Sink};
 pub use totals::StreamTotals;
 pub use writer::{FlushPolicy, StreamId, Writer};

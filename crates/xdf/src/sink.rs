@@ -1,10 +1,14 @@
 //! Where chunks go.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use mien_folder::Folder;
+
 use crate::XdfError;
+use crate::sums::{SumsWriter, sums_name};
 
 /// Where chunks go.
 pub trait Sink {
@@ -32,12 +36,15 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// A file that takes a chunk whole or, when the disk is full, not at all.
+/// A file that takes a chunk whole or, when the disk is full, not at all. Checksums of its chunks are written
+/// beside it.
 #[derive(Debug)]
 pub struct FileSink {
     file: File,
     path: PathBuf,
     length: u64,
+    /// None for a file that was there before.
+    sums: Option<SumsWriter>,
 }
 
 impl FileSink {
@@ -47,23 +54,42 @@ impl FileSink {
     /// # Errors
     /// When the file exists or cannot be made.
     pub fn create(path: &Path) -> Result<Self, XdfError> {
-        let file = File::create_new(path).map_err(XdfError::io("cannot create", path))?;
+        let (folder, name) = Folder::of_file(path).map_err(XdfError::io("cannot create", path))?;
+        Self::create_in(&folder, &name)
+    }
+
+    /// [`create`](Self::create) in an open folder.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be made.
+    pub fn create_in(folder: &Folder, name: &OsStr) -> Result<Self, XdfError> {
+        let path = folder.join(name);
+        let file = folder.create_new(name).map_err(XdfError::io("cannot create", &path))?;
         // Some network file systems have no locks; there the recording goes without.
         let _ = file.try_lock();
-        Ok(Self { file, path: path.to_owned(), length: 0 })
+        let sums = SumsWriter::create(folder, &sums_name(name))
+            .map_err(XdfError::io("cannot create sums of", &path))?;
+        Ok(Self { file, path, length: 0, sums: Some(sums) })
     }
 
     /// Opens a file to append after its first `length` bytes; what follows them is cut off.
-    pub(crate) fn reopen(path: &Path, length: u64) -> Result<Self, XdfError> {
+    pub(crate) fn reopen(folder: &Folder, name: &OsStr, length: u64) -> Result<Self, XdfError> {
+        let path = folder.join(name);
         let open = || -> io::Result<File> {
-            let mut file = File::options().write(true).open(path)?;
+            let mut file = folder.open_to_change(name)?;
             let _ = file.try_lock();
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;
             Ok(file)
         };
-        let file = open().map_err(XdfError::io("cannot repair", path))?;
-        Ok(Self { file, path: path.to_owned(), length })
+        let file = open().map_err(XdfError::io("cannot repair", &path))?;
+        Ok(Self { file, path, length, sums: None })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     /// Empties the file.
@@ -84,11 +110,18 @@ impl Sink for FileSink {
             let message = format!("{}: {error}", self.path.display());
             return Err(io::Error::new(error.kind(), message));
         }
+        if let Some(sums) = &mut self.sums {
+            sums.add(chunk, self.length == 0);
+        }
         self.length += chunk.len() as u64;
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if let Some(sums) = &mut self.sums {
+            sums.write();
+        }
+        Ok(())
     }
 }

@@ -9,6 +9,11 @@ use crate::{ChannelFormat, Element, StreamDescription, XdfError};
 /// small whatever the rate.
 const LARGEST_PENDING_BYTES: usize = 4 << 20;
 
+/// So long after its beginning a recording is written this often at the least: one that is killed early is to leave
+/// the frames that it had, too.
+const EAGER_SECONDS: f64 = 1.0;
+const EAGER_FLUSH_SECONDS: f64 = 0.03;
+
 /// How often a [`Writer`] does what, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FlushPolicy {
@@ -72,6 +77,8 @@ pub struct Writer<S> {
     sink: S,
     policy: FlushPolicy,
     streams: Vec<StreamState>,
+    /// Until then every tick writes.
+    eager_until: f64,
     last_flush: f64,
     last_sync: f64,
     last_offsets: f64,
@@ -92,6 +99,7 @@ impl<S: Sink> Writer<S> {
             sink,
             policy,
             streams: Vec::new(),
+            eager_until: now + EAGER_SECONDS,
             last_flush: now,
             last_sync: now,
             last_offsets: now,
@@ -190,7 +198,8 @@ impl<S: Sink> Writer<S> {
     /// # Errors
     /// When the sink refuses.
     pub fn tick(&mut self, now: f64) -> Result<(), XdfError> {
-        if now - self.last_flush >= self.policy.flush_seconds {
+        let most = if now < self.eager_until { EAGER_FLUSH_SECONDS } else { f64::INFINITY };
+        if now - self.last_flush >= self.policy.flush_seconds.min(most) {
             self.last_flush = now;
             self.flush()?;
         }
@@ -236,6 +245,11 @@ impl<S: Sink> Writer<S> {
         }
         self.sink.sync().map_err(XdfError::data("cannot flush to disk"))?;
         Ok((self.sink, totals))
+    }
+
+    /// Where the chunks go.
+    pub fn sink(&self) -> &S {
+        &self.sink
     }
 
     /// What is in the file of each stream so far, in the order of [`add_stream`](Self::add_stream).

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::support::{compare_with_pyxdf, small_recording};
-use mien_xdf::{FileSink, FlushPolicy, KeepOriginal, Writer, XdfError, check, repair};
+use crate::support::{compare_with_pyxdf, description, small_recording};
+use mien_xdf::{ChannelFormat, FileSink, FlushPolicy, KeepOriginal, Writer, XdfError, check, repair};
 use serde_json::json;
 
 #[test]
@@ -194,4 +194,19 @@ fn other_files_are_left_alone() {
     fs::write(&file, "my notes").unwrap();
     assert!(matches!(repair(&file, KeepOriginal::BeyondUnfinishedChunk), Err(XdfError::NotXdf { .. })));
     assert_eq!(fs::read(&file).unwrap(), b"my notes");
+}
+
+#[test]
+fn the_first_samples_do_not_wait_for_the_rest() {
+    let mut writer = Writer::new(Vec::new(), &[], FlushPolicy::default(), 50.0).unwrap();
+    let stream = writer.add_stream(&description("pose", ChannelFormat::Float32, 1), 50.0).unwrap();
+    let mut push = |at: f64| {
+        writer.push_f32(stream, at, &[1.0]).unwrap();
+        writer.tick(at).unwrap();
+        writer.totals().next().unwrap().1.sample_count
+    };
+    // Killed now, the file has the samples.
+    assert_eq!([push(50.04), push(50.08), push(50.12)], [1, 2, 3]);
+    let later: Vec<_> = (1..6).map(|k| push(60.0 + 0.1 * f64::from(k))).collect();
+    assert_eq!(later, [4, 4, 4, 7, 7], "then several at once");
 }

@@ -47,7 +47,7 @@ impl Sink for Tape {
     }
 }
 
-fn description(name: &str, format: ChannelFormat, channels: usize) -> StreamDescription {
+pub fn description(name: &str, format: ChannelFormat, channels: usize) -> StreamDescription {
     StreamDescription {
         name: name.to_owned(),
         content_type: "MoCap".to_owned(),
