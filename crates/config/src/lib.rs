@@ -13,6 +13,7 @@ mod edit;
 mod error;
 mod load;
 mod migrate;
+pub mod paths;
 mod save;
 mod sections;
 

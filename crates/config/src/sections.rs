@@ -186,7 +186,7 @@ pub struct EngineSection {
     /// Precision on the GPU.
     pub precision: PrecisionKind,
     /// Folder of TensorRT, or its library.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "crate::paths::optional")]
     pub tensorrt: Option<PathBuf>,
     /// Threads of the CPU engine for each camera; 0 shares the processor out among the cameras.
     pub threads: usize,
@@ -203,7 +203,7 @@ impl Default for EngineSection {
 #[serde(deny_unknown_fields, default)]
 pub struct Models {
     /// Folder with models of the user's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "crate::paths::optional")]
     pub dir: Option<PathBuf>,
 }
 
@@ -366,6 +366,7 @@ pub enum PrivacyKind {
 #[serde(deny_unknown_fields, default)]
 pub struct Recording {
     /// Folder that receives the session folders.
+    #[serde(with = "crate::paths")]
     pub dir: PathBuf,
     /// Subject's name.
     pub subject: String,
@@ -373,6 +374,9 @@ pub struct Recording {
     pub session: String,
     /// Task's name.
     pub task: String,
+    /// Group that may read sessions beside their owner (a name or a number); nobody else where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// How video is kept.
     pub video: VideoKind,
     /// Whether a hardware encoder is used where one works.
@@ -392,6 +396,7 @@ impl Default for Recording {
             subject: "01".into(),
             session: "01".into(),
             task: "default".into(),
+            group: None,
             video: VideoKind::H264,
             hardware: true,
             privacy: PrivacyKind::Full,

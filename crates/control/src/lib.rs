@@ -27,6 +27,7 @@ pub struct WorkerSettings {
     /// Counts the lives of this camera's worker, from 0.
     pub epoch: u64,
     /// Folder of the rings.
+    #[serde(with = "mien_config::paths")]
     pub ring_dir: PathBuf,
     /// The camera.
     pub camera: Camera,
@@ -128,8 +129,10 @@ pub enum Report {
         /// Life of the worker that they belong to.
         epoch: u64,
         /// Path of the ring of results.
+        #[serde(with = "mien_config::paths")]
         faces: PathBuf,
         /// Path of the ring of pictures.
+        #[serde(with = "mien_config::paths")]
         preview: PathBuf,
     },
     /// The source is open.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VideoPlan {
     /// The session's folder.
+    #[serde(with = "mien_config::paths")]
     pub folder: PathBuf,
     /// Name of the camera: the video is `NAME.mkv`.
     pub camera: String,
@@ -28,6 +29,7 @@ pub struct VideoPlan {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct VideoStatus {
     /// The file being written; `None` before the first frame.
+    #[serde(default, with = "mien_config::paths::optional")]
     pub file: Option<PathBuf>,
     /// The encoder, as ffmpeg calls it.
     pub encoder: String,
