@@ -226,6 +226,7 @@ impl Live {
                 session: recording.session.clone(),
                 task: recording.task.clone(),
             },
+            group: recording.group.clone(),
             video: recording.video,
             hardware,
             privacy: recording.privacy,

@@ -111,6 +111,7 @@ fn record(parent: &Path, video: VideoKind) -> Option<PathBuf> {
     let plan = SessionPlan {
         parent: parent.to_owned(),
         names: SessionNames { subject: "1".into(), session: "1".into(), task: "again".into() },
+        group: None,
         video,
         hardware: false,
         privacy: PrivacyKind::Full,

@@ -46,6 +46,7 @@ fn measure(name: &str, video: VideoKind, privacy: PrivacyKind, frames: &[Frame])
     let plan = SessionPlan {
         parent: folder.path().to_owned(),
         names: SessionNames { subject: "1".into(), session: "1".into(), task: "cost".into() },
+        group: None,
         video,
         hardware: false,
         privacy,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use mien_folder::Refusal;
+
 /// A session that cannot be recorded, checked or exported.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -14,6 +16,16 @@ pub enum RecordError {
         what: &'static str,
         /// The name.
         name: String,
+    },
+    /// A group that the system does not know, or that may not be given the folder.
+    #[error("cannot give {} to the group `{group}`: {reason}; change recording.group", path.display())]
+    Group {
+        /// The session's folder, or the one that it was to be made in.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// What is wrong.
+        reason: String,
     },
     /// Two cameras of one name.
     #[error("two cameras are called `{name}`: give each its own name")]
@@ -124,6 +136,18 @@ impl RecordError {
                     "nothing can be written there: choose another folder"
                 }
                 std::io::ErrorKind::NotFound => "check that the folder exists",
+                std::io::ErrorKind::FileTooLarge => {
+                    "the system's limit on the size of files is reached: see `ulimit -f`"
+                }
+                std::io::ErrorKind::InvalidFilename => {
+                    "the name is too long: shorten the names of subject, session, task or camera"
+                }
+                _ if source.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+                    "too many files are open at once: raise the limit with `ulimit -n`"
+                }
+                _ if Refusal::in_error(&source).is_some() => {
+                    "in a session's folder Mien uses nothing but files: put the file itself there, or remove this"
+                }
                 _ => "check the folder's permissions",
             };
             Self::Io { action, path, source, remedy }

@@ -6,6 +6,7 @@
 //! sub-01_ses-01_task-rest/
 //!   session.toml       what was recorded, with what: versions, configuration, models, cameras, gaps
 //!   data.xdf           every stream as LSL sends it, and the markers
+//!   data.xdf.sums      checksums of it, and copies of the streams' headers
 //!   front.mkv          video of the camera `front`
 //!   front_frames.csv   which frame each of its pictures is, and when it was captured
 //! ```
@@ -36,7 +37,7 @@ mod session;
 mod session_file;
 mod video;
 
-pub use check::{SessionReport, VideoReport, check_session};
+pub use check::{SessionReport, VideoReport, check_session, lost_pictures};
 pub use disk::{DiskLimits, free_bytes};
 pub use error::RecordError;
 pub use export::{ExportFormat, Exported, Progress, export};

@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mien_folder::Folder;
 
 use crate::RecordError;
 
@@ -42,25 +45,58 @@ impl SessionNames {
     }
 
     /// Makes the session's folder in `parent` (made too, if need be): `sub-…_ses-…_task-…`, or with
-    /// `_run-2`, `_run-3`, … behind where that exists. Nothing that exists is ever touched.
+    /// `_run-2`, `_run-3`, … behind where that exists. Nothing that exists is ever touched. Only its owner can
+    /// open it, and `group` where there is one.
     ///
     /// # Errors
-    /// When a name is wrong or the system refuses.
-    pub fn create_folder(&self, parent: &Path) -> Result<PathBuf, RecordError> {
+    /// When a name is wrong, the group is unknown, or the system refuses.
+    pub fn create_folder(&self, parent: &Path, group: Option<&str>) -> Result<Folder, RecordError> {
         self.check()?;
+        let refused = |reason: String| RecordError::Group {
+            path: parent.to_owned(),
+            group: group.unwrap_or_default().to_owned(),
+            reason,
+        };
+        let group_id = group.map(group_id).transpose().map_err(refused)?;
         fs::create_dir_all(parent).map_err(RecordError::io("create", parent))?;
         let stem = format!("sub-{}_ses-{}_task-{}", self.subject, self.session, self.task);
         let mut run = 1;
-        loop {
+        let folder = loop {
             let name = if run == 1 { stem.clone() } else { format!("{stem}_run-{run}") };
-            let folder = parent.join(name);
-            match fs::create_dir(&folder) {
-                Ok(()) => return Ok(folder),
+            let path = parent.join(name);
+            match Folder::create_private(&path) {
+                Ok(folder) => break folder,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => run += 1,
-                Err(error) => return Err(RecordError::io("create", &folder)(error)),
+                Err(error) => return Err(RecordError::io("create", &path)(error)),
             }
+        };
+        if let Some(Err(error)) = group_id.map(|id| folder.share_with(id)) {
+            // It is empty, and would be in the way of the next try.
+            let _ = fs::remove_dir(folder.path());
+            return Err(refused(error.to_string()));
         }
+        Ok(folder)
     }
+}
+
+/// Number of a group: of its name, or the number itself.
+fn group_id(group: &str) -> Result<u32, String> {
+    if let Ok(id) = group.parse() {
+        return Ok(id);
+    }
+    let field = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(group)).then(|| fields.nth(1)?.parse().ok())?
+    };
+    let of_lines = |text: &str| text.lines().find_map(field);
+    let local = fs::read_to_string("/etc/group").ok().and_then(|text| of_lines(&text));
+    // Groups of a directory service.
+    let asked = || {
+        let output =
+            Command::new("getent").args(["group", "--", group]).stdin(Stdio::null()).output().ok()?;
+        of_lines(&String::from_utf8(output.stdout).ok()?)
+    };
+    local.or_else(asked).ok_or_else(|| "there is no such group".to_owned())
 }
 
 #[cfg(test)]
@@ -81,11 +117,18 @@ mod tests {
     fn a_session_is_never_overwritten() {
         let parent = tempfile::tempdir().unwrap();
         let names = SessionNames { subject: "01".into(), session: "02".into(), task: "rest".into() };
-        let folders: Vec<_> = (0..3).map(|_| names.create_folder(parent.path()).unwrap()).collect();
-        assert_eq!(folders[0], parent.path().join("sub-01_ses-02_task-rest"));
-        assert_eq!(folders[2], parent.path().join("sub-01_ses-02_task-rest_run-3"));
+        let folders: Vec<_> = (0..3).map(|_| names.create_folder(parent.path(), None).unwrap()).collect();
+        assert_eq!(folders[0].path(), parent.path().join("sub-01_ses-02_task-rest"));
+        assert_eq!(folders[2].path(), parent.path().join("sub-01_ses-02_task-rest_run-3"));
         let file = parent.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert!(matches!(names.create_folder(&file), Err(RecordError::Io { .. })));
+        assert!(matches!(names.create_folder(&file, None), Err(RecordError::Io { .. })));
+    }
+
+    #[test]
+    fn groups_have_numbers() {
+        assert_eq!(group_id("4711"), Ok(4711));
+        assert_eq!(group_id("root"), Ok(0));
+        assert!(group_id("no-such-group-here").is_err());
     }
 }

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use mien_clock::{monotonic_nanos, seconds, unix_nanos};
 use mien_config::{PrivacyKind, VideoKind};
 use mien_control::VideoPlan;
+use mien_folder::Folder;
 use mien_stream::{FrameRows, Gap, StreamDescription};
 use mien_xdf::StreamTotals;
 
@@ -35,6 +36,8 @@ pub struct SessionPlan {
     pub parent: PathBuf,
     /// Whose session it is.
     pub names: SessionNames,
+    /// The group that may read the session beside its owner: a name or a number.
+    pub group: Option<String>,
     /// How video is kept.
     pub video: VideoKind,
     /// Whether a hardware encoder is used where one works.
@@ -94,7 +97,7 @@ pub struct SessionSummary {
 /// Records the data of a session; never blocks its caller.
 #[derive(Debug)]
 pub struct SessionRecorder {
-    folder: PathBuf,
+    folder: Arc<Folder>,
     file: SessionFile,
     videos: Vec<VideoPlan>,
     stream_names: Vec<String>,
@@ -111,16 +114,16 @@ impl SessionRecorder {
     /// When a name is wrong, the folder cannot be made, or the disk is full already.
     pub fn start(plan: SessionPlan) -> Result<Self, RecordError> {
         check_cameras(&plan)?;
-        let folder = plan.names.create_folder(&plan.parent)?;
-        let free = free_bytes(&folder)?;
+        let folder = Arc::new(plan.names.create_folder(&plan.parent, plan.group.as_deref())?);
+        let free = free_bytes(folder.path())?;
         if free < plan.limits.stop_bytes {
             let (free_mb, stop_mb) = (free / 1_000_000, plan.limits.stop_bytes / 1_000_000);
             // An empty folder is of no use; should it stay, it does no harm.
-            let _ = std::fs::remove_dir(&folder);
+            let _ = std::fs::remove_dir(folder.path());
             return Err(RecordError::DiskFull { path: plan.parent, free_mb, stop_mb });
         }
         let file = session_file(&plan);
-        file.write(&folder)?;
+        file.write_in(&folder)?;
         let status = RecordStatus {
             free_bytes: free,
             disk_low: free < plan.limits.warn_bytes,
@@ -130,14 +133,20 @@ impl SessionRecorder {
         let streams: Vec<_> = plan.cameras.iter().map(|camera| camera.streams.clone()).collect();
         let names = std::iter::once(&plan.markers).chain(streams.iter().flatten());
         let stream_names = names.map(|stream| stream.name.clone()).collect();
-        let data = DataWriter::create(&folder, &plan.markers, &streams, plan.limits, Arc::clone(&status))?;
+        let data = DataWriter::create(
+            Arc::clone(&folder),
+            &plan.markers,
+            &streams,
+            plan.limits,
+            Arc::clone(&status),
+        )?;
         let (messages, queue) = bounded(QUEUED_FRAMES);
         let oldest = queue.clone();
         let thread = std::thread::Builder::new()
             .name("record".to_owned())
             .spawn(move || data.run(&queue))
-            .map_err(RecordError::io("start a thread to record into", &folder))?;
-        let videos = video_plans(&plan, &folder);
+            .map_err(RecordError::io("start a thread to record into", folder.path()))?;
+        let videos = video_plans(&plan, folder.path());
         Ok(Self {
             folder,
             file,
@@ -153,7 +162,7 @@ impl SessionRecorder {
     /// The session's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     /// What each camera's worker is to record; empty where no video is kept.
@@ -225,9 +234,13 @@ impl SessionRecorder {
             dropped_rows: status.dropped_frames,
             ..self.file.clone()
         };
-        file.write(&self.folder)?;
         let streams = self.stream_names.drain(..).zip(written.totals).collect();
-        Ok(SessionSummary { folder: self.folder.clone(), duration_seconds, status, streams })
+        let wrote = file.write_in(&self.folder);
+        // Where the folder is gone, the status says so better.
+        if !matches!(status.state, RecordState::Failed(_)) || self.folder.is_in_place() {
+            wrote?;
+        }
+        Ok(SessionSummary { folder: self.folder.path().to_owned(), duration_seconds, status, streams })
     }
 
     fn send(&self, message: DataMessage) {

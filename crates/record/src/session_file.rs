@@ -1,16 +1,20 @@
 //! `session.toml`: what was recorded, with what.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use mien_config::{PrivacyKind, VideoKind};
+use mien_folder::Folder;
 use serde::{Deserialize, Serialize};
 
-use crate::RecordError;
+use crate::{RecordError, check_name};
 
 /// Name of the file in the session's folder.
 pub const SESSION_FILE: &str = "session.toml";
+/// The file's name until it is whole.
+const PARTIAL_FILE: &str = "session.toml.partial";
+/// Longest file that is read. A camera that is lost every second makes ten megabytes a day.
+const MAX_BYTES: u64 = 64 << 20;
 /// Name of the data file in the session's folder.
 pub const DATA_FILE: &str = "data.xdf";
 
@@ -146,34 +150,72 @@ impl SessionFile {
     /// # Errors
     /// When there is none, or it makes no sense.
     pub fn read(folder: &Path) -> Result<Self, RecordError> {
+        Self::read_in(&open_session(folder)?)
+    }
+
+    /// Reads the file of an open session.
+    pub(crate) fn read_in(folder: &Folder) -> Result<Self, RecordError> {
         let path = folder.join(SESSION_FILE);
-        let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => RecordError::NoSession { path: folder.to_owned() },
+        let file = folder.open_file(SESSION_FILE).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => RecordError::NoSession { path: folder.path().to_owned() },
             _ => RecordError::io("read", &path)(error),
         })?;
-        toml::from_str(&text)
-            .map_err(|error| RecordError::SessionFile { path, reason: error.message().to_owned() })
+        let mut text = String::new();
+        let read = file.take(MAX_BYTES + 1).read_to_string(&mut text);
+        read.map_err(RecordError::io("read", &path))?;
+        let not_understood = |reason: String| RecordError::SessionFile { path: path.clone(), reason };
+        if text.len() as u64 > MAX_BYTES {
+            return Err(not_understood(format!("it is larger than {} MB", MAX_BYTES >> 20)));
+        }
+        let session: Self =
+            toml::from_str(&text).map_err(|error| not_understood(error.message().to_owned()))?;
+        session.check_names().map_err(|error| not_understood(error.to_string()))?;
+        Ok(session)
+    }
+
+    /// Names become names of files, whoever wrote them.
+    fn check_names(&self) -> Result<(), RecordError> {
+        check_name("subject", &self.subject)?;
+        check_name("session", &self.session)?;
+        check_name("task", &self.task)?;
+        self.cameras.iter().try_for_each(|camera| check_name("camera", &camera.name))
     }
 
     /// Writes the file; it is always whole, whatever happens meanwhile.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// When the system refuses, or a link lies where the file would be written.
     pub fn write(&self, folder: &Path) -> Result<(), RecordError> {
+        self.write_in(&open_session(folder)?)
+    }
+
+    /// Writes the file of an open session.
+    pub(crate) fn write_in(&self, folder: &Folder) -> Result<(), RecordError> {
         let path = folder.join(SESSION_FILE);
-        let partial = folder.join("session.toml.partial");
         let text = toml::to_string(self)
             .map_err(|error| RecordError::SessionFile { path: path.clone(), reason: error.to_string() })?;
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&partial)?;
+        let mut file = folder
+            .create_scratch(PARTIAL_FILE)
+            .map_err(RecordError::io("write", &folder.join(PARTIAL_FILE)))?;
+        let mut write = || -> std::io::Result<()> {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&partial, &path)?;
+            folder.rename(PARTIAL_FILE, SESSION_FILE)?;
             // The rename itself is to survive a power cut.
-            File::open(folder)?.sync_all()
+            folder.sync()
         };
         write().map_err(RecordError::io("write", &path))
     }
+}
+
+/// Opens a session's folder.
+pub(crate) fn open_session(path: &Path) -> Result<Folder, RecordError> {
+    Folder::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            RecordError::NoSession { path: path.to_owned() }
+        }
+        _ => RecordError::io("open", path)(error),
+    })
 }
 
 /// Unix nanoseconds as RFC 3339 in UTC with milliseconds.

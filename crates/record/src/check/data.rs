@@ -1,9 +1,10 @@
 //! The data of a session against what `session.toml` says was recorded.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
-use std::path::Path;
 
-use mien_xdf::{KeepOriginal, Repair, Report, XdfError, is_being_recorded};
+use mien_folder::Folder;
+use mien_xdf::{Change, KeepOriginal, Repair, Report, XdfError, check_in, is_being_recorded_in, repair_in};
 
 use crate::RecordError;
 use crate::session_file::{CameraRecord, DATA_FILE, SessionFile, SessionState};
@@ -23,9 +24,9 @@ pub(super) struct Data {
 
 /// Looks at `data.xdf`. With `repair`, what is broken is taken out; a file without any stream is left as it
 /// is, unless it is that of a recording that was killed as it began.
-pub(super) fn check_data(folder: &Path, session: &SessionFile, repair: bool) -> Result<Data, RecordError> {
+pub(super) fn check_data(folder: &Folder, session: &SessionFile, repair: bool) -> Result<Data, RecordError> {
     let mut data = Data::default();
-    match look(&folder.join(DATA_FILE), session.state, repair, &mut data) {
+    match look(folder, session.state, repair, &mut data) {
         Ok(()) => data.problems = problems(session, &data.report),
         Err(error @ XdfError::Busy { .. }) => return Err(error.into()),
         Err(XdfError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -37,16 +38,17 @@ pub(super) fn check_data(folder: &Path, session: &SessionFile, repair: bool) -> 
     Ok(data)
 }
 
-fn look(path: &Path, state: SessionState, repair: bool, data: &mut Data) -> Result<(), XdfError> {
-    if is_being_recorded(path)? {
-        return Err(XdfError::Busy { path: path.display().to_string() });
+fn look(folder: &Folder, state: SessionState, repair: bool, data: &mut Data) -> Result<(), XdfError> {
+    let name = OsStr::new(DATA_FILE);
+    if is_being_recorded_in(folder, name)? {
+        return Err(XdfError::Busy { path: folder.join(name).display().to_string() });
     }
-    data.report = mien_xdf::check(path)?;
+    data.report = check_in(folder, name)?;
     let was_killed = state == SessionState::Recording;
     if repair && (was_killed || !data.report.streams.is_empty()) {
         let keep = if was_killed { KeepOriginal::BeyondUnfinishedChunk } else { KeepOriginal::Always };
-        data.repair = mien_xdf::repair(path, keep)?;
-        data.report = mien_xdf::check(path)?;
+        data.repair = repair_in(folder, name, keep)?;
+        data.report = check_in(folder, name)?;
     }
     Ok(())
 }
@@ -68,6 +70,7 @@ fn problems(session: &SessionFile, data: &Report) -> Vec<String> {
         return vec![format!("{DATA_FILE}: no stream is in it ({bytes} bytes): its data are lost")];
     }
     let mut problems = damages(data);
+    problems.extend(changes(data));
     problems.extend(contradictions(data));
     problems.extend(session.cameras.iter().flat_map(|camera| missing_streams(camera, data)));
     let recorded = session.duration_seconds.filter(|_| session.ended_because.is_none());
@@ -85,10 +88,32 @@ fn damages(data: &Report) -> Vec<String> {
     let told = |damage: &mien_xdf::Damage| {
         format!("{DATA_FILE}: {} ({} bytes)", damage.what, damage.resumes_at - damage.offset)
     };
-    let mut problems: Vec<_> = data.damages.iter().take(TOLD_DAMAGES).map(told).collect();
+    let headers = data.restorable_headers.iter().map(|(_, stream)| {
+        format!("{DATA_FILE}: the header of {stream} is damaged; a copy of it is kept beside the data")
+    });
+    let mut problems: Vec<_> = headers.collect();
+    problems.extend(data.damages.iter().take(TOLD_DAMAGES).map(told));
     if data.damages.len() > TOLD_DAMAGES {
         let more = data.damages.len() - TOLD_DAMAGES;
         problems.push(format!("{DATA_FILE}: damaged in {more} more places"));
+    }
+    problems
+}
+
+/// Chunks that are not what was recorded: nothing can bring that back.
+fn changes(data: &Report) -> Vec<String> {
+    let told = |change: &Change| {
+        let of = change.stream.as_ref().map(|stream| format!(" of {stream}")).unwrap_or_default();
+        let span = change.span.map(|(from, to)| format!(", {from:.3} to {to:.3} s")).unwrap_or_default();
+        let (offset, end) = (change.offset, change.end);
+        format!(
+            "{DATA_FILE}: bytes {offset} to {end}{of}{span} are not what was recorded: they were changed since"
+        )
+    };
+    let mut problems: Vec<_> = data.changes.iter().take(TOLD_DAMAGES).map(told).collect();
+    let more = data.changed_chunks.saturating_sub(problems.len() as u64);
+    if more > 0 {
+        problems.push(format!("{DATA_FILE}: {more} more chunks are not what was recorded"));
     }
     problems
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use mien_xdf::{Event, Samples, StreamInfo, Values};
 
+use super::text::field;
+use super::unique::UniqueNames;
 use super::{Progress, Source, step};
 use crate::RecordError;
 
@@ -31,10 +33,11 @@ pub(super) fn export(
     let (mut reader, size) = source.open()?;
     let mut tables: BTreeMap<u32, Box<dyn Table>> = BTreeMap::new();
     let mut files = Vec::new();
+    let mut names = UniqueNames::default();
     while let Some(event) = reader.next_event()? {
         match event {
             Event::StreamHeader { stream, info, .. } => {
-                let (table, path) = make(&out.join(file_name(&info.name)), &info)?;
+                let (table, path) = make(&out.join(names.take(&file_name(&info.name), '_')), &info)?;
                 tables.insert(stream, table);
                 files.push(path);
             }
@@ -54,10 +57,13 @@ pub(super) fn export(
     Ok(files)
 }
 
+/// Longest file name, without its ending and number. File systems take 255 bytes.
+const NAME_BYTES: usize = 230;
+
 /// A stream's name as a file name: whoever recorded it may have called it anything.
 fn file_name(stream: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
-    stream.chars().map(safe).take(100).collect()
+    stream.chars().map(safe).take(NAME_BYTES).collect()
 }
 
 /// Labels of the channels, made up where the header has none.
@@ -85,7 +91,7 @@ pub(super) fn csv(stem: &Path, info: &StreamInfo) -> Result<(Box<dyn Table>, Pat
     let mut header = "timestamp".to_owned();
     for label in labels(info) {
         header.push(',');
-        header.push_str(&quoted(&label));
+        header.push_str(&field(&label));
     }
     table.line(&header)?;
     Ok((Box::new(table), path))
@@ -117,7 +123,7 @@ impl Table for Csv {
                 }
                 Values::String(values) => values[range].iter().for_each(|value| {
                     line.push(',');
-                    line.push_str(&quoted(value));
+                    line.push_str(&field(value));
                 }),
             }
             self.line(&line)?;
@@ -139,11 +145,19 @@ fn number(line: &mut String, value: impl std::fmt::Display, is_finite: bool) {
     }
 }
 
-/// A field as RFC 4180 has it.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_have_files_of_their_own() {
+        let mut names = UniqueNames::default();
+        let long = "x".repeat(300);
+        let taken: Vec<_> = ["a b", "a_b", "A_b", "a_b_2", "../../x", "", "", &long, &long]
+            .map(|name| names.take(&file_name(name), '_'))
+            .into();
+        let expected = ["a_b", "a_b_2", "A_b_3", "a_b_2_2", "______x", "", "_2"];
+        assert_eq!(taken[..7], expected);
+        assert!(taken[7] != taken[8] && taken[8].len() < 250);
     }
 }

@@ -160,16 +160,19 @@ impl Frames {
 
     fn take(&mut self, stream: u32, samples: Samples) {
         let timestamps = samples.timestamps;
+        if timestamps.is_empty() {
+            return;
+        }
         match samples.values {
             Values::Float32(values) => {
                 let Some(pending) = self.faces.get_mut(&stream) else { return };
-                let rows = values.chunks(values.len() / timestamps.len().max(1)).map(<[f32]>::to_vec);
+                let rows = values.chunks(values.len() / timestamps.len()).map(<[f32]>::to_vec);
                 pending.rows.extend(timestamps.into_iter().zip(rows));
             }
             Values::Double64(values) => {
                 let Some(&camera) = self.frames.get(&stream) else { return };
                 for (timestamp, frame) in
-                    timestamps.iter().zip(values.chunks(values.len() / timestamps.len().max(1)))
+                    timestamps.iter().zip(values.chunks(values.len() / timestamps.len()))
                 {
                     let record = self.frame(camera, *timestamp, frame.to_vec());
                     self.ready.push_back(Item::Frame(record));

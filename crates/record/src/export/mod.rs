@@ -7,17 +7,20 @@ mod layout;
 mod openface;
 mod parquet;
 mod partial;
+mod text;
+mod unique;
 
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use mien_folder::Folder;
 use mien_xdf::{Reader, XdfError};
 
 use self::partial::PartialFolder;
 use crate::RecordError;
-use crate::session_file::{DATA_FILE, SessionFile, SessionState};
+use crate::session_file::{DATA_FILE, SessionFile, SessionState, open_session};
 
 /// What a session is turned into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +74,9 @@ pub fn export(
     out: &Path,
     progress: &mut Progress<'_>,
 ) -> Result<Exported, RecordError> {
-    let session = SessionFile::read(session_folder)?;
-    let source = Source { session_folder, session: &session, data: session_folder.join(DATA_FILE) };
+    let folder = open_session(session_folder)?;
+    let session = SessionFile::read_in(&folder)?;
+    let source = Source { folder: &folder, session: &session, data: session_folder.join(DATA_FILE) };
     source.refuse_unfinished()?;
     let partial = PartialFolder::create(out)?;
     let files = match format {
@@ -97,7 +101,7 @@ fn step(progress: &mut Progress<'_>, (done, size): (u64, u64)) -> Result<(), Rec
 
 /// The session that is exported.
 struct Source<'a> {
-    session_folder: &'a Path,
+    folder: &'a Folder,
     session: &'a SessionFile,
     data: PathBuf,
 }
@@ -108,8 +112,8 @@ impl Source<'_> {
         if self.session.state != SessionState::Recording {
             return Ok(());
         }
-        let path = self.session_folder.to_owned();
-        Err(match mien_xdf::is_being_recorded(&self.data)? {
+        let path = self.folder.path().to_owned();
+        Err(match mien_xdf::is_being_recorded_in(self.folder, DATA_FILE.as_ref())? {
             true => RecordError::BeingRecorded { path },
             false => RecordError::CutOff { path },
         })
@@ -117,7 +121,7 @@ impl Source<'_> {
 
     /// A reader of the data from its start, and the data's size.
     fn open(&self) -> Result<(Reader<BufReader<File>>, u64), RecordError> {
-        let file = File::open(&self.data).map_err(RecordError::io("open", &self.data))?;
+        let file = self.folder.open_file(DATA_FILE).map_err(RecordError::io("open", &self.data))?;
         let size = file.metadata().map_err(RecordError::io("read", &self.data))?.len();
         let reader = Reader::new(BufReader::with_capacity(1 << 20, file)).map_err(|error| match error {
             XdfError::NotXdf { .. } => XdfError::NotXdf { path: self.data.display().to_string() },

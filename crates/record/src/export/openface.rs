@@ -9,7 +9,7 @@ use mien_tables::{TableError, TableFormat, TableWriter};
 use super::frames::{FrameRecord, Frames, Item};
 use super::layout::Kind;
 use super::{Progress, Source, step};
-use crate::RecordError;
+use crate::{RecordError, check_name};
 
 /// Writes one CSV file for each camera, the one that `mien track` writes.
 pub(super) fn export(
@@ -18,6 +18,8 @@ pub(super) fn export(
     progress: &mut Progress<'_>,
 ) -> Result<Vec<PathBuf>, RecordError> {
     let mut frames = Frames::open(source)?;
+    // Names in the data are whatever somebody wrote there.
+    frames.cameras().iter().try_for_each(|camera| check_name("camera", &camera.name))?;
     let files: Vec<PathBuf> =
         frames.cameras().iter().map(|camera| out.join(format!("{}.csv", camera.name))).collect();
     let mut tables = files
@@ -49,17 +51,22 @@ fn failed(error: TableError) -> RecordError {
 
 /// Makes of a frame's rows the faces that they came from.
 fn fill(faces: &mut FrameFaces, record: &FrameRecord) {
-    faces.frame_index = record.frame[0] as u64;
+    faces.frame_index = record.frame.first().copied().unwrap_or(f64::NAN) as u64;
     faces.capture_nanos = (record.timestamp * 1e9).round() as i64;
     faces.face_count = 0;
     for slot in &record.slots {
-        let Some(quality) = slot.get(&Kind::Quality).filter(|row| !row[1].is_nan()) else { continue };
+        let Some(quality) =
+            slot.get(&Kind::Quality).filter(|row| row.get(1).is_some_and(|presence| !presence.is_nan()))
+        else {
+            continue;
+        };
         let Some(face) = faces.faces.get_mut(faces.face_count as usize) else { break };
-        face.score = quality[0];
-        face.presence = quality[1];
-        face.track_id = quality[4] as u32;
-        face.detection_age_frames = quality[5] as u32;
-        face.bounds = FaceBox { x1: quality[6], y1: quality[7], x2: quality[8], y2: quality[9] };
+        let value = |channel: usize| quality.get(channel).copied().unwrap_or(f32::NAN);
+        face.score = value(0);
+        face.presence = value(1);
+        face.track_id = value(4) as u32;
+        face.detection_age_frames = value(5) as u32;
+        face.bounds = FaceBox { x1: value(6), y1: value(7), x2: value(8), y2: value(9) };
         fill_state(&mut face.measured, slot, [Kind::Landmarks, Kind::Blendshapes, Kind::Pose]);
         let filtered = [Kind::LandmarksFiltered, Kind::BlendshapesFiltered, Kind::PoseFiltered];
         face.smoothed = face.measured;

@@ -4,6 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use mien_folder::Folder;
+
 use crate::RecordError;
 
 /// Marks a folder as an unfinished export, and says so to whoever finds it.
@@ -32,7 +34,8 @@ impl PartialFolder {
             fs::create_dir_all(parent).map_err(RecordError::io("create", parent))?;
         }
         remove_left(&path)?;
-        fs::create_dir(&path).map_err(|error| match error.kind() {
+        // It holds faces as the session does.
+        Folder::create_private(&path).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => RecordError::ExportExists { path: path.clone() },
             _ => RecordError::io("create", &path)(error),
         })?;
@@ -82,7 +85,7 @@ fn mark(folder: &Path) -> Result<File, RecordError> {
 
 /// Removes what a killed export has left: only a folder that has the mark in it.
 fn remove_left(path: &Path) -> Result<(), RecordError> {
-    let Ok(mark) = File::open(path.join(MARK)) else {
+    let Some(mark) = mark_in(path) else {
         // An export that was killed before it could set its mark has left an empty folder.
         let _ = fs::remove_dir(path);
         return Ok(());
@@ -91,4 +94,9 @@ fn remove_left(path: &Path) -> Result<(), RecordError> {
         return Err(RecordError::ExportRuns { path: path.to_owned() });
     }
     fs::remove_dir_all(path).map_err(RecordError::io("remove", path))
+}
+
+/// The mark of a folder, if it is one and has it.
+fn mark_in(path: &Path) -> Option<File> {
+    if path.is_symlink() { None } else { Folder::open(path).ok()?.open_file(MARK).ok() }
 }

@@ -25,4 +25,4 @@ pub use privacy::Concealer;
 pub use recorder::VideoRecorder;
 pub(crate) use recorder::codec;
 pub use sidecar::{FrameTime, frame_times};
-pub(crate) use sidecar::{SidecarRows, read_sidecar, truncate_sidecar};
+pub(crate) use sidecar::{SidecarRows, read_sidecar_in, truncate_sidecar};

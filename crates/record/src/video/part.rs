@@ -1,11 +1,12 @@
 //! One video file with its sidecar.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mien_face::PixelFormat;
 use mien_ffmpeg::{Codec, Encoder, EncoderSettings};
+use mien_folder::Folder;
 
 use super::files::{part_path, sidecar_path};
 use super::sidecar::Sidecar;
@@ -33,14 +34,16 @@ impl Part {
             let sidecar_path = sidecar_path(&path);
             // The sidecar claims the name for both.
             match Sidecar::create(&sidecar_path) {
-                Ok(sidecar) if !path.exists() => break (path, sidecar),
+                Ok(sidecar) if is_new(&path)? => break (path, sidecar),
                 Ok(_) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(RecordError::io("create", &sidecar_path)(error)),
             }
             number += 1;
         };
-        let encoder = Encoder::with_settings(&path, &settings)?;
+        // Without an encoder the file stays empty, and an empty one is none.
+        let encoder =
+            Encoder::with_settings(&path, &settings).inspect_err(|_| drop(fs::remove_file(&path)))?;
         let next_sync = Instant::now() + SYNC_INTERVAL;
         Ok(Self { path, encoder, sidecar, settings, first_nanos: None, next_sync })
     }
@@ -83,6 +86,17 @@ impl Part {
         synced
             .and_then(|()| File::open(&self.path)?.sync_data())
             .map_err(RecordError::io("write", &self.path))
+    }
+}
+
+/// Makes the video's file, which only those can read who can read the session: ffmpeg fills it. `false` where there is
+/// one already.
+fn is_new(path: &Path) -> Result<bool, RecordError> {
+    let made = Folder::of_file(path).and_then(|(folder, name)| folder.create_new(name));
+    match made {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(RecordError::io("create", path)(error)),
     }
 }
 

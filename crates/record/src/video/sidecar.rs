@@ -1,8 +1,11 @@
 //! Which frame each picture of a video is.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
+
+use mien_folder::Folder;
 
 use super::files::sidecar_path;
 use crate::RecordError;
@@ -19,7 +22,8 @@ pub(super) struct Sidecar {
 
 impl Sidecar {
     pub fn create(path: &Path) -> io::Result<Self> {
-        let mut file = File::create_new(path)?;
+        let (folder, name) = Folder::of_file(path)?;
+        let mut file = folder.create_new(name)?;
         file.write_all(HEADER.as_bytes())?;
         Ok(Self { file, rows: 0, last_index: None })
     }
@@ -89,7 +93,19 @@ pub(crate) struct SidecarRows {
 
 /// Reads a sidecar.
 pub(crate) fn read_sidecar(path: &Path) -> io::Result<SidecarRows> {
-    let bytes = std::fs::read(path)?;
+    let (folder, name) = Folder::of_file(path)?;
+    read_sidecar_in(&folder, &name)
+}
+
+fn bytes(folder: &Folder, name: &OsStr) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    folder.open_file(name)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a sidecar of an open folder.
+pub(crate) fn read_sidecar_in(folder: &Folder, name: &OsStr) -> io::Result<SidecarRows> {
+    let bytes = bytes(folder, name)?;
     let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     let mut rows = SidecarRows { is_torn: end < bytes.len(), ..SidecarRows::default() };
     let mut next_picture = 0;
@@ -138,13 +154,16 @@ fn nanos(text: &str) -> Option<i64> {
     whole.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction)
 }
 
-/// Cuts a sidecar to its first `rows` rows.
-pub(crate) fn truncate_sidecar(path: &Path, rows: usize) -> io::Result<()> {
-    let bytes = std::fs::read(path)?;
+/// Replaces a sidecar by its first `rows` rows.
+pub(crate) fn truncate_sidecar(folder: &Folder, name: &OsStr, rows: usize) -> io::Result<()> {
+    let bytes = bytes(folder, name)?;
     let length: usize = bytes.split_inclusive(|&byte| byte == b'\n').take(rows + 1).map(<[u8]>::len).sum();
-    let file = File::options().write(true).open(path)?;
-    file.set_len(length as u64)?;
-    file.sync_all()
+    let mut partial = OsString::from(name);
+    partial.push(".repairing");
+    let mut file = folder.create_scratch(&partial)?;
+    file.write_all(&bytes[..length])?;
+    file.sync_all()?;
+    folder.rename(&partial, name)
 }
 
 #[cfg(test)]
@@ -168,7 +187,8 @@ mod tests {
         assert_eq!((rows.count, rows.times.len(), rows.is_torn), (3, 3, true));
         assert_eq!(rows.times[2], FrameTime { frame_index: 11, capture_nanos: 12_133_000_000 });
         assert_eq!(rows.times[0].capture_nanos, 12_000_000_005);
-        truncate_sidecar(&path, 2).unwrap();
+        let name = path.file_name().unwrap();
+        truncate_sidecar(&Folder::open(folder.path()).unwrap(), name, 2).unwrap();
         let rows = read_sidecar(&path).unwrap();
         assert_eq!((rows.count, rows.is_torn), (2, false));
         assert!(std::fs::read_to_string(&path).unwrap().ends_with("12.033000000,0\n"));

@@ -43,6 +43,7 @@ pub fn plan(outputs: &Outputs, parent: &Path, video: VideoKind) -> SessionPlan {
     SessionPlan {
         parent: parent.to_owned(),
         names: SessionNames { subject: "P-01".into(), session: "01".into(), task: "rest".into() },
+        group: None,
         video,
         hardware: false,
         privacy: PrivacyKind::Full,

@@ -11,11 +11,13 @@ mod parts;
 mod sidecars;
 mod table;
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use mien_folder::{Folder, Refusal};
 use serde_json::json;
 
 use self::names::{Names, labels};
@@ -181,15 +183,15 @@ fn keep_sources(
 ) -> Result<(), RecordError> {
     let folder = set.out.join("sourcedata").join(&names.folder);
     fs::create_dir_all(&folder).map_err(RecordError::io("create", &folder))?;
-    let failed = || RecordError::io("read", source.session_folder);
-    for entry in fs::read_dir(source.session_folder).map_err(failed())? {
-        let from = entry.map_err(failed())?.path();
-        if !from.is_file() {
+    let from = source.folder;
+    for (name, is_file) in from.entries().map_err(RecordError::io("read", from.path()))? {
+        let (path, to) = (from.join(&name), folder.join(&name));
+        if !is_file {
+            refuse_links(from, &name)?;
             continue;
         }
-        let to = folder.join(from.file_name().unwrap_or_default());
-        if fs::hard_link(&from, &to).is_err() {
-            copy(&from, &to, go_on)?;
+        if from.link_to(&name, &to).is_err() {
+            copy(from.open_file(&name).map_err(RecordError::io("read", &path))?, &to, go_on)?;
         }
         set.files.push(to);
         go_on()?;
@@ -197,18 +199,24 @@ fn keep_sources(
     Ok(())
 }
 
+/// Folders (exports among them) are no part of the recording. A link may be; what it leads to may be anybody's.
+fn refuse_links(folder: &Folder, name: &OsStr) -> Result<(), RecordError> {
+    match folder.open_file(name).map_err(|error| (Refusal::in_error(&error), error)) {
+        Err((Some(Refusal::Link), error)) => Err(RecordError::io("copy", &folder.join(name))(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Copies a file piece by piece: a video may be large.
 fn copy(
-    from: &Path,
+    mut source: File,
     to: &Path,
     go_on: &mut dyn FnMut() -> Result<(), RecordError>,
 ) -> Result<(), RecordError> {
-    let mut source = File::open(from).map_err(RecordError::io("read", from))?;
-    let mut copy = File::create_new(to).map_err(RecordError::io("create", to))?;
-    while io::copy(&mut (&mut source).take(COPIED_BYTES), &mut copy)
-        .map_err(RecordError::io("copy to", to))?
-        > 0
-    {
+    let failed = || RecordError::io("copy to", to);
+    let (folder, name) = Folder::of_file(to).map_err(failed())?;
+    let mut copy = folder.create_new(name).map_err(failed())?;
+    while io::copy(&mut (&mut source).take(COPIED_BYTES), &mut copy).map_err(failed())? > 0 {
         go_on()?;
     }
     Ok(())

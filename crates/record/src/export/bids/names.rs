@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Source;
+use crate::export::unique::UniqueNames;
 
 /// The names of a session as BIDS labels, which are letters and digits only.
 pub(super) struct Names {
@@ -18,7 +19,7 @@ impl Names {
     pub fn of(source: &Source<'_>) -> Self {
         let session = source.session;
         let (subject, label) = (label(&session.subject), label(&session.session));
-        let folder_name = source.session_folder.file_name().unwrap_or_default().to_string_lossy();
+        let folder_name = source.folder.path().file_name().unwrap_or_default().to_string_lossy();
         let run = folder_name.rsplit_once("_run-").map(|(_, run)| run.to_owned());
         Self {
             folder: PathBuf::from(format!("sub-{subject}")).join(format!("ses-{label}")),
@@ -44,20 +45,14 @@ fn label(name: &str) -> String {
     if label.is_empty() { "x".to_owned() } else { label }
 }
 
-/// Labels of these names, numbered where two would be the same.
+/// Longest label of a camera or a face: file names hold both.
+const LABEL_CHARACTERS: usize = 24;
+
+/// Labels of these names, short ones, numbered where two would be the same.
 pub(super) fn labels<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut labels: Vec<String> = Vec::new();
-    for name in names {
-        let stem = label(name);
-        let mut candidate = stem.clone();
-        let mut number = 2;
-        while labels.contains(&candidate) {
-            candidate = format!("{stem}x{number}");
-            number += 1;
-        }
-        labels.push(candidate);
-    }
-    labels
+    let mut unique = UniqueNames::default();
+    let short = |name| label(name).chars().take(LABEL_CHARACTERS).collect::<String>();
+    names.map(|name| unique.take(&short(name), 'x')).collect()
 }
 
 #[cfg(test)]
@@ -67,5 +62,8 @@ mod tests {
     #[test]
     fn labels_are_letters_and_digits_and_stay_apart() {
         assert_eq!(labels(["cam-1", "cam_1", "__"].into_iter()), ["cam1", "cam1x2", "x"]);
+        let long = ["c".repeat(64), "c".repeat(63)];
+        let labels = labels(long.iter().map(String::as_str));
+        assert!(labels[0] != labels[1] && labels[1].len() < 30, "{labels:?}");
     }
 }

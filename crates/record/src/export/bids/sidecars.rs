@@ -7,6 +7,7 @@ use serde_json::json;
 use super::MISSING;
 use super::parts::Column;
 use crate::export::Source;
+use crate::export::text::cell;
 
 /// `_motion.json`: what the table is and how it was made.
 pub(super) fn motion(
@@ -24,7 +25,7 @@ pub(super) fn motion(
         .collect();
     points.sort_unstable();
     points.dedup();
-    let effective = if seconds > 0.0 { (rows - 1) as f64 / seconds } else { 0.0 };
+    let effective = if seconds > 0.0 { rows.saturating_sub(1) as f64 / seconds } else { 0.0 };
     let record = source.session.cameras.iter().find(|record| record.name == camera);
     let nominal = record.map_or(effective, |record| record.rate_hz);
     json!({
@@ -53,9 +54,15 @@ pub(super) fn motion(
 pub(super) fn channels(columns: &[Column]) -> String {
     let mut text = "name\tcomponent\ttype\ttracked_point\tunits\treference_frame\n".to_owned();
     for Column { name, component, kind, tracked_point, units, reference_frame } in columns {
+        let (name, tracked_point) = (tsv(name), tsv(tracked_point));
         let _ = writeln!(text, "{name}\t{component}\t{kind}\t{tracked_point}\t{units}\t{reference_frame}");
     }
     text
+}
+
+/// A text on one line, without tabs.
+fn tsv(text: &str) -> String {
+    cell(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// `_channels.json`: the frames of reference.
@@ -92,7 +99,7 @@ pub(super) fn events(markers: &[(f64, String)], start: f64) -> String {
     for (timestamp, text) in sorted {
         // Tabs and line ends would break the table.
         let text: Vec<_> = text.split_whitespace().collect();
-        let text = if text.is_empty() { MISSING.to_owned() } else { text.join(" ") };
+        let text = if text.is_empty() { MISSING.to_owned() } else { cell(&text.join(" ")) };
         let _ = writeln!(events, "{:.9}\t{MISSING}\t{text}", timestamp - start);
     }
     events
