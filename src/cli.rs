@@ -18,7 +18,7 @@ use crate::commands::run::{CameraArguments, RunArguments};
 use crate::commands::session::SessionCommand;
 use crate::commands::track::TrackArguments;
 use crate::commands::worker::WorkerArguments;
-use crate::{commands, interrupt, logging};
+use crate::{commands, file_limit, interrupt, logging};
 
 /// Tracks faces: 478 landmarks, 52 blendshapes and head pose, live or from files. Without a command it
 /// opens the app.
@@ -87,6 +87,7 @@ pub fn run() -> ExitCode {
         Cli::command().error(ErrorKind::ArgumentConflict, text).exit();
     }
     logging::start(cli.verbose);
+    file_limit::be_told();
     if cli.command.as_ref().is_none_or(Command::finishes_files) {
         interrupt::listen();
     }

@@ -14,6 +14,7 @@ mod commands;
 #[cfg(feature = "gui")]
 mod desktop;
 mod doctor;
+mod file_limit;
 mod interrupt;
 mod live;
 mod logging;

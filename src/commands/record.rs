@@ -1,15 +1,15 @@
 //! `mien record`: cameras, live, into a session's folder.
 
 use std::io::BufRead;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
 use mien_config::{Config, PrivacyKind, VideoKind};
-use mien_record::{Readiness, RecordState, SessionSummary, Severity};
-use mien_supervisor::{SupervisorHandle, start};
+use mien_record::{Readiness, RecordState, SessionSummary, Severity, lost_pictures};
+use mien_supervisor::{SupervisorHandle, VideoStatus, start};
 
 use super::name;
 use super::run::{RunArguments, options, tell, tell_event};
@@ -118,30 +118,56 @@ pub(crate) fn run(arguments: &RecordArguments) -> Result<()> {
     let folder = live.start_recording(&supervisor, &config, &config.recording)?;
     say_error!("recording into {}", folder.display());
     let failed = watch(&supervisor, &live, arguments.run.seconds());
-    let summary = live.stop_recording(&supervisor)?;
-    for (camera, video) in live.videos(&supervisor) {
-        if let Some(problem) = &video.problem {
-            say_error!("video of {camera}: {problem}");
-        }
-        say!(
-            "video of {camera}: {} frames in {} files ({}), {} dropped",
-            video.frames,
-            video.parts,
-            video.encoder,
-            video.dropped_frames
-        );
-    }
+    let stopped = live.stop_recording(&supervisor);
+    let videos = live.videos(&supervisor);
+    let failed = failed.or_else(|| videos.iter().find_map(|(camera, video)| failed_video(camera, video)));
+    videos.iter().for_each(|(camera, video)| print_video(&folder, camera, video));
     drop(live);
     let stats = supervisor.stats(VERSION);
     supervisor.shutdown();
-    if let Some(summary) = &summary {
-        print_summary(summary);
-    }
+    let summary = match (&failed, stopped) {
+        // It says better what has happened.
+        (Some(reason), Err(_)) => bail!("{reason}"),
+        (_, stopped) => stopped?,
+    };
+    summary.iter().for_each(print_summary);
     arguments.run.write_stats(&stats)?;
-    match failed {
+    let ended = summary.and_then(|summary| match summary.status.state {
+        RecordState::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    match failed.or(ended) {
         Some(reason) => bail!("{reason}"),
         None => Ok(()),
     }
+}
+
+/// Why a camera's video is not what was asked for, where it is not.
+fn failed_video(camera: &str, video: &VideoStatus) -> Option<String> {
+    if video.failed {
+        let problem = video.problem.as_deref().unwrap_or("its encoder gave up");
+        return Some(format!("the video of {camera} ended before the recording did: {problem}"));
+    }
+    let file = video.file.as_ref().filter(|file| !file.exists())?;
+    Some(format!("{} was removed or moved while it was being recorded", file.display()))
+}
+
+fn print_video(session: &Path, camera: &str, video: &VideoStatus) {
+    if let Some(problem) = &video.problem {
+        say_error!("video of {camera}: {problem}");
+    }
+    let lost = lost_pictures(session, camera).unwrap_or_default();
+    let lost = match lost {
+        0 => String::new(),
+        _ => format!(", {lost} lost with the process that wrote them"),
+    };
+    say!(
+        "video of {camera}: {} frames in {} files ({}), {} dropped{lost}",
+        video.frames,
+        video.parts,
+        video.encoder,
+        video.dropped_frames
+    );
 }
 
 /// Tells what was found; what is missing is to be missed on purpose only.

@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use mien_record::{SessionReport, SessionState, VideoReport, check_session};
 
+use crate::output::visible_name;
+
 /// Commands about recorded sessions.
 #[derive(Subcommand)]
 pub(crate) enum SessionCommand {
@@ -30,7 +32,7 @@ pub(crate) fn run(command: &SessionCommand) -> Result<()> {
     let report = check_session(&arguments.session, !arguments.dry_run)?;
     print(&report);
     let Some(first) = report.problems.first() else { return Ok(()) };
-    bail!("{}, first: {first}", count_problems(report.problems.len(), arguments.dry_run))
+    bail!("{}, first: {}", count_problems(report.problems.len(), arguments.dry_run), visible_name(first))
 }
 
 /// How many there are; a dry run has tried nothing.
@@ -51,18 +53,18 @@ fn print(report: &SessionReport) {
         session.session,
         session.task,
         state(report),
-        session.started,
+        visible_name(&session.started),
         duration(report)
     );
     if let Some(reason) = &session.ended_because {
-        say!("ended by itself: {reason}");
+        say!("ended by itself: {}", visible_name(reason));
     }
     for stream in &report.data.streams {
         let totals = &stream.totals;
         let span = totals.first_timestamp.zip(totals.last_timestamp);
         say!(
             "  {:<44} {:>9} × {} samples{}",
-            stream.info.name,
+            visible_name(&stream.info.name),
             totals.sample_count,
             stream.info.channel_count,
             span.map(|(first, last)| format!(", {:.2} s", last - first)).unwrap_or_default()
@@ -72,11 +74,14 @@ fn print(report: &SessionReport) {
     for gap in &session.gaps {
         let seconds = gap.to_lsl_seconds - gap.from_lsl_seconds;
         let kind = if gap.restarted { "was restarted" } else { "had no frames" };
-        say!("  camera {} {kind} for {seconds:.2} s", gap.camera);
+        say!("  camera {} {kind} for {seconds:.2} s", visible_name(&gap.camera));
     }
     print_repair(report);
+    if !report.data.has_sums && report.data.file_bytes > 0 {
+        say!("  no checksums lie beside data.xdf: whether bytes in it were changed cannot be told");
+    }
     for problem in &report.problems {
-        say!("  PROBLEM {problem}");
+        say!("  PROBLEM {}", visible_name(problem));
     }
 }
 
@@ -107,7 +112,7 @@ fn duration(report: &SessionReport) -> String {
 fn print_video(video: &VideoReport) {
     let name = video.path.file_name().unwrap_or_default().to_string_lossy();
     let pictures = video.pictures.map_or("no readable".to_owned(), |pictures| pictures.to_string());
-    say!("  {name:<44} {pictures:>9} pictures, {} rows beside it", video.rows);
+    say!("  {:<44} {pictures:>9} pictures, {} rows beside it", visible_name(&name), video.rows);
     for repair in &video.repairs {
         say!("    repaired: {repair}");
     }
@@ -122,8 +127,11 @@ fn print_repair(report: &SessionReport) {
             repair.footers_written.len()
         );
     }
+    for stream in &repair.restored_headers {
+        say!("    the header of {} was put back from the copy beside the data", visible_name(stream));
+    }
     for (stream, count) in &repair.lost_samples {
-        say!("    {count} samples of {stream} could not be saved");
+        say!("    {count} samples of {} could not be saved", visible_name(stream));
     }
     if let Some(original) = &repair.original {
         say!("  the damaged original is kept as {}", original.display());
