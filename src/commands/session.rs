@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use mien_record::{SessionReport, SessionState, VideoReport, check_session, redact_session};
+use mien_record::{SESSION_FILE, SessionReport, SessionState, VideoReport, check_session, redact_session};
 
 use crate::visible::visible_name;
 
@@ -24,7 +24,7 @@ pub(crate) struct CheckArguments {
     /// Change nothing; exit code 1 when something is wrong
     #[arg(long)]
     dry_run: bool,
-    /// First overwrite the passwords of cameras' addresses in all its files
+    /// First overwrite the passwords of cameras' addresses in all its files; also of a BIDS export
     #[arg(long)]
     redact: bool,
 }
@@ -34,6 +34,10 @@ pub(crate) fn run(command: &SessionCommand) -> Result<()> {
     let SessionCommand::Check(arguments) = command;
     if arguments.redact {
         redact(&arguments.session, !arguments.dry_run)?;
+        if !arguments.session.join(SESSION_FILE).exists() {
+            // A BIDS export: there is no session to be checked.
+            return Ok(());
+        }
     }
     let report = check_session(&arguments.session, !arguments.dry_run)?;
     print(&report);

@@ -19,6 +19,8 @@ use self::needle::Needle;
 use crate::RecordError;
 use crate::session_file::{DATA_FILE, SESSION_FILE};
 
+/// Name of the file that every BIDS data set has.
+const BIDS_FILE: &str = "dataset_description.json";
 /// How deep folders within the session are looked through: exports have three levels.
 const MAX_DEPTH: usize = 8;
 /// Bytes looked at in one piece.
@@ -43,14 +45,15 @@ impl Redaction {
     }
 }
 
-/// Overwrites the secrets of cameras' addresses in every file of a session; with `change` false, only looks for them.
+/// Overwrites the secrets of cameras' addresses in every file of a session, or of its BIDS export; with `change` false, only looks for them.
 /// Links are not followed.
 ///
 /// # Errors
-/// When the folder is no session, is being recorded, or cannot be listed.
+/// When the folder is neither, is being recorded, or cannot be listed.
 pub fn redact_session(folder: &Path, change: bool) -> Result<Redaction, RecordError> {
     let session_file = folder.join(SESSION_FILE);
-    if !session_file.is_file() {
+    // Nothing else is touched, should the folder be given by mistake.
+    if !session_file.is_file() && !folder.join(BIDS_FILE).is_file() {
         return Err(RecordError::NoSession { path: folder.to_owned() });
     }
     let data = folder.join(DATA_FILE);

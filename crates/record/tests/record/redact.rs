@@ -100,6 +100,23 @@ fn a_recording_that_an_export_has_linked_is_cleaned_in_both_places() {
 }
 
 #[test]
+fn a_bids_export_of_an_older_program_is_cleaned_too() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = old_session(parent.path());
+    let bids = parent.path().join("bids");
+    let sources = bids.join("sourcedata/sub-P01");
+    std::fs::create_dir_all(&sources).unwrap();
+    std::fs::copy(folder.join("data.xdf"), sources.join("data.xdf")).unwrap();
+    let sidecar = format!("{{\"ManufacturersModelName\": \"http://{SECRET}\"}}\n");
+    std::fs::write(bids.join("x_motion.json"), &sidecar).unwrap();
+    assert!(redact_session(&bids, true).is_err(), "it is no data set yet");
+    assert_eq!(with_secret(&bids).len(), 2);
+    std::fs::write(bids.join("dataset_description.json"), "{}\n").unwrap();
+    assert_eq!(redact_session(&bids, true).unwrap().files.len(), 2);
+    assert!(with_secret(&bids).is_empty());
+}
+
+#[test]
 fn links_are_neither_followed_nor_changed() {
     let parent = tempfile::tempdir().unwrap();
     let folder = old_session(parent.path());
