@@ -17,21 +17,27 @@ use crate::support::{HEIGHT, WIDTH, capture_times, faces, have_ffmpeg, outputs, 
 const GROUP: u64 = 100;
 
 /// Ten seconds of a camera, of which each third went to the file by itself. Gives the folder and the length
-/// of the data when some of the second third had arrived.
+/// of the data when two thirds had arrived.
 pub fn ten_seconds(parent: &Path) -> (PathBuf, u64) {
     let mut outputs = outputs(1, false);
     let plan = plan(&outputs, parent, VideoKind::None);
     let folder = outputs.start_recording(plan).unwrap().folder().to_owned();
     let length = || fs::metadata(folder.join(DATA_FILE)).unwrap().len();
+    let frames = || {
+        let streams = mien_xdf::check(&folder.join(DATA_FILE)).unwrap().streams;
+        streams
+            .iter()
+            .find(|stream| stream.info.name.ends_with("_Frames"))
+            .map_or(0, |s| s.totals.sample_count)
+    };
     let mut lengths = Vec::new();
     for (index, nanos) in capture_times(3 * GROUP) {
         outputs.push(0, &faces(index, nanos));
         if (index + 1) % GROUP == 0 {
-            let before = length();
             let start = Instant::now();
-            while length() == before {
-                assert!(start.elapsed() < Duration::from_secs(60), "the data never grew");
-                std::thread::sleep(Duration::from_millis(5));
+            while frames() < index + 1 {
+                assert!(start.elapsed() < Duration::from_secs(60), "the data do not arrive");
+                std::thread::sleep(Duration::from_millis(20));
             }
             lengths.push(length());
         }
