@@ -214,7 +214,8 @@ mod tests {
         let tall = fit.pixels(&frame(10, 20, 7)).unwrap().to_vec();
         let row: Vec<u8> = [[0; 9].as_slice(), &[7; 6], &[0; 9]].concat();
         assert_eq!(tall, row.repeat(4));
-        let small = fit.pixels(&frame(8, 2, 5)).unwrap();
+        let wide = frame(8, 2, 5);
+        let small = fit.pixels(&wide).unwrap();
         assert_eq!(small, [[0; 24], [5; 24], [5; 24], [0; 24]].concat());
     }
 }

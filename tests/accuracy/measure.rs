@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mien_capture::{Source, Step, VideoSource};
+use mien_capture::{Source, Step, VideoOptions, VideoSource};
 use mien_engine::{Engine, EngineOptions, RtenEngine};
 use mien_face::{FaceState, Frame, HeadPose};
 use mien_geometry::angle_between_deg;
@@ -97,7 +97,7 @@ impl Clip {
 
     /// Calls `each` with the frames, until it says `false`.
     pub fn frames(&self, mut each: impl FnMut(&Frame) -> bool) {
-        let mut source = VideoSource::open(&self.path).unwrap();
+        let mut source = VideoSource::open(&self.path, &VideoOptions::default()).unwrap();
         let mut frame = Frame::empty();
         while source.next_frame(&mut frame).unwrap() == Step::Frame && each(&frame) {}
     }

@@ -34,7 +34,7 @@ pub fn camera_streams(camera: &str, participants: &[&str]) -> Vec<StreamDescript
         ..CameraDescription::default()
     };
     let settings = StreamSettings { slots: 2, ..StreamSettings::default() };
-    Outputs::new(vec![camera], settings, false).camera_plans(&[30.0], 63.0).remove(0).streams
+    Outputs::new(vec![camera], settings, None).camera_plans(&[30.0], 63.0).remove(0).streams
 }
 
 /// Data with these streams and what `fill` puts into them.
