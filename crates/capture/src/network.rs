@@ -347,9 +347,8 @@ mod tests {
         assert!(!error.contains("Input/output"), "{error}");
     }
 
-    /// A video in MPEG-TS whose pictures change their size on the way, and how many there are of each.
-    fn changing_video() -> Option<(Vec<u8>, [(u32, u32); 2], usize)> {
-        let sizes = [(320, 240), (176, 240)];
+    /// A video in MPEG-TS of 25 pictures of each size.
+    fn changing_video(sizes: [(u32, u32); 2]) -> Vec<u8> {
         let mut video = Vec::new();
         for (width, height) in sizes {
             let source = format!("testsrc2=s={width}x{height}:r=25:d=1");
@@ -358,11 +357,11 @@ mod tests {
                 .args(["-v", "error", "-f", "lavfi", "-i", &source])
                 .args(words.split(' '))
                 .output()
-                .ok()?;
+                .unwrap();
             assert!(made.status.success());
             video.extend(made.stdout);
         }
-        Some((video, sizes, 25))
+        video
     }
 
     #[test]
@@ -370,7 +369,8 @@ mod tests {
         if ffmpeg_is_missing() {
             return;
         }
-        let Some((video, sizes, count)) = changing_video() else { return };
+        let sizes = [(320, 240), (176, 240)];
+        let video = changing_video(sizes);
         let mut source = NetworkSource::open(&server("video/mp2t", vec![video], Duration::ZERO)).unwrap();
         let (mut frame, mut seen) = (Frame::empty(), Vec::new());
         while source.next_frame(&mut frame).is_ok() {
@@ -379,7 +379,7 @@ mod tests {
         let of_size = |size| seen.iter().filter(|seen| **seen == size).count();
         // ffmpeg throws away what it has read to learn what comes.
         assert!(of_size(sizes[0]) > 0, "{seen:?}");
-        assert!(of_size(sizes[1]) >= count - 2, "{seen:?}");
+        assert!(of_size(sizes[1]) >= 23, "{seen:?}");
     }
 
     #[test]

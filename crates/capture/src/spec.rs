@@ -185,7 +185,7 @@ mod tests {
         let typed = "synthetic?heads=2&seconds=1.5&fps=15&motion=crossing&stamp=1";
         let SourceSpec::Synthetic(two) = SourceSpec::parse(typed).unwrap() else { panic!("not synthetic") };
         assert_eq!((two.settings.heads, two.seconds, two.settings.rate_hz), (2, Some(1.5), 15.0));
-        assert_eq!(SourceSpec::parse(&two.to_string()).unwrap(), SourceSpec::Synthetic(two));
+        assert_eq!(SourceSpec::parse(two.to_string()).unwrap(), SourceSpec::Synthetic(two));
         assert_eq!(SourceSpec::parse("-x.mp4").unwrap(), SourceSpec::Path("-x.mp4".into()));
         for wrong in [
             "",
