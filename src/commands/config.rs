@@ -39,7 +39,7 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
     match command {
         ConfigCommand::Check(File { file }) => {
             let config = mien_config::load(file)?;
-            for camera in config.cameras.iter().filter(|camera| camera.source.lacks_secret()) {
+            if let Some(camera) = config.cameras.iter().find(|camera| camera.source.lacks_secret()) {
                 bail!("{}: camera {}: {}", file.display(), camera.name, SecretError::TakenOut);
             }
             if let Some(warning) = mien_config::readable_secret(file, &config) {

@@ -92,7 +92,7 @@ pub fn run(
     if is_told && holds_video {
         reporter.send(&Report::Ended);
     }
-    result.map(drop)
+    result.map(|_end| ())
 }
 
 /// Why a worker is to end.
