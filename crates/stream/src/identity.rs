@@ -84,8 +84,11 @@ fn user_id() -> String {
     std::env::var("USERNAME").unwrap_or_default()
 }
 
-/// The numbers that this program has, with what keeps others from them.
-static NUMBERS: Mutex<Option<HashMap<String, (u32, Option<Kept>)>>> = Mutex::new(None);
+/// The numbers that a program has, by key, with what keeps others from them.
+type Numbers = HashMap<String, (u32, Option<Kept>)>;
+
+/// Those of this program.
+static NUMBERS: Mutex<Option<Numbers>> = Mutex::new(None);
 
 /// The first number of this key that no running program has.
 fn number(key: &str) -> u32 {
