@@ -21,26 +21,20 @@ class Atlas:
     width: torch.Tensor
     height: torch.Tensor
 
-    def sample(self, picture, x, y, black, dtype):
-        """Bilinear values [b, 3, h, w] in 0–1 of `picture` [b] at pixel positions [b, h, w].
-
-        Outside its picture a sample repeats the edge, or is black where `black` [b] is 1.
-        """
+    def sample(self, picture, x, y):
+        """Bilinear values [b, 3, h, w] in 0–1 of `picture` [b] at pixel positions [b, h, w]; outside its
+        picture a sample repeats the edge, as the pipeline's crops do."""
         offset, width, height = (t[picture].view(-1, 1, 1) for t in (self.offset, self.width, self.height))
-        inside = torch.ones_like(x)
-        for value, size in ((x, width), (y, height)):
-            beyond = torch.maximum(-value, value - (size - 1)).clamp(0, 1)
-            inside = inside * (1 - beyond * black.view(-1, 1, 1))
         x = torch.minimum(x.clamp(min=0), (width - 1).to(x.dtype))
         y = torch.minimum(y.clamp(min=0), (height - 1).to(y.dtype))
-        left, top = x.long(), y.long()
-        right, low = torch.minimum(left + 1, width - 1), torch.minimum(top + 1, height - 1)
+        left, top = x.int(), y.int()
         u, v = (x - left)[..., None], (y - top)[..., None]
-        take = lambda row, column: self.pixels[offset + row * width + column].float()
-        upper = torch.lerp(take(top, left), take(top, right), u)
-        lower = torch.lerp(take(low, left), take(low, right), u)
-        colour = torch.lerp(upper, lower, v) * (inside[..., None] / 255)
-        return colour.to(dtype).permute(0, 3, 1, 2)
+        upper = offset + top * width + left
+        right = (left < width - 1).long()
+        lower = upper + (top < height - 1) * width
+        take = lambda index: self.pixels[index].float()
+        colour = torch.lerp(torch.lerp(take(upper), take(upper + right), u), torch.lerp(take(lower), take(lower + right), u), v)
+        return (colour / 255).permute(0, 3, 1, 2)
 
 
 @dataclass
@@ -109,8 +103,10 @@ def training_pictures(shared):
 
 def is_a_face(table, row, group):
     """Each picture of people shows a face, its first find, however unsure the teacher is of it."""
-    first = group == 2 and table["name"][row] != table["name"][row - 1]
-    return first or table["presence"][row] >= SURE_PRESENCE
+    if group == 2:
+        first = row == 0 or table["name"][row] != table["name"][row - 1]
+        return first or table["presence"][row] >= 2 * SURE_PRESENCE  # bystanders
+    return table["presence"][row] >= SURE_PRESENCE
 
 
 def false_finds(table, groups):

@@ -6,7 +6,8 @@ One region moves the teacher's landmarks by about 0.9 % of the interocular dista
 its side. The 16 regions are 8 random ones (shift ±6 %, scale ±10 %, roll ±10°, uniform) and their
 opposites, so that what is linear in the region's error cancels. Stored per face of people/ and
 faces/test: `name`, `landmarks` [n, 478, 3] in frame pixels, `spread` (mean distance of one region's landmarks
-from the mean, in % of the interocular distance), `presence` [n] and `single` (the landmarks of the teacher's own region).
+from the mean, in % of the interocular distance), `presence` [n] and `single` (the landmarks of the teacher's own region),
+`box` and `eyes` (what RetinaFace is surest of, -1 where it sees nothing).
 """
 
 import argparse
@@ -15,7 +16,7 @@ import os
 import numpy as np
 
 from .regions import crop, in_frame, region_from_landmarks
-from .sources import name_of, people_paths, picture_paths, read_picture
+from .sources import UNDETECTED, FaceFinder, name_of, people_paths, picture_paths, read_picture
 
 PAIRS = 8
 SHIFT, ZOOM, TURN = 0.06, 0.10, np.radians(10)
@@ -62,6 +63,11 @@ def interocular(landmarks):
     return np.linalg.norm((landmarks[468] - landmarks[473])[:2])
 
 
+def best_detection(finder, picture):
+    boxes, eyes, scores = finder.detect(picture)
+    return (boxes[np.argmax(scores)], eyes[np.argmax(scores)]) if len(scores) else UNDETECTED
+
+
 def surest_rows(table):
     """Row of each name's surest face."""
     rows = {}
@@ -83,11 +89,11 @@ def main():
     table = dict(np.load(options.sources))
     rows, teacher, rng = surest_rows(table), Teacher(options.shared), np.random.default_rng(SEED)
     people = [p for p in people_paths(options.shared) if held_out(p) or not options.held_out]
-    found = []
+    found, finder = [], FaceFinder(options.shared)
     for path in people + picture_paths(options.shared, "test"):
-        landmarks = table["landmarks"][rows[name_of(path)]]
-        found.append((name_of(path), *teacher.averaged(read_picture(path), landmarks, rng)))
-    columns = zip(("name", "landmarks", "spread", "presence", "single"), map(np.array, zip(*found)))
+        landmarks, picture = table["landmarks"][rows[name_of(path)]], read_picture(path)
+        found.append((name_of(path), *teacher.averaged(picture, landmarks, rng), *best_detection(finder, picture)))
+    columns = zip(("name", "landmarks", "spread", "presence", "single", "box", "eyes"), map(np.array, zip(*found)))
     np.savez_compressed(options.out, **{k: v.astype(np.float32) if v.dtype.kind == "f" else v for k, v in columns})
     print(f"{options.out}: {len(found)} faces, spread {np.mean([f[2] for f in found]):.2f} %")
 

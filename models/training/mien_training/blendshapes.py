@@ -7,12 +7,14 @@ import argparse
 import glob
 import json
 import os
+import time
 
 import numpy as np
 import torch
 
 from . import warp
 from .atlas import SURE_PRESENCE, Faces, unpose
+from .landmarks import learning_rate
 from .people_split import held_out
 from .sources import name_of, people_paths
 from .students import BlendshapeStudent, parameters
@@ -148,6 +150,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--hold-out", nargs="*", default=[])
     parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--seconds", type=float, default=1e9, help="longest time")
     parser.add_argument("--start", help="an exported file whose weights to go on from")
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -165,24 +168,25 @@ def main():
     print(f"{len(faces.picture)} faces, student of {parameters(student)} weights", flush=True)
     index = torch.as_tensor(indices, device=device)
     optimiser = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.01, fused=device == "cuda")
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=options.steps, pct_start=0.05)
-    make = torch.compile(lambda: draw_points(faces, index, options.batch), dynamic=False) if device == "cuda" else (
-        lambda: draw_points(faces, index, options.batch))
-    label = torch.compile(teacher.forward, dynamic=False) if device == "cuda" else teacher.forward
-    for step in range(options.steps):
+    step, progress, begun = 0, 0.0, time.time()
+    while progress < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(progress, options.rate, warm=0.05, decay=0.9)
         with torch.no_grad():
-            points = make()
-            target = label(points)
+            points = draw_points(faces, index, options.batch)
+            target = teacher(points)
         difference = student(points) - target
         loss = difference.abs().mean() + 2 * difference.square().mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimiser.step()
-        schedule.step()
-        if (step + 1) % 2000 == 0:
-            print(f"step {step + 1} mean difference {difference.abs().mean().item():.4f}", flush=True)
-    torch.save({"model": student.state_dict(), "step": options.steps}, os.path.join(options.out, "blendshapes.pt"))
+        step += 1
+        if step % 500 == 0:
+            print(f"step {step} mean difference {difference.abs().mean().item():.4f}", flush=True)
+        progress = max(step / options.steps, (time.time() - begun) / options.seconds)
+    print(f"{step} steps in {time.time() - begun:.0f} s", flush=True)
+    torch.save({"model": student.state_dict(), "step": step}, os.path.join(options.out, "blendshapes.pt"))
     names, taught = coefficient_names(options.shared), as_function(teacher, device)
     results = judge(as_function(student.eval(), device), taught, found, indices, names)
     print(summary(results), flush=True)

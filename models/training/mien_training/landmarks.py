@@ -22,7 +22,7 @@ from .landmarks_import import from_checkpoint, from_onnx, grown
 from .students import LANDMARK_STUDENTS, LandmarkStudent, parameters
 from .teacher import LandmarkTeacher
 
-TEACHER_SIZE = 256
+TEACHER_SIZE, CROP = 256, 192
 SEED = 20
 BEGUN = time.time()
 
@@ -47,12 +47,14 @@ class Fast:
 
 
 def finish(crops):
-    """Small faces, compression, blur, colour, sensor noise, sharpness: the last steps to the student."""
+    """Small faces, compression, blur, sharpness, colour, sensor noise: the last steps to the student."""
     n, device = len(crops), crops.device
-    blurred = torch.nn.functional.avg_pool2d(crops, 3, 1, 1, count_include_pad=False)
-    crops = torch.lerp(blurred, crops, photometric.column(photometric.uniform(n, 0.3, 2.0, device))).clamp(0, 1)
     crops = photometric.degrade(crops)
-    crops = photometric.recolour(crops, torch.rand(n, device=device) ** 2)
+    part = crops[: n // 2]
+    blurred = torch.nn.functional.avg_pool2d(part, 3, 1, 1, count_include_pad=False)
+    crops[: n // 2] = torch.lerp(blurred, part, photometric.column(photometric.uniform(n // 2, 0.3, 2.2, device)))
+    part = crops[n // 4 :]
+    crops[n // 4 :] = photometric.recolour(part, torch.rand(len(part), device=device) ** 2)
     return photometric.sensor_noise(crops, torch.rand(n, device=device) ** 2)
 
 
@@ -154,15 +156,15 @@ def parse():
     parser.add_argument("--students", nargs="+", default=["grown"], choices=tuple(LANDMARK_STUDENTS))
     parser.add_argument("--deadline", type=float, default=1e9, help="seconds from the program's start to the last step")
     parser.add_argument("--steps", type=int, default=10**9, help="length in steps")
-    parser.add_argument("--scenes", type=int, default=288)
-    parser.add_argument("--views", type=int, default=3, help="the students' crops of each scene")
+    parser.add_argument("--scenes", type=int, default=216)
+    parser.add_argument("--views", type=int, default=4, help="the students' crops of each scene")
     parser.add_argument("--pairs", type=int, default=1, help="the teacher's pairs of crops of each scene")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--decay", type=float, default=0.45, help="share of the run in which the rate falls to 0")
     parser.add_argument("--first", type=float, default=0.0, help="progress at which the schedule starts (going on)")
     parser.add_argument("--shares", type=float, nargs=3, default=atlas_module.SHARES, help="clips, faces, people")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="takes minutes at first, then half the time a step")
     parser.add_argument("--save-every", type=float, default=90, help="seconds between checkpoints")
     return parser.parse_args()
 
@@ -178,7 +180,7 @@ class Student:
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=device == "cuda")
         self.average = Average(self.model)
-        self.forward = Fast(self.model.forward, not options.no_compile)
+        self.forward = Fast(self.model.forward, options.compile)
 
     def learn(self, crops, label, weights, rate):
         for group in self.optimiser.param_groups:
@@ -214,7 +216,7 @@ class Training:
         self.maker = scenes.SceneMaker(atlas, faces, others)
         teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
         teacher = LandmarkTeacher(teacher_file, half).to(device=self.device, memory_format=torch.channels_last)
-        compiled = lambda function: Fast(function, not options.no_compile)
+        compiled = lambda function: Fast(function, options.compile)
         self.render, self.label = compiled(self.maker.render_parts), compiled(teacher.forward)
         self.crops, self.finish = compiled(scenes.student_crops), compiled(finish)
         self.weights = landmark_weights().to(self.device)
@@ -250,10 +252,12 @@ class Training:
         self.clock.lap("dress")
         is_face, counts = presence_labels(scene, covered, logit)
         looks = views.student_views(n, options.views, torch.where(scene.face, 1.0, 0.3), device)
-        crops = self.crops(pictures, scene.places, *looks[:2], LandmarkStudent().size)
-        order = torch.randperm(len(crops), device=device)
-        crops = self.finish(crops[order])
-        self.clock.lap("light and noise")
+        order = torch.randperm(n * options.views, device=device)
+        crops = self.crops(pictures, scene.places, *looks[:2], CROP, order)
+        self.clock.lap("light")
+        order = order[(again := torch.randperm(len(order), device=device))]
+        crops = self.finish(crops[again])
+        self.clock.lap("noise")
         label = {"points": points, "trust": trust * scene.face * (1 - covered), "is_face": is_face, "counts": counts,
                  "views": looks, "size": crops.shape[-1], "back": torch.argsort(order)}
         return crops, label
@@ -282,7 +286,7 @@ class Training:
             if self.step == 10:
                 begun = self.clock.now()
             elapsed = time.time() - begun if begun else 0.0
-            by_clock = elapsed / (options.deadline - (begun - BEGUN)) if begun else 0.0
+            by_clock = elapsed / max(options.deadline - (begun - BEGUN), 1.0) if begun else 0.0
             progress = options.first + (1 - options.first) * max(self.step / options.steps, by_clock)
             if self.step % 100 == 0:
                 shown = ", ".join(f"{s.kind} {100 * e.item():.2f} %" for s, e in zip(self.students, errors))

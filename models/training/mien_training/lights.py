@@ -55,17 +55,26 @@ def skin(crops, a, b):
     return torch.lerp(crops, toned, face)
 
 
-def light(crops, places):
-    """Each change in a share of the crops, independently; a third stays as it is."""
+def grey(crops, a, b):
+    """Grey as a camera makes it, or as infrared, which sees other greys."""
     n, device = len(crops), crops.device
-    a, b = face_coordinates(places, crops.shape[-1])
-    original = crops = crops.float().clamp(0, 1)
-    choose = lambda share, changed, plain: torch.where(column(sometimes(n, share, device)) > 0, changed, plain)
-    crops = choose(0.20, skin(crops, a, b), crops)
-    crops = choose(0.36, lit(crops, a, b), crops)
-    crops = choose(0.10, backlit(crops, a, b), crops)
-    crops = choose(0.14, crops * column(torch.exp(-uniform(n, 0.3, 2.2, device))), crops)
-    grey = crops.mean(1, keepdim=True).expand_as(crops)
-    mix = torch.softmax(torch.randn(n, 3, 1, 1, device=device) * 1.5, 1)  # infrared sees other greys
-    grey = torch.where(column(sometimes(n, 0.5, device)) > 0, grey, (crops * mix).sum(1, keepdim=True).expand_as(crops))
-    return choose(0.33, original, choose(0.14, grey, crops)).clamp(0, 1)
+    mix = torch.softmax(torch.randn(n, 3, 1, 1, device=device) * 1.5, 1)
+    even = column(sometimes(n, 0.5, device))
+    return (crops * torch.lerp(mix, torch.full_like(mix, 1 / 3), even)).sum(1, keepdim=True).expand_as(crops)
+
+
+def dark(crops, a, b):
+    return crops * column(torch.exp(-uniform(len(crops), 0.3, 2.2, crops.device)))
+
+
+# What happens to which share of the crops, from where to where; a third and more stays as it is.
+PARTS = ((skin, 0.0, 0.14), (lit, 0.08, 0.34), (backlit, 0.34, 0.41), (dark, 0.27, 0.38), (grey, 0.36, 0.48))
+
+
+def light(crops, places):
+    """Each change in its part of the crops, which come in random order; some get two."""
+    for change, low, high in PARTS:
+        at = slice(int(low * len(crops)), max(int(high * len(crops)), int(low * len(crops)) + 1))
+        a, b = face_coordinates(places[at], crops.shape[-1])
+        crops[at] = change(crops[at], a, b).clamp(0, 1)
+    return crops

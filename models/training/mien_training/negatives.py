@@ -10,9 +10,11 @@ likes best are cut out, as the landmark model would see them.
 
 import argparse
 import os
+from concurrent.futures import ProcessPoolExecutor
 
 import cv2
 import numpy as np
+import torch
 
 from .evaluate import onnx_answers
 from .regions import crop, region_from_detection
@@ -22,6 +24,7 @@ SIZE = 240
 TRIES, KEPT, DETECTED = 16, 1, 2
 LEAST_SCORE = 0.08
 SEED = 31
+WORKER = {}  # of each process: the detector and the student
 
 
 def pictures_of(path):
@@ -38,10 +41,14 @@ def random_regions(picture, rng):
     return [np.array([*(rng.random(2) * (width, height)), s, rng.uniform(-0.5, 0.5)], np.float32) for s in side]
 
 
-def squares(picture, finder, answers, rng):
-    """The crops [SIZE, SIZE, 3] of one picture that look most like a face."""
-    import torch
+def start_worker(shared, student):
+    torch.set_num_threads(1)
+    WORKER.update(finder=FaceFinder(shared, threads=1), answers=onnx_answers(student, threads=1)[0])
 
+
+def squares(picture, number):
+    """The crops [SIZE, SIZE, 3] of one picture that look most like a face."""
+    finder, answers, rng = WORKER["finder"], WORKER["answers"], np.random.default_rng(SEED + number)
     boxes, eyes, _ = finder.detect(picture, threshold=LEAST_SCORE)
     found = [crop(picture, region_from_detection(b, e), SIZE) for b, e in zip(boxes[:DETECTED], eyes[:DETECTED])]
     tried = [crop(picture, region, SIZE) for region in random_regions(picture, rng)]
@@ -57,13 +64,14 @@ def main():
     parser.add_argument("--student", default="models/landmarks.onnx")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
-    finder, (answers, _), rng = FaceFinder(options.shared), onnx_answers(options.student), np.random.default_rng(SEED)
     os.makedirs(options.out, exist_ok=True)
+    pictures = [picture for path in options.photos for picture in pictures_of(path)]
     count = 0
-    for path in options.photos:
-        for picture in pictures_of(path):
-            for square in squares(picture, finder, answers, rng):
-                cv2.imwrite(os.path.join(options.out, f"negative-{count:04}.jpg"), square[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    with ProcessPoolExecutor(initializer=start_worker, initargs=(options.shared, options.student)) as pool:
+        for found in pool.map(squares, pictures, range(len(pictures)), chunksize=8):
+            for square in found:
+                path = os.path.join(options.out, f"negative-{count:04}.jpg")
+                cv2.imwrite(path, square[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
                 count += 1
     print(f"{options.out}: {count} squares without a face")
 

@@ -1,7 +1,6 @@
 """The landmark student on people of no training run, by group, beside the teacher in one region.
 
-python -m mien_training.people_eval models/landmarks.onnx --shared ../shared --sources .train/sources.npz \
-    --averaged .train/averaged.npz
+python -m mien_training.people_eval models/landmarks.onnx --shared ../shared --averaged .train/averaged.npz
 
 Truth is the jitter-averaged teacher (`averaging`). A face is read as the pipeline reads a newcomer:
 in the region of RetinaFace's box, then in that of its own landmarks. Errors are mean distances
@@ -18,14 +17,14 @@ import numpy as np
 import torch
 
 from . import lights
-from .averaging import Teacher, interocular, surest_rows
+from .averaging import Teacher, interocular
 from .evaluate import onnx_answers
 from .limits import SKIN_TONES, skin_tone, yaw_of
 from .people_split import HELD_OUT_ATTRIBUTES, attribute
 from .regions import crop, in_frame, region_from_detection, region_from_landmarks
 from .sources import name_of, people_paths, picture_paths, read_picture
 
-NEWCOMER = 4.6  # presence logit that the pipeline asks of a newcomer (0.99)
+PROMISING, NEWCOMER = -2.94, 4.6  # presence logits that the pipeline asks of a newcomer, first and then (0.05, 0.99)
 BOOTSTRAPS = 2000
 SEED = 6
 # What a picture's name must hold to be in a group.
@@ -49,20 +48,21 @@ class Face:
     single: np.ndarray
     region: np.ndarray  # the detector's, or that of the teacher's landmarks where it saw nothing
     spread: float
+    judged: bool  # whether the teacher is sure of its landmarks there, so that they can be compared
 
 
 def load_faces(options):
     """People that no run may see, and faces/test."""
-    table, averaged = dict(np.load(options.sources)), dict(np.load(options.averaged))
-    rows = surest_rows(table)
+    averaged = dict(np.load(options.averaged))
     paths = {name_of(p): p for p in people_paths(options.shared) + picture_paths(options.shared, "test")}
     faces = []
     for i, name in enumerate(averaged["name"].astype(str)):
-        row = rows[name]
-        box, eyes = table["box"][row], table["eyes"][row]
-        region = region_from_detection(box, eyes) if box[0] >= 0 else region_from_landmarks(averaged["single"][i])
-        truth, single = averaged["landmarks"][i], averaged["single"][i]
-        faces.append(Face(name, read_picture(paths[name]), truth, single, region, float(averaged["spread"][i])))
+        truth, single, box = averaged["landmarks"][i], averaged["single"][i], averaged["box"][i]
+        region = region_from_detection(box, averaged["eyes"][i]) if box[0] >= 0 else region_from_landmarks(single)
+        own = region_from_landmarks(truth)
+        agrees = np.linalg.norm(own[:2] - region[:2]) < region[2] / 4 and 0.6 < own[2] / region[2] < 1.6
+        judged = bool(agrees and averaged["presence"][i] > 0)
+        faces.append(Face(name, read_picture(paths[name]), truth, single, region, float(averaged["spread"][i]), judged))
     return faces
 
 
@@ -97,12 +97,13 @@ def interval(values):
     return values.mean(), *np.percentile(values[draws].mean(1), [2.5, 97.5])
 
 
-def row(name, at, student, single, kept):
+def row(name, group, judged, student, single, kept):
+    at, lost = group & judged, f"{group.sum() - kept[group].sum()} of {group.sum()}"
     if not at.any():
-        return f"| {name} | 0 | – | – | – | – |"
+        return f"| {name} | 0 | – | – | – | {lost} |"
     mean, low, high = interval(student[at])
     return (f"| {name} | {at.sum()} | {mean:.2f} ({low:.2f}–{high:.2f}) | {np.percentile(student[at], 95):.2f} | "
-            f"{single[at].mean():.2f} | {at.sum() - kept[at].sum()} |")  # fmt: skip
+            f"{single[at].mean():.2f} | {lost} |")  # fmt: skip
 
 
 def group_masks(faces):
@@ -130,13 +131,14 @@ def groups_table(reader, faces):
     points, first, second = reader.newcomers([f.picture for f in faces], [f.region for f in faces])
     student = errors(points, [f.truth for f in faces])
     single = errors([f.single for f in faces], [f.truth for f in faces])
-    kept = (first > 0) & (second > NEWCOMER)
+    kept, judged = (first > PROMISING) & (second > NEWCOMER), np.array([f.judged for f in faces])
     print("| group | faces | student, mean % (95 % interval) | 95th percentile | teacher in one region | lost by presence |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, at in group_masks(faces):
-        print(row(name, at, student, single, kept), flush=True)
-    print(f"\nspread of one jittered region of the teacher: {np.mean([f.spread for f in faces]):.2f} %")
-    for index in np.argsort(-student)[:12]:
+        print(row(name, at, judged, student, single, kept), flush=True)
+    print(f"\nnot judged, the teacher unsure: {', '.join(f.name for f in faces if not f.judged)}")
+    print(f"spread of one jittered region of the teacher: {np.mean([f.spread for f in faces if f.judged]):.2f} %")
+    for index in np.argsort(-student * judged)[:12]:
         print(f"largest: {faces[index].name} {student[index]:.1f} %, teacher {single[index]:.1f} %, presence {second[index]:.1f}")
     lost = [f"{f.name} ({a:.1f}, {b:.1f})" for f, a, b, k in zip(faces, first, second, kept) if not k]
     print("lost by presence: " + (", ".join(lost) or "nobody"))
@@ -163,7 +165,7 @@ def lights_table(reader, faces):
 
         points, first, second = reader.newcomers([f.picture for f in faces], [f.region for f in faces], changed)
         mean, low, high = interval(errors(points, truths))
-        lost = int((~((first > 0) & (second > NEWCOMER))).sum())
+        lost = int((~((first > PROMISING) & (second > NEWCOMER))).sum())
         print(f"| {name} | {len(faces)} | {mean:.2f} ({low:.2f}–{high:.2f}) | {lost} |", flush=True)
 
 
@@ -212,7 +214,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--shared", default="../shared")
-    parser.add_argument("--sources", default=".train/sources.npz")
     parser.add_argument("--averaged", default=".train/averaged.npz")
     parser.add_argument("--only", nargs="*", default=["groups", "lights", "regions", "noise"])
     parser.add_argument("--teacher", action="store_true", help="regions and noise for the teacher, too (slow)")
@@ -222,17 +223,17 @@ def main():
     if "groups" in options.only:
         groups_table(reader, faces)
     if "lights" in options.only:
-        lights_table(reader, [f for f in faces if "sunglasses" not in f.name][::2])
+        lights_table(reader, [f for f in faces if f.judged and "sunglasses" not in f.name][::2])
     readers = {"student": lambda picture, regions: reader.read([picture] * len(regions), regions)[0]}
     if options.teacher:
         teacher = Teacher(options.shared)
         readers["teacher"] = lambda picture, regions: teacher.read(picture, regions)[0]
     for name, read in readers.items():
         if "regions" in options.only:
-            found = sensitivity(read, faces[::4])
-            print(json.dumps({name: {k: [round(x, 3) for x in v] for k, v in found.items()}}), flush=True)
+            found = sensitivity(read, [f for f in faces if f.judged][::4])
+            print(json.dumps({name: {k: [round(float(x), 3) for x in v] for k, v in found.items()}}), flush=True)
         if "noise" in options.only:
-            print(name, {w: round(stillness(read, faces[::16], w, options.sigma), 3) for w in (60, 120, 240)}, flush=True)
+            print(name, {w: round(stillness(read, [f for f in faces if f.judged][::16], w, options.sigma), 3) for w in (60, 120, 240)}, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from .views import BASE, COVER
 
 BACKGROUND_SHARE = 1 / 9
 OTHER_SHARE = 1 / 18  # regions and pictures known to hold no face
-NODES = 56  # nodes per side of a scene's displacement grid
+NODES = 44  # nodes per side of a scene's displacement grid
+TEXTURE = 100  # samples per side of what covers are made of
 SURE_FACE, SURE_NOTHING = 3.0, -1.0  # teacher's presence logits on backgrounds
 # Shares of the scenes that wear something; hands and patches come after, over everything.
 WEARS = ((covers.eyewear, 0.26), (covers.hat, 0.08), (covers.face_mask, 0.07), (covers.beard, 0.07))
@@ -83,25 +84,26 @@ class SceneMaker:
     def render_parts(self, n):
         """The parts of `Scenes`, `n` of them."""
         picture, x, y, places, face, nothing = self.draw_regions(n)
-        pictures = self.atlas.sample(picture, x, y, warp.sometimes(n, 0.4, x.device), torch.float32)
+        pictures = self.atlas.sample(picture, x, y).contiguous()
         return pictures, picture, places, face, nothing
 
     def texture(self, picture):
         """Scenes full of what lies anywhere in the pictures [m]: cloth, reflections, covers."""
-        centre, side, angle = warp.without_face(self.atlas, picture)
-        linear = warp.crop_frames(side, angle, torch.zeros_like(side))
-        x, y = warp.source_positions(linear, centre, torch.zeros(len(side), 2, 2, 2, device=side.device), BASE)
-        return self.atlas.sample(picture, x, y, torch.zeros_like(side), torch.float32)
+        return self.patches(picture, *warp.without_face(self.atlas, picture))
 
     def skin_texture(self, picture):
         """Scenes full of a cheek's skin, for hands."""
         points = self.first_landmarks[picture]
         side = (points[:, 454] - points[:, 234]).norm(dim=1) * 0.2
         which = torch.randint(2, (len(points),), device=points.device)[:, None]
-        centre = torch.where(which > 0, points[:, 50], points[:, 280])
-        linear = warp.crop_frames(side, torch.zeros_like(side), torch.zeros_like(side))
-        x, y = warp.source_positions(linear, centre, torch.zeros(len(side), 2, 2, 2, device=side.device), BASE)
-        return self.atlas.sample(picture, x, y, torch.zeros_like(side), torch.float32)
+        return self.patches(picture, torch.where(which > 0, points[:, 50], points[:, 280]), side, torch.zeros_like(side))
+
+    def patches(self, picture, centre, side, angle):
+        """Regions of the pictures, sampled coarsely, at the size of scenes."""
+        linear = warp.crop_frames(side, angle, torch.zeros_like(side))
+        x, y = warp.source_positions(linear, centre, torch.zeros(len(side), 2, 2, 2, device=side.device), TEXTURE)
+        coarse = self.atlas.sample(picture, x, y)
+        return torch.nn.functional.interpolate(coarse, (BASE, BASE), mode="bilinear")
 
     def any_picture(self, n):
         return torch.randint(len(self.atlas.offset), (n,), device=self.chance.device)
@@ -140,9 +142,9 @@ class SceneMaker:
         return torch.nn.functional.grid_sample(mask.float(), grid, align_corners=False).mean((1, 2, 3))
 
 
-def student_crops(pictures, places, middle, linear, size):
-    """What the student sees [n · v, 3, size, size] through its views, in all sorts of light, and sharp."""
+def student_crops(pictures, places, middle, linear, size, order):
+    """What the student sees [n · v, 3, size, size] through its views, in all sorts of light, in a random `order`."""
     crops = views.look(pictures, middle, linear, size)
     flat = torch.cat([places, torch.zeros_like(places[..., :1])], -1)
     places = views.to_view(flat, middle, linear, torch.ones_like(middle[..., 0]))[..., :2].flatten(0, 1)
-    return lights.light(crops, places)
+    return lights.light(crops[order], places[order])

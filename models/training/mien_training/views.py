@@ -11,7 +11,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-BASE, COVER = 432, 1.9
+BASE, COVER = 400, 1.8
 TEACHER_SHIFT, TEACHER_ZOOM, TEACHER_TURN = 0.06, 0.10, math.radians(10)  # uniform, ±
 
 
