@@ -178,9 +178,8 @@ impl Plan {
             let threshold = settings.presence_threshold.max(least);
             let readable = finite && next.is_usable(frame.width(), frame.height());
             candidate.found = readable && candidate.reading.presence >= threshold;
-            candidate.promising = readable
-                && candidate.slot.is_none()
-                && candidate.reading.presence >= PROMISING_PRESENCE;
+            candidate.promising =
+                readable && candidate.slot.is_none() && candidate.reading.presence >= PROMISING_PRESENCE;
         }
         Ok(())
     }
