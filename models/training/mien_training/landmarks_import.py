@@ -16,14 +16,20 @@ def normalised_pairs(model):
             yield f"body.{name}", module[0], module[1]
 
 
-def from_onnx(path, pictures, kind="base"):
+def kind_of(arrays):
+    """Which of LANDMARK_STUDENTS a file's arrays are of."""
+    hidden = len(arrays["features.bias"])
+    return next(k for k, v in LANDMARK_STUDENTS.items() if LandmarkStudent(**v).features.out_features == hidden)
+
+
+def from_onnx(path, pictures):
     """The student of an exported file, ready to be trained on.
 
     The file holds no batch statistics any more. They are measured on `pictures` [n, 3, size, size],
     and the scales and shifts chosen so that the student answers as the file does.
     """
     arrays = {t.name.removeprefix("student."): numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
-    model = LandmarkStudent(**LANDMARK_STUDENTS[kind]).to(pictures.device).eval()
+    model = LandmarkStudent(**LANDMARK_STUDENTS[kind_of(arrays)]).to(pictures.device).eval()
     to = lambda name: torch.from_numpy(np.array(arrays[name], np.float32)).to(pictures.device)
     measured, hooks = {}, []
     with torch.no_grad():
