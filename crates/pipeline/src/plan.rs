@@ -12,6 +12,9 @@ const MOST_DETECTIONS: usize = 32;
 /// How sure (0–1) the landmark model must be of a newcomer, whatever suffices for a face that is known.
 /// Printed skulls and hands on the clips reach 0.5–0.99, faces 0.9998 and more.
 const NEWCOMER_PRESENCE: f32 = 0.99;
+/// How sure (0–1) the landmark model must be of a newcomer in the detector's rough region to read it again
+/// in the region of its own landmarks, where [`NEWCOMER_PRESENCE`] decides.
+const PROMISING_PRESENCE: f32 = 0.05;
 
 /// A face in view, or one that the detector says has come into view.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub(crate) struct Candidate {
     unread: bool,
     /// Whether the landmark model found the face.
     pub found: bool,
+    /// Whether a newcomer deserves a second reading, in the region of its landmarks.
+    promising: bool,
     /// What the landmark model read.
     pub reading: Reading,
 }
@@ -41,6 +46,7 @@ impl Candidate {
             region_is_detected: false,
             unread: true,
             found: false,
+            promising: false,
             reading: Reading::empty(),
         }
     }
@@ -180,9 +186,10 @@ impl Plan {
             let is_judged = candidate.slot.is_none() && !candidate.region_is_detected;
             let least = if is_judged { NEWCOMER_PRESENCE } else { 0.0 };
             let threshold = settings.presence_threshold.max(least);
-            candidate.found = finite
-                && candidate.reading.presence >= threshold
-                && next.is_usable(frame.width(), frame.height());
+            let readable = finite && next.is_usable(frame.width(), frame.height());
+            candidate.found = readable && candidate.reading.presence >= threshold;
+            candidate.promising =
+                readable && candidate.slot.is_none() && candidate.reading.presence >= PROMISING_PRESENCE;
         }
         Ok(())
     }
@@ -202,9 +209,10 @@ impl Plan {
     }
 
     /// Lets faces that were read where the detector saw them be read again, in the region of their own
-    /// landmarks.
+    /// landmarks; newcomers also where the first reading was unsure, since a rough region can hide a face.
     pub(crate) fn refine_detected(&mut self) {
-        for candidate in self.candidates.iter_mut().filter(|c| c.found && c.region_is_detected) {
+        let again = |c: &&mut Candidate| c.region_is_detected && (c.found || c.promising);
+        for candidate in self.candidates.iter_mut().filter(again) {
             candidate.region = Region::from_landmarks(&candidate.reading.landmarks);
             candidate.region_is_detected = false;
             candidate.unread = true;

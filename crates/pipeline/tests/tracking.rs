@@ -52,6 +52,20 @@ fn the_first_frame_is_measured_as_well_as_the_rest() {
 }
 
 #[test]
+fn a_newcomer_of_whom_the_first_reading_is_unsure_is_read_again() {
+    // Presence logits of the two readings, whether the face is taken, and how often it is read.
+    for (presences, taken, readings) in
+        [([-2.0, 8.0], true, 2), ([-2.0, 3.0], false, 2), ([-5.0, 8.0], false, 1), ([8.0, -2.0], false, 2)]
+    {
+        let world = world(&[at(120.0, 100.0)]);
+        lock(&world).next_presences = presences.into();
+        let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+        assert_eq!(run(&mut pipeline, 0, 1).len(), usize::from(taken), "{presences:?}");
+        assert_eq!(lock(&world).landmark_items, readings, "{presences:?}");
+    }
+}
+
+#[test]
 fn the_detector_runs_every_few_frames_and_at_once_when_a_face_is_lost() {
     let world = world(&[at(60.0, 100.0), at(180.0, 100.0)]);
     let settings = PipelineSettings { detect_every: 5, ..PipelineSettings::default() };

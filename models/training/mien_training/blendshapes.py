@@ -7,17 +7,22 @@ import argparse
 import glob
 import json
 import os
+import time
 
 import numpy as np
 import torch
 
 from . import warp
 from .atlas import SURE_PRESENCE, Faces, unpose
-from .sources import name_of
+from .landmarks import learning_rate
+from .people_split import held_out
+from .sources import name_of, people_paths
 from .students import BlendshapeStudent, parameters
 from .teacher import BlendshapeTeacher
 
 SEED = 21
+TESTS = ("faces/test", "people/held out")
+DEAD = 0.05  # a coefficient that no face brings above this
 
 
 def point_indices(shared):
@@ -36,16 +41,19 @@ def sequences(shared, sources):
     clips = [name_of(path) for path in sorted(glob.glob(os.path.join(shared, "clips", "*.m*")))]
     sure = table["presence"] >= SURE_PRESENCE
     found = {clip: table["landmarks"][sure & (table["name"] == clip)] for clip in clips}
-    others = ~np.isin(table["name"], clips) & sure
+    people = {name_of(path): held_out(path) for path in people_paths(shared)}
+    for key, wanted in (("people/held out", True), ("people/train", False)):
+        found[key] = table["landmarks"][sure & np.array([people.get(str(n)) is wanted for n in table["name"]])]
+    others = ~np.isin(table["name"], clips) & sure & ~np.isin(table["name"], list(people))
     tests = np.array([name_of(p) for p in glob.glob(os.path.join(shared, "faces", "test", "*"))])
     found["faces/test"] = table["landmarks"][others & np.isin(table["name"], tests)]
     found["faces/train"] = table["landmarks"][others & ~np.isin(table["name"], tests)]
     return found
 
 
-def known_faces(found, held_out, device):
+def known_faces(found, held_out_clips, device):
     """Faces to vary, from every sequence but the held-out ones and the test people."""
-    landmarks = np.concatenate([v for k, v in found.items() if k not in held_out and k != "faces/test"]).astype(np.float64)
+    landmarks = np.concatenate([v for k, v in found.items() if k not in (*held_out_clips, *TESTS)]).astype(np.float64)
     shape, rotation, scale, centre = unpose(landmarks)
     to = lambda values: torch.as_tensor(values, dtype=torch.float32, device=device)
     weight = torch.ones(len(landmarks), device=device)
@@ -78,7 +86,7 @@ def judge(student, teacher, found, indices, names):
         difference = np.abs(student(points) - teacher(points))
         results[name] = {"faces": len(points), "mean": float(difference.mean()),
                          "worst coefficient": float(difference.mean(0).max()), "p99": float(np.percentile(difference, 99))}
-        if not name.startswith("faces/"):
+        if not name.startswith(("faces/", "people/")):
             all_clips.append(difference)
     each = np.concatenate(all_clips).mean(0)
     results["all clips"] = {"faces": sum(map(len, all_clips)), "mean": float(each.mean()), "worst coefficient": float(each.max()),
@@ -93,6 +101,22 @@ def summary(results):
         lines.append(f"{name:28}{r['faces']:7d}{r['mean']:9.4f}{r['worst coefficient']:9.4f}{r['p99']:9.4f}")
     worst = sorted(results["all clips"]["coefficients"].items(), key=lambda pair: -pair[1])[:8]
     return "\n".join([*lines, "largest: " + ", ".join(f"{n} {v:.4f}" for n, v in worst)])
+
+
+def start_from(student, path):
+    """Takes over the weights of an exported student."""
+    import onnx
+    from onnx import numpy_helper
+
+    arrays = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in onnx.load(path).graph.initializer}
+    student.load_state_dict({name: arrays[name] for name in student.state_dict()})
+
+
+def dead_coefficients(teacher, found, indices, names):
+    """(name, highest value) of the teacher's coefficients that no face of the data brings above DEAD."""
+    points = torch.from_numpy(np.concatenate([v[:, indices, :2] for v in found.values()])).float()
+    highest = teacher(points).max(0)
+    return [(n, float(h)) for n, h in zip(names, highest) if h < DEAD]
 
 
 def as_function(model, device):
@@ -126,6 +150,8 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--hold-out", nargs="*", default=[])
     parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--seconds", type=float, default=1e9, help="longest time")
+    parser.add_argument("--start", help="an exported file whose weights to go on from")
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=SEED)
@@ -137,30 +163,35 @@ def main():
     found, indices = sequences(options.shared, options.sources), point_indices(options.shared)
     faces, teacher = known_faces(found, options.hold_out, device), teacher_of(options.shared, device)
     student = BlendshapeStudent().to(device)
+    if options.start:
+        start_from(student, options.start)
     print(f"{len(faces.picture)} faces, student of {parameters(student)} weights", flush=True)
     index = torch.as_tensor(indices, device=device)
     optimiser = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.01, fused=device == "cuda")
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=options.steps, pct_start=0.05)
-    make = torch.compile(lambda: draw_points(faces, index, options.batch), dynamic=False) if device == "cuda" else (
-        lambda: draw_points(faces, index, options.batch))
-    label = torch.compile(teacher.forward, dynamic=False) if device == "cuda" else teacher.forward
-    for step in range(options.steps):
+    step, progress, begun = 0, 0.0, time.time()
+    while progress < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(progress, options.rate, warm=0.05, decay=0.9)
         with torch.no_grad():
-            points = make()
-            target = label(points)
+            points = draw_points(faces, index, options.batch)
+            target = teacher(points)
         difference = student(points) - target
         loss = difference.abs().mean() + 2 * difference.square().mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimiser.step()
-        schedule.step()
-        if (step + 1) % 2000 == 0:
-            print(f"step {step + 1} mean difference {difference.abs().mean().item():.4f}", flush=True)
-    torch.save({"model": student.state_dict(), "step": options.steps}, os.path.join(options.out, "blendshapes.pt"))
-    results = judge(as_function(student.eval(), device), as_function(teacher, device), found, indices,
-                    coefficient_names(options.shared))
+        step += 1
+        if step % 500 == 0:
+            print(f"step {step} mean difference {difference.abs().mean().item():.4f}", flush=True)
+        progress = max(step / options.steps, (time.time() - begun) / options.seconds)
+    print(f"{step} steps in {time.time() - begun:.0f} s", flush=True)
+    torch.save({"model": student.state_dict(), "step": step}, os.path.join(options.out, "blendshapes.pt"))
+    names, taught = coefficient_names(options.shared), as_function(teacher, device)
+    results = judge(as_function(student.eval(), device), taught, found, indices, names)
     print(summary(results), flush=True)
+    dead = dead_coefficients(taught, found, indices, names)
+    print("dead in the teacher: " + ", ".join(f"{n} ({h:.4f} at most)" for n, h in dead), flush=True)
     with open(os.path.join(options.out, "blendshapes.json"), "w") as file:
         json.dump({"options": vars(options), "results": results}, file, indent=1)
 

@@ -12,13 +12,13 @@ import torch
 
 from .atlas import evaluation_sets
 from .blendshapes import as_function, coefficient_names, point_indices, teacher_of
+from . import regions
 from .limits import Pair
-from .regions import landmarks_to_frame
 
 
 def in_frame(points, faces):
     """Crop landmarks (0–1) of `faces` in pixels of their frames."""
-    return np.stack([landmarks_to_frame(p, region, 1.0) for p, (_, region) in zip(points, faces)])
+    return np.stack([regions.in_frame(p, region) for p, (_, region) in zip(points, faces)])
 
 
 def both_regions(pictures, faces):

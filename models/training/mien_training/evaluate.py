@@ -95,10 +95,12 @@ def summary(results):
     return "\n".join(lines)
 
 
-def onnx_answers(path):
+def onnx_answers(path, threads=0):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path)
+    usual = onnxruntime.SessionOptions()
+    usual.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, usual)
 
     def answers(pictures):
         points, logits = [], []

@@ -11,7 +11,8 @@ import onnx
 import torch
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .students import BLENDSHAPE_POINTS, BlendshapeStudent, LandmarkStudent, parameters
+from .landmarks_import import from_checkpoint
+from .students import BLENDSHAPE_POINTS, BlendshapeStudent, parameters
 
 OPSET = 17
 
@@ -49,11 +50,8 @@ class Folded(torch.nn.Module):
         return s.landmarks(features), s.presence(features)
 
 
-def load_landmarks(path, size):
-    student = LandmarkStudent(size)
-    state = torch.load(path, map_location="cpu")
-    student.load_state_dict(state.get("average", state.get("model")))
-    return student.eval()
+def load_landmarks(path):
+    return from_checkpoint(path, "cpu").eval()
 
 
 def export(model, example, path, inputs, outputs):
@@ -81,13 +79,12 @@ def main():
     parser.add_argument("what", choices=("landmarks", "blendshapes"))
     parser.add_argument("checkpoint")
     parser.add_argument("onnx")
-    parser.add_argument("--size", type=int, default=192)
     options = parser.parse_args()
     torch.manual_seed(0)
     if options.what == "landmarks":
-        reference = load_landmarks(options.checkpoint, options.size)
-        example = torch.rand(3, 3, options.size, options.size)
-        model = Folded(load_landmarks(options.checkpoint, options.size)).eval()
+        reference = load_landmarks(options.checkpoint)
+        example = torch.rand(3, 3, reference.size, reference.size)
+        model = Folded(load_landmarks(options.checkpoint)).eval()
         export(model, example[:1], options.onnx, ["image"], ["landmarks", "presence"])
     else:
         reference = BlendshapeStudent().eval()

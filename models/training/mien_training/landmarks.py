@@ -1,7 +1,10 @@
-"""Distils the landmark teacher into `LandmarkStudent`; see ../README.md for the schedules.
+"""Distils the landmark teacher into `LandmarkStudent`; see ../README.md for the schedule.
 
 python -m mien_training.landmarks --shared ../shared --sources .train/sources.npz --out run \
-    --minutes 10 [--hold-out asl_book …] [--start checkpoint.pt]
+    --start models/landmarks.onnx --students grown --deadline 500
+
+Each scene is seen by the teacher through regions in opposite pairs, clean, and by the students
+through others, with glasses, hands, other light and noise. All share one label: the teacher's mean.
 """
 
 import argparse
@@ -13,101 +16,15 @@ import torch
 import torch._inductor.config
 
 from . import atlas as atlas_module
-from . import photometric, warp
-from .evaluate import LandmarkEvaluation, summary
+from . import photometric, scenes, views
 from .groups import landmark_weights
-from .students import LandmarkStudent, parameters
+from .landmarks_import import from_checkpoint, from_onnx, grown
+from .students import LANDMARK_STUDENTS, LandmarkStudent, parameters
 from .teacher import LandmarkTeacher
 
-SIZE = 256  # pixels of the teacher's crop
-BACKGROUND_SHARE = 1 / 12
+TEACHER_SIZE, CROP = 256, 192
 SEED = 20
-
-
-class Batches:
-    """Draws training pictures; everything happens on the GPU."""
-
-    def __init__(self, atlas, faces, dtype):
-        self.atlas, self.faces, self.dtype = atlas, faces, dtype
-        self.chance = torch.cumsum(faces.weight / faces.weight.sum(), 0)
-        # A face in each picture of the atlas (the first of all where none is known).
-        first = torch.zeros(len(atlas.offset), device=faces.picture.device, dtype=torch.long)
-        first[faces.picture] = torch.arange(len(faces.picture), device=first.device)
-        self.first_landmarks = faces.landmarks[first][..., :2].contiguous()
-
-    def draw_regions(self, n):
-        """Pictures [n], their source positions [n, SIZE, SIZE] and landmarks in crop units."""
-        faces, device = self.faces, self.chance.device
-        chosen = torch.searchsorted(self.chance, torch.rand(n, device=device)).clamp(max=len(self.chance) - 1)
-        old = faces.landmarks[chosen]
-        moved = warp.new_landmarks(faces, chosen)
-        still = warp.sometimes(n, 0.2, device).view(-1, 1, 1)
-        moved = torch.lerp(moved, old, still)
-        centre, side, angle = warp.jitter_regions(*warp.regions_around(moved))
-        picture = faces.picture[chosen]
-        empty = int(n * BACKGROUND_SHARE)
-        centre[:empty], side[:empty], angle[:empty] = warp.without_face(self.atlas, picture[:empty])
-        linear = warp.crop_frames(side, angle, warp.sometimes(n, 0.5, device))
-        field = warp.displacement(old, moved, linear, centre, side)
-        x, y = warp.source_positions(linear, centre, field, SIZE)
-        places = (moved[..., :2] - centre[:, None]) @ torch.linalg.inv(linear).transpose(1, 2)
-        return picture, x, y, places
-
-    def render(self, n):
-        """Pictures [n, 3, SIZE, SIZE], their numbers in the atlas and landmarks in crop units."""
-        picture, x, y, places = self.draw_regions(n)
-        pictures = self.atlas.sample(picture, x, y, warp.sometimes(n, 0.5, x.device), self.dtype)
-        return pictures, picture, places
-
-    def occlude(self, pictures, picture, places):
-        """Hands, patches and glasses in front of a third of the faces, with real textures."""
-        n, device = len(pictures), pictures.device
-        atlas = self.atlas
-        third = n // 3
-        part, shown = pictures[-third:], picture[-third:]
-        other = torch.randint(len(atlas.offset), (third,), device=device)
-        skin = warp.sometimes(third, 0.5, device)
-        texture = torch.where(skin > 0, shown, other)
-        centre, side, angle = warp.without_face(atlas, texture)
-        cheek, patch = self.cheeks(texture)
-        centre = torch.where(skin[:, None] > 0, cheek, centre)
-        side = torch.where(skin > 0, patch, side)
-        linear = warp.crop_frames(side, angle, torch.zeros_like(side))
-        x, y = warp.source_positions(linear, centre, torch.zeros(third, 2, 2, 2, device=device), SIZE)
-        cover = atlas.sample(texture, x, y, torch.zeros_like(side), torch.float32)
-        hand, shade = photometric.capsules(third, SIZE, device)
-        is_hand = photometric.column(warp.sometimes(third, 0.65, device))
-        mask = torch.where(is_hand > 0, hand, photometric.blobs(third, SIZE, device))
-        cover = cover * torch.where(is_hand > 0, shade, torch.ones_like(shade))
-        cover = cover * torch.exp(torch.randn(third, 1, 1, 1, device=device) * 0.2)
-        part = torch.lerp(part.float(), cover.clamp(0, 1), mask)
-        eighth = n // 8
-        framed = photometric.glasses(pictures[:eighth].float(), places[:eighth])
-        return torch.cat([framed.to(self.dtype), pictures[eighth:-third], part.to(self.dtype)])
-
-    def cheeks(self, pictures):
-        """Centre and side of a patch on a cheek of the face in each of the `pictures`."""
-        points = self.first_landmarks[pictures]
-        side = (points[:, 454] - points[:, 234]).norm(dim=1)
-        which = torch.randint(2, (len(points),), device=points.device)[:, None]
-        centre = torch.where(which > 0, points[:, 50], points[:, 280])
-        return centre, side * 0.2
-
-    def shuffled(self, *tensors):
-        order = torch.randperm(len(tensors[0]), device=tensors[0].device)
-        return [t[order] for t in tensors]
-
-    def coloured(self, pictures):
-        strength = torch.rand(len(pictures), device=pictures.device) ** 2
-        return photometric.recolour(pictures, strength).to(self.dtype)
-
-    def degrade(self, pictures):
-        return photometric.degrade(pictures)
-
-    def draw(self, n):
-        """Pictures [n, 3, SIZE, SIZE] as the teacher shall see them."""
-        pictures = self.occlude(*self.shuffled(*self.render(n)))
-        return self.coloured(self.degrade(*self.shuffled(pictures)))
+BEGUN = time.time()
 
 
 class Fast:
@@ -129,29 +46,61 @@ class Fast:
         return result
 
 
-def for_student(pictures, size):
-    """The same pictures at the student's size with the student's own noise."""
-    n, device = len(pictures), pictures.device
-    pictures = photometric.to_student_size(pictures, size)
-    pictures = photometric.recolour(pictures, torch.rand(n, device=device) ** 2 * 0.7).to(pictures.dtype)
-    return photometric.sensor_noise(pictures, torch.rand(n, device=device) ** 2)
+def finish(crops):
+    """Small faces, compression, blur, sharpness, colour, sensor noise: the last steps to the student."""
+    n, device = len(crops), crops.device
+    crops = photometric.degrade(crops)
+    part = crops[: n // 2]
+    blurred = torch.nn.functional.avg_pool2d(part, 3, 1, 1, count_include_pad=False)
+    crops[: n // 2] = torch.lerp(blurred, part, photometric.column(photometric.uniform(n // 2, 0.3, 2.2, device)))
+    part = crops[n // 4 :]
+    crops[n // 4 :] = photometric.recolour(part, torch.rand(len(part), device=device) ** 2)
+    return photometric.sensor_noise(crops, torch.rand(n, device=device) ** 2)
 
 
-def loss_of(landmarks, presence, target, target_presence, weights, size):
-    """Mean distance in units of the interocular distance, and the presence terms."""
-    landmarks = landmarks.float().view(-1, 478, 3) / size
-    target = target / SIZE
-    eyes = (target[:, 468] - target[:, 473]).norm(dim=1).clamp(min=0.15)
-    difference = (landmarks - target) / eyes[:, None, None]
-    flat = (difference[..., :2].square().sum(-1) + 1e-7).sqrt()
-    deep = (difference[..., 2].square() + 1e-6).sqrt()
-    sure = torch.sigmoid(target_presence - 2)
-    distance = ((flat + 0.2 * deep) * weights).mean(1)
-    logit, aim = presence.float()[:, 0], target_presence.clamp(-12, 12)
-    decided = torch.nn.functional.binary_cross_entropy_with_logits(logit, torch.sigmoid(aim))
-    close = torch.nn.functional.smooth_l1_loss(logit, aim, beta=2.0)
-    fit = (distance * sure).sum() / sure.sum().clamp(min=1)
-    return fit + 0.02 * decided + 0.002 * close, (flat.mean(1) * sure).sum() / sure.sum().clamp(min=1)
+def labels_of(answers, logits, places, middle, linear, zoom):
+    """The teacher's mean over its views, in the scene: landmarks [n, 478, 3], trust [n], presence logit [n]."""
+    seen = views.to_scene(answers, middle, linear, zoom, TEACHER_SIZE)
+    mean = seen.mean(1)
+    eyes = interocular(mean)
+    spread = (seen - mean[:, None])[..., :2].norm(dim=-1).mean((1, 2)) / eyes
+    # Where the face was put, whichever way round: a mirrored scene swaps the landmarks' sides.
+    low, size = places.amin(1), places.amax(1) - places.amin(1)
+    label_low, label_size = mean[..., :2].amin(1), mean[..., :2].amax(1) - mean[..., :2].amin(1)
+    off = (low + size / 2 - label_low - label_size / 2).norm(dim=1) / eyes
+    astray = off + (size / label_size.clamp(min=1e-3)).clamp(1e-3, 1e3).log().abs().amax(1)
+    logit = logits.view(len(mean), -1).mean(1)
+    trust = torch.sigmoid(logit + 1) / (1 + (spread / 0.08) ** 2) * (astray < 0.6)
+    return mean, trust, logit
+
+
+def interocular(landmarks):
+    return (landmarks[:, 468, :2] - landmarks[:, 473, :2]).norm(dim=1).clamp(min=0.12)
+
+
+def presence_labels(scene, covered, logit):
+    """Whether each scene shows a face (1 or 0), and how much that counts."""
+    surely = scene.face & (covered < 0.6)
+    nothing = scene.nothing & (logit < scenes.SURE_FACE) | ~scene.face & (logit < scenes.SURE_NOTHING)
+    found = ~scene.face & ~scene.nothing & (logit > 6)
+    return (surely | found).float(), (surely | found | nothing).float()
+
+
+def loss_of(answers, presence, label, weights):
+    """Distances in units of the interocular distance, agreement between views, presence; and the error."""
+    points, eyes = label["points"], interocular(label["points"])[:, None, None]
+    seen = views.to_scene(answers.float(), *label["views"], label["size"])
+    flat = ((seen - points[:, None])[..., :2].square().sum(-1) / eyes**2 + 1e-7).sqrt()
+    deep = ((seen - points[:, None])[..., 2] * (2 / views.COVER) / eyes).abs()
+    apart = ((seen - seen.mean(1, keepdim=True))[..., :2].square().sum(-1) / eyes**2 + 1e-7).sqrt()
+    mean = lambda x: ((x * weights).mean((1, 2)) * label["trust"]).sum() / label["trust"].sum().clamp(min=1)
+    logit, is_face = presence.float()[:, 0].view(len(points), -1), label["is_face"][:, None]
+    # Newcomers need a logit of 4.6: faces are pushed beyond that, everything else below 0.
+    margin = torch.where(is_face > 0, 6.0 - logit, logit + 1.5)
+    decided = torch.nn.functional.softplus(margin) * label["counts"][:, None]
+    decided = decided.sum() / (label["counts"].sum() * logit.shape[1]).clamp(min=1)
+    error = (flat.mean((1, 2)) * label["trust"]).sum() / label["trust"].sum().clamp(min=1)
+    return mean(flat) + 0.2 * mean(deep) + 0.3 * mean(apart) + 0.03 * decided, error
 
 
 class Average:
@@ -191,7 +140,7 @@ class Clock:
             self.last = now
 
 
-def learning_rate(progress, peak, warm=0.02, decay=0.35):
+def learning_rate(progress, peak, warm=0.02, decay=0.45):
     """Warm-up, a plateau, then a linear way down over the last `decay` of the run."""
     if progress < warm:
         return peak * progress / warm
@@ -203,119 +152,151 @@ def parse():
     parser.add_argument("--shared", default="../shared")
     parser.add_argument("--sources", default=".train/sources.npz")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--hold-out", nargs="*", default=[], help="clips that are not trained on")
-    parser.add_argument("--minutes", type=float, default=1e9, help="length by the clock, compilation excluded")
+    parser.add_argument("--start", help="an ONNX file, or checkpoints: KIND is replaced by each student's kind")
+    parser.add_argument("--students", nargs="+", default=["grown"], choices=tuple(LANDMARK_STUDENTS))
+    parser.add_argument("--deadline", type=float, default=1e9, help="seconds from the program's start to the last step")
     parser.add_argument("--steps", type=int, default=10**9, help="length in steps")
-    parser.add_argument("--batch", type=int, default=768)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--decay", type=float, default=0.35, help="share of the run in which the rate falls to 0")
-    parser.add_argument("--start", help="checkpoint (its plain weights) to go on from")
-    parser.add_argument("--clip-share", type=float, default=0.5)
-    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--scenes", type=int, default=216)
+    parser.add_argument("--views", type=int, default=4, help="the students' crops of each scene")
+    parser.add_argument("--pairs", type=int, default=1, help="the teacher's pairs of crops of each scene")
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--decay", type=float, default=0.45, help="share of the run in which the rate falls to 0")
+    parser.add_argument("--first", type=float, default=0.0, help="progress at which the schedule starts (going on)")
+    parser.add_argument("--shares", type=float, nargs=3, default=atlas_module.SHARES, help="clips, faces, people")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--report-every", type=float, default=60, help="seconds between evaluations")
+    parser.add_argument("--compile", action="store_true", help="takes minutes at first, then half the time a step")
+    parser.add_argument("--save-every", type=float, default=90, help="seconds between checkpoints")
     return parser.parse_args()
 
 
-class Training:
-    """Everything a run keeps: data, teacher, student, optimiser, weight average."""
+class Student:
+    """One student with its optimiser and its weight average."""
 
-    def __init__(self, options):
-        self.options, self.step = options, 0
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        half = torch.float16 if self.device == "cuda" else torch.float32
-        atlas, faces = atlas_module.load(options.shared, options.sources, options.hold_out, self.device, options.clip_share)
-        teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
-        on_device = {"device": self.device, "memory_format": torch.channels_last}
-        self.model = LandmarkStudent(options.size).to(**on_device)
-        teacher = LandmarkTeacher(teacher_file, half).to(**on_device)
-        print(f"{len(faces.picture)} faces, {len(atlas.offset)} pictures, student of {parameters(self.model)} weights "
-              f"on {self.device}", flush=True)
-        self.evaluation = LandmarkEvaluation(options.shared, options.sources, teacher_file, self.device, options.size)
-        self.weights = landmark_weights().to(self.device)
-        self.clock = Clock(self.device)
-        self.batches = Batches(atlas, faces, half)
-        compiled = lambda function: Fast(function, not options.no_compile)
-        for part in ("render", "occlude", "degrade", "coloured"):
-            setattr(self.batches, part, compiled(getattr(self.batches, part)))
-        self.label, self.shrink, self.forward = map(compiled, (teacher.forward, for_student, self.model.forward))
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
+    def __init__(self, kind, model, options, device):
+        self.kind = kind
+        self.model = model.to(device=device, memory_format=torch.channels_last)
+        matrices = [p for p in model.parameters() if p.ndim > 1]
+        vectors = [p for p in model.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=self.device == "cuda")
-        self.start()
+        self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=device == "cuda")
         self.average = Average(self.model)
+        self.forward = Fast(self.model.forward, options.compile)
 
-    def start(self):
-        """Weights from a checkpoint, or a student that answers with the mean face."""
-        if self.options.start:
-            self.model.load_state_dict(torch.load(self.options.start, map_location=self.device)["model"])
-            return
-        with torch.no_grad():
-            target, logit = self.label(self.batches.draw(self.options.batch))
-            sure = torch.sigmoid(logit - 2)
-            self.model.start_at((target * sure[:, None, None]).sum(0) / sure.sum() / SIZE)
-
-    def train_step(self, rate):
-        """One batch; returns the batch's mean error in units of the interocular distance."""
-        options, clock = self.options, self.clock
+    def learn(self, crops, label, weights, rate):
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with torch.no_grad():
-            clock.start(self.step == 30)
-            pictures = self.batches.draw(options.batch)
-            clock.lap("draw")
-            target, logit = self.label(pictures)
-            clock.lap("teacher")
-            pictures = self.shrink(pictures, options.size)
-            clock.lap("noise")
         self.model.train()
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
-            landmarks, presence = self.forward(pictures)
-        loss, error = loss_of(landmarks, presence, target, logit, self.weights, options.size)
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda):
+            answers, presence = self.forward(crops)
+        answers, presence = answers[label["back"]], presence[label["back"]]
+        loss, error = loss_of(answers, presence, label, weights)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self.average.update(self.model)
-        clock.lap("student")
-        self.step += 1
         return error
 
-    def save(self, name, key, state):
-        state = {k: v.clone() for k, v in state.items()}
-        torch.save({key: state, "step": self.step}, os.path.join(self.options.out, f"{name}.{key}.pt"))
+    def save(self, folder, name, step):
+        for key, state in (("average", self.average.state), ("model", self.model.state_dict())):
+            saved = {key: {k: v.clone() for k, v in state.items()}, "kind": self.kind, "step": step}
+            torch.save(saved, os.path.join(folder, f"{name}.{self.kind}.{key}.pt"))
 
-    def report(self):
-        """Evaluates and saves the averaged weights."""
-        judged = LandmarkStudent(self.options.size).to(self.device)
-        judged.load_state_dict(self.average.state)
-        results = self.evaluation.run(judged.eval())
-        print(summary(results), flush=True)
-        self.save("final", "average", self.average.state)
-        return results
+
+class Training:
+    """Everything a run keeps: data, teacher, students."""
+
+    def __init__(self, options):
+        self.options, self.step = options, 0
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        half = torch.float16 if self.device == "cuda" else torch.float32
+        atlas, faces, others = atlas_module.load(options.shared, options.sources, self.device, options.shares)
+        print(f"{time.time() - BEGUN:.0f} s: {len(faces.picture)} faces, {len(others.picture)} places without, "
+              f"{len(atlas.offset)} pictures on {self.device}", flush=True)
+        self.maker = scenes.SceneMaker(atlas, faces, others)
+        teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
+        teacher = LandmarkTeacher(teacher_file, half).to(device=self.device, memory_format=torch.channels_last)
+        compiled = lambda function: Fast(function, options.compile)
+        self.render, self.label = compiled(self.maker.render_parts), compiled(teacher.forward)
+        self.crops, self.finish = compiled(scenes.student_crops), compiled(finish)
+        self.weights = landmark_weights().to(self.device)
+        self.clock = Clock(self.device)
+        self.students = [Student(kind, self.first(kind), options, self.device) for kind in options.students]
+        for student in self.students:
+            print(f"{student.kind}: {parameters(student.model)} weights", flush=True)
+
+    def first(self, kind):
+        """The student to start with."""
+        start = self.options.start
+        if start is None:
+            return LandmarkStudent(**LANDMARK_STUDENTS[kind])
+        if not start.endswith(".onnx"):
+            return from_checkpoint(start.replace("KIND", kind), self.device)
+        with torch.no_grad():
+            crops, _ = self.batch()
+        found, wanted = from_onnx(start, crops.float()), LandmarkStudent(**LANDMARK_STUDENTS[kind])
+        return found if parameters(found) == parameters(wanted) else grown(found, kind)
+
+    def batch(self):
+        """Crops for the students in random order [m, 3, 192, 192], and everything that labels them."""
+        options, device, n = self.options, self.device, self.options.scenes
+        scene = scenes.Scenes(*self.render(n))
+        self.clock.lap("render")
+        seen = views.teacher_views(n, options.pairs, device)
+        answers, logits = self.label(views.look(scene.pictures, *seen[:2], TEACHER_SIZE))
+        points, trust, logit = labels_of(answers, logits, scene.places, *seen)
+        self.clock.lap("teacher")
+        # Where the teacher sees the face (a mirrored face has its own left and right again).
+        scene.places = torch.where((scene.face & (trust > 0)).view(-1, 1, 1), points[..., :2], scene.places)
+        pictures, covered = self.maker.dress(scene, torch.randperm(n, device=device))
+        self.clock.lap("dress")
+        is_face, counts = presence_labels(scene, covered, logit)
+        looks = views.student_views(n, options.views, torch.where(scene.face, 1.0, 0.3), device)
+        order = torch.randperm(n * options.views, device=device)
+        crops = self.crops(pictures, scene.places, *looks[:2], CROP, order)
+        self.clock.lap("light")
+        order = order[(again := torch.randperm(len(order), device=device))]
+        crops = self.finish(crops[again])
+        self.clock.lap("noise")
+        label = {"points": points, "trust": trust * scene.face * (1 - covered), "is_face": is_face, "counts": counts,
+                 "views": looks, "size": crops.shape[-1], "back": torch.argsort(order)}
+        return crops, label
+
+    def train_step(self, rate):
+        """One batch; returns each student's mean error in units of the interocular distance."""
+        self.clock.start(self.step == 30)
+        with torch.no_grad():
+            crops, label = self.batch()
+            crops = crops.contiguous(memory_format=torch.channels_last)
+        errors = []
+        for student in self.students:
+            errors.append(student.learn(crops, label, self.weights, rate))
+            self.clock.lap(f"student {student.kind}")
+        self.step += 1
+        return errors
+
+    def save(self, name):
+        for student in self.students:
+            student.save(self.options.out, name, self.step)
 
     def run(self):
-        options, progress, begun, elapsed = self.options, 0.0, None, 0.0
-        reported, plateau_saved = time.time(), False
+        options, progress, begun, saved = self.options, self.options.first, None, time.time()
         while progress < 1:
-            error = self.train_step(learning_rate(progress, options.rate, decay=options.decay))
+            errors = self.train_step(learning_rate(progress, options.rate, decay=options.decay))
             if self.step == 10:
                 begun = self.clock.now()
             elapsed = time.time() - begun if begun else 0.0
-            progress = max(self.step / options.steps, elapsed / 60 / options.minutes)
-            if not plateau_saved and progress >= 1 - options.decay:
-                plateau_saved = True
-                self.save("plateau", "model", self.model.state_dict())
+            by_clock = elapsed / max(options.deadline - (begun - BEGUN), 1.0) if begun else 0.0
+            progress = options.first + (1 - options.first) * max(self.step / options.steps, by_clock)
             if self.step % 100 == 0:
-                print(f"step {self.step} {progress:.3f} error {100 * error.item():.2f} % "
-                      f"{options.batch * (self.step - 10) / elapsed:.0f} pictures/s", flush=True)
-            if time.time() - reported > options.report_every:
-                self.report()
-                reported = time.time()
-        self.save("final", "model", self.model.state_dict())
-        return {"options": vars(options), "steps": self.step, "seconds": elapsed, "results": self.report()}
+                shown = ", ".join(f"{s.kind} {100 * e.item():.2f} %" for s, e in zip(self.students, errors))
+                print(f"{time.time() - BEGUN:.0f} s: step {self.step} {progress:.3f} error {shown}, "
+                      f"{options.scenes * options.views * (self.step - 10) / elapsed:.0f} crops/s", flush=True)
+            if time.time() - saved > options.save_every:
+                self.save("last")
+                saved = time.time()
+        self.save("last")
+        return {"options": vars(options), "steps": self.step, "seconds": elapsed, "all_seconds": time.time() - BEGUN}
 
 
 def main():
@@ -326,8 +307,9 @@ def main():
     torch.set_float32_matmul_precision("high")
     torch._inductor.config.pattern_matcher = False  # torch 2.11 stumbles over slices of a concatenation
     results = Training(options).run()
-    with open(os.path.join(options.out, "results.json"), "w") as file:
+    with open(os.path.join(options.out, "training.json"), "w") as file:
         json.dump(results, file, indent=1)
+    print(json.dumps(results), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from . import photometric
 from .atlas import evaluation_sets
 from .evaluate import TEACHER_SIZE, onnx_answers
-from .regions import crop, landmarks_to_frame
+from .regions import crop, in_frame
 from .teacher import LandmarkTeacher
 
 CHEEKS = (50, 280)
@@ -112,7 +112,7 @@ def report(pair, sets):
     clips = [(n, p[i], r) for n, p, f in sets if n != "faces/test" for i, r, how in f if how == "tracked"]
     plain, faces_truth, _ = pair.errors(tests)
     yield "faces/test as they are", plain
-    tones = np.array([skin_tone(p, landmarks_to_frame(t, r, 1.0)) for (p, r), t in zip(tests, faces_truth)])
+    tones = np.array([skin_tone(p, in_frame(t, r)) for (p, r), t in zip(tests, faces_truth)])
     for name, low, high in SKIN_TONES:
         yield f"faces/test, skin {name}", plain[(tones > low) & (tones <= high)]
     errors, truth, _ = pair.errors([(p, r) for _, p, r in clips])

@@ -14,6 +14,7 @@ import onnx
 
 LICENCE = "MIT OR Apache-2.0"
 SFHQ = "SFHQ synthetic people (MIT)"
+PEOPLE = "SFHQ and SFHQ-T2I synthetic people (MIT)"
 CLIPS = "Intel sample videos (CC-BY 4.0)"
 PHOTOS = (
     "face-free pictures of HDRI Haven (CC0), robosuite (MIT), scikit-learn (CC-BY 2.0: danielbuechele, vultilion), "
@@ -28,12 +29,12 @@ FILES = {
     "landmarks": (
         "landmarks.onnx",
         "distilled from MediaPipe's face landmarks detector (Apache-2.0) by models/training",
-        f"{SFHQ}, warped; {CLIPS}",
+        f"{PEOPLE}, warped; {CLIPS}; {PHOTOS}",
     ),
     "blendshapes": (
         "blendshapes.onnx",
         "distilled from MediaPipe's face blendshapes model (Apache-2.0) by models/training",
-        f"landmarks of {SFHQ} and of {CLIPS}, with random poses and expressions",
+        f"landmarks of {PEOPLE} and of {CLIPS}, with random poses and expressions",
     ),
 }
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .warp import pixel_grid, sometimes
 
-LOW_SIZES = (40, 48, 56, 64, 80, 96, 128, 160)  # picture sizes of small faces, multiples of 8
+LOW_SIZES = (24, 32, 40, 56, 64, 80, 96, 128, 160)  # picture sizes of small faces, multiples of 8
 # JPEG's example quantisation table for luminance (ITU-T T.81, Annex K.1).
 QUANTISATION = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56,
@@ -28,12 +28,13 @@ def uniform(n, low, high, device):
     return low + (high - low) * torch.rand(n, device=device)
 
 
-def capsules(n, size, device, count=6):
-    """A hand-like union of capsules: mask and shading [n, 1, size, size] and where it was drawn.
+def capsules(n, size, device, count=6, reach=1.0):
+    """A hand-like union of capsules: mask and shading [n, 1, size, size].
 
-    A palm somewhere on the crop, `count` − 1 fingers that leave it in roughly one direction.
+    A palm somewhere on the crop, `count` − 1 fingers that leave it in roughly one direction; in the
+    middle `reach` of the picture, where that is a scene wider than the face's region.
     """
-    x, y = pixel_grid(size, device)
+    x, y = (line / reach for line in pixel_grid(size, device))
     palm_x, palm_y = uniform(n, -0.9, 0.9, device), uniform(n, -0.6, 1.1, device)
     heading = uniform(n, 0, 2 * math.pi, device)
     width = uniform(n, 0.045, 0.13, device)
@@ -56,7 +57,7 @@ def capsules(n, size, device, count=6):
         distance = ((x - part(ax) - along * dx) ** 2 + (y - part(ay) - along * dy) ** 2).sqrt()
         nearest = torch.minimum(nearest, distance / part(radius))
     nearest = nearest[:, None]
-    mask = ((1 - nearest) * column(width) * size / 2 + 0.5).clamp(0, 1)
+    mask = ((1 - nearest) * column(width) * reach * size / 2 + 0.5).clamp(0, 1)
     return mask, 1.05 - 0.45 * nearest.clamp(0, 1) ** 3
 
 
@@ -139,7 +140,7 @@ def degrade(pictures):
     """Small faces, moving faces, compressed video; about half of the batch stays as it is."""
     n, size = len(pictures), pictures.shape[-1]
     device = pictures.device
-    piece = n // 16
+    piece = n // 20
     parts = [pictures[: n - piece * (len(LOW_SIZES) + 1)]]
     start = len(parts[0])
     for low in (*LOW_SIZES, 128):

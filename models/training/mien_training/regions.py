@@ -58,3 +58,12 @@ def landmarks_to_frame(landmarks, region, size):
     matrix = frame_from_crop(region, size)
     xy = landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     return np.column_stack([xy, landmarks[:, 2] * region[2] / size]).astype(np.float32)
+
+
+def in_frame(points, region):
+    """Landmarks [478, 3] in shares of the crop (0–1, as the networks mean them) to pixels of the frame."""
+    x, y, side, angle = region
+    cos, sin = np.cos(angle) * side, np.sin(angle) * side
+    linear = np.array([[cos, -sin], [sin, cos]])
+    xy = (points[:, :2] - 0.5) @ linear.T + (x, y)
+    return np.column_stack([xy, points[:, 2] * side]).astype(np.float32)

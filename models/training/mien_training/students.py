@@ -31,11 +31,11 @@ class LandmarkStudent(nn.Module):
 
     STAGES = ((24, 1), (48, 2), (96, 3), (128, 2))  # channels and residual blocks at 1/4 … 1/32
 
-    def __init__(self, size=192, stem=16, tail=40, hidden=208):
+    def __init__(self, size=192, stem=16, tail=40, hidden=208, stages=STAGES):
         super().__init__()
-        self.size = size
+        self.size, self.stages = size, stages
         layers, channels = [conv(3, stem, stride=2)], stem
-        for width, blocks in self.STAGES:
+        for width, blocks in stages:
             layers += [conv(channels, width, stride=2), *(Residual(width) for _ in range(blocks))]
             channels = width
         layers.append(conv(channels, tail, kernel=1))
@@ -53,6 +53,9 @@ class LandmarkStudent(nn.Module):
     def forward(self, pictures):
         features = torch.relu(self.features(self.body(pictures * 2 - 1).flatten(1)))
         return self.landmarks(features) * self.size, self.presence(features)
+
+
+LANDMARK_STUDENTS = {"base": {}, "grown": {"hidden": 288, "stages": ((24, 1), (48, 2), (96, 4), (128, 2))}}
 
 
 class BlendshapeStudent(nn.Module):

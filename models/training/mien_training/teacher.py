@@ -35,7 +35,7 @@ def _pad(x, pads, *, mode):
 
 OPERATORS = {
     "Conv": _conv,
-    "PRelu": lambda x, slope: torch.where(x >= 0, x, x * slope),
+    "PRelu": lambda x, slope: F.prelu(x, slope.flatten()),
     "Relu": torch.relu,
     "Add": torch.add,
     "Sub": torch.sub,

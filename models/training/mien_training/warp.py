@@ -89,10 +89,10 @@ def crop_frames(side, angle, mirrored):
     return torch.stack([torch.stack([cos * sign, -sin], -1), torch.stack([sin * sign, cos], -1)], -2)
 
 
-def displacement(old, new, linear, centre, side):
-    """Where each node of the crop's grid comes from, minus where it is: [n, 2, NODES, NODES]."""
+def displacement(old, new, linear, centre, side, count=NODES):
+    """Where each node of the crop's grid comes from, minus where it is: [n, 2, count, count]."""
     n, device = len(old), old.device
-    line = torch.linspace(-1, 1, NODES, device=device)
+    line = torch.linspace(-1, 1, count, device=device)
     nodes = torch.stack(torch.meshgrid(line, line, indexing="xy"), -1).view(-1, 2)
     places = centre[:, None] + nodes @ linear.transpose(1, 2)
     face = (side / 1.5).view(-1, 1, 1)
@@ -102,9 +102,9 @@ def displacement(old, new, linear, centre, side):
     weight = torch.exp(squared * (-0.5 / NARROW**2)) + WIDE_SHARE * torch.exp(squared * (-0.5 / WIDE**2))
     total = weight.sum(-1, keepdim=True) + ANCHOR
     field = (weight @ (old - new)[..., :2]) / total
-    waves = F.interpolate(torch.randn(n, 2, 5, 5, device=device), (NODES, NODES), mode="bicubic", align_corners=True)
+    waves = F.interpolate(torch.randn(n, 2, 5, 5, device=device), (count, count), mode="bicubic", align_corners=True)
     waves = waves * (0.012 * torch.rand(n, device=device) * side).view(-1, 1, 1, 1)
-    return field.transpose(1, 2).reshape(n, 2, NODES, NODES) + waves
+    return field.transpose(1, 2).reshape(n, 2, count, count) + waves
 
 
 def pixel_grid(size, device):

@@ -3,6 +3,7 @@
 // Each test program uses a part of it.
 #![allow(dead_code)]
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use mien_engine::{Engine, EngineError, EngineInfo, Precision, TensorInfo};
@@ -39,6 +40,8 @@ pub struct World {
     pub landmarks_nan: bool,
     pub blendshapes_nan: bool,
     pub landmarks_fail: bool,
+    /// Presence logits of the next readings, whatever they see.
+    pub next_presences: VecDeque<f32>,
 }
 
 pub type SharedWorld = Arc<Mutex<World>>;
@@ -208,12 +211,13 @@ pub fn landmarks(world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
             let right = at(CROP / 2 + step, CROP / 2);
             let [ax, ay] = [0, 1].map(|c| (right[c] - middle[c]) / step as f32);
             let distance = |f: &FakeFace| (f.x - middle[0]).hypot(f.y - middle[1]);
-            let nearest = world.faces.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            let nearest = world.faces.iter().copied().min_by(|a, b| distance(a).total_cmp(&distance(b)));
             let scale = ax * ax + ay * ay;
             let seen = nearest.filter(|face| distance(face) < 0.6 * face.half && scale > 1e-6);
-            outputs[1][item] = if seen.is_some() { 8.0 } else { -8.0 };
+            let presence = if seen.is_some() { 8.0 } else { -8.0 };
+            outputs[1][item] = world.next_presences.pop_front().unwrap_or(presence);
             let to = &mut outputs[0][item * 3 * LANDMARK_COUNT..][..3 * LANDMARK_COUNT];
-            let truth = true_landmarks(seen.unwrap_or(&FakeFace { x: 0.0, y: 0.0, half: 1.0 }));
+            let truth = true_landmarks(&seen.unwrap_or(FakeFace { x: 0.0, y: 0.0, half: 1.0 }));
             for (to, [x, y, z]) in to.as_chunks_mut::<3>().0.iter_mut().zip(truth) {
                 let (dx, dy) = (x - middle[0], y - middle[1]);
                 let half = (CROP / 2) as f32;
