@@ -133,6 +133,7 @@ class Composer:
         frames = (kind == KIND_FRAME) | (kind == KIND_SYNTHETIC)
         people = (kind == KIND_FACE) | ((kind == KIND_PORTRAIT) & self.recipe.people)
         self.faces = Textures(data, people & in_split, FACE_TEXTURE, self.device)
+        self.close_ups = (self.faces.kind == KIND_FACE).nonzero()[:, 0]
         self.whole_portraits = (self.faces.kind == KIND_PORTRAIT).nonzero()[:, 0]
         self.frames = Textures(data, frames & clips, FRAME_TEXTURE, self.device)
         self.backdrops = Textures(data, (kind == KIND_HEADLESS) & clips, FRAME_TEXTURE, self.device)
@@ -156,7 +157,7 @@ class Composer:
                 self.backdrops.append_faceless(leaves)
         ends.append(len(self.backdrops))
         puzzles = detector_clutter.face_puzzles(
-            self.rng, self.faces.canvas, self.faces.rect, count // 4, *FRAME_TEXTURE
+            self.rng, self.faces.canvas[self.close_ups], self.faces.rect[self.close_ups], count // 4, *FRAME_TEXTURE
         )
         self.backdrops.append_faceless(puzzles)
         ends.append(len(self.backdrops))
@@ -417,7 +418,7 @@ class Composer:
         index, present = self.pick_backdrop(batch, self.backdrop_shares)
         out = self.backdrop(out, self.backdrops, index, present, self.log_uniform(0.8, 5.0, batch))
         # hair, skin, single eyes or mouths, far larger than a face
-        index = self.integers(len(self.faces), batch)
+        index = self.close_ups[self.integers(len(self.close_ups), batch)]
         enlarged = self.log_uniform(4, 12, batch)
         out = self.backdrop(out, self.faces, index, self.chance(0.06, batch), enlarged)
         show_frame = self.chance(frames, batch)

@@ -251,15 +251,15 @@ def main():
     parser.add_argument("--turned", help="turned portraits of detector_yaw")
     parser.add_argument("--synthetic", help="folder of the synthetic camera's PNGs and truth.json")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--step", type=int, default=2, help="take every n-th clip frame")
+    parser.add_argument("--step", type=int, default=4, help="take every n-th clip frame")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     teacher = Teacher(f"{args.shared}/models/retinaface_mnet025_640x640.onnx").eval()
     pack = Pack()
     add_portraits(pack, dict(np.load(args.agreed)), args.shared)
+    add_clips(pack, teacher, args.shared, args.step, 3)
     if args.turned:
         add_turned(pack, args.turned)
-    add_clips(pack, teacher, args.shared, args.step, 3)
     if args.synthetic:
         add_synthetic(pack, teacher, args.synthetic)
     pack.save(f"{args.out}/detector_data.npz")

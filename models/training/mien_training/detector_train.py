@@ -258,7 +258,7 @@ def main():
     parser.add_argument("--size-power", type=float, default=1.0, help="above 1: more small faces")
     parser.add_argument("--variety", action="store_true", help="faces bent, tinted and lit from one side")
     parser.add_argument("--truth", action="store_true", help="learn the composer's truth, not the teacher's answers")
-    parser.add_argument("--smallest", type=float, default=9.0, help="pixels of the smallest face, with --truth")
+    parser.add_argument("--smallest", type=float, default=11.0, help="pixels of the smallest face, with --truth")
     parser.add_argument("--people", action="store_true", help="also paste the portraits of people/")
     parser.add_argument("--portraits", type=float, default=0.0, help="share of pictures that are whole portraits")
     parser.add_argument("--covers", type=float, default=0.0, help="share of occluders on eyes or mouths")
