@@ -14,6 +14,7 @@ import onnx
 
 LICENCE = "MIT OR Apache-2.0"
 SFHQ = "SFHQ synthetic people (MIT)"
+PEOPLE = "SFHQ-T2I portraits (MIT)"
 CLIPS = "Intel sample videos (CC-BY 4.0)"
 PHOTOS = (
     "face-free pictures of HDRI Haven (CC0), robosuite (MIT), scikit-learn (CC-BY 2.0: danielbuechele, vultilion), "
@@ -22,8 +23,9 @@ PHOTOS = (
 FILES = {
     "detector": (
         "detector.onnx",
-        "distilled from RetinaFace MobileNet-0.25 (MIT) by models/training",
-        f"composites of {SFHQ}; {CLIPS}; renderings of Mien's synthetic camera; {PHOTOS}",
+        "trained by models/training; labels agreed by RetinaFace MobileNet-0.25 (MIT), MTCNN (MIT) and "
+        "MediaPipe's face detectors (Apache-2.0)",
+        f"composites of {SFHQ} and {PEOPLE}; {CLIPS}; renderings of Mien's synthetic camera; {PHOTOS}",
     ),
     "landmarks": (
         "landmarks.onnx",
