@@ -27,6 +27,7 @@ from .people_split import attribute, held_out
 AGES = {"baby": "baby, toddler", "toddler": "baby, toddler", "child": "child", "teenager": "teenager",
         "adult": "adult", "senior": "senior"}  # fmt: skip
 ORIGINS = ("african", "asian", "irish", "native_american", "persian", "south_american")
+YAWS = ((0, 50), (50, 65), (65, 91))
 BEARDS = ("beard", "goatee", "mustache", "stubble", "sideburns")
 # upper limits of the individual typology angle in degrees (Chardon et al. 1991)
 ITA_GROUPS = ((-30, "dark"), (10, "brown"), (28, "tan"), (41, "intermediate"), (55, "light"), (91, "very light"))
@@ -163,13 +164,36 @@ def moved(box, matrix):
     return np.concatenate((middle - half, middle + half), 1)
 
 
-def evaluate(args):
-    agreed = dict(np.load(args.agreed))
-    names = [n for n in agreed["names"] if n.startswith("people/") and (args.all or held_out(n))]
+def rivals_of(args):
     rivals = {os.path.basename(path).removesuffix(".onnx"): Student(path) for path in args.models}
     if not args.students_only:
         rivals |= {"retinaface": RetinaFace(args.shared), "mtcnn": Mtcnn()}
         rivals |= {kind: MediaPipe(kind) for kind in TEACHERS[2:]}
+    return rivals
+
+
+def evaluate_turned(args):
+    """Heads turned in space by `detector_yaw`, whose boxes are known from the turn."""
+    rivals, data, table = rivals_of(args), np.load(args.turned), {}
+    offset = data["jpeg_offset"]
+    for i, (a, b) in enumerate(zip(offset[:-1], offset[1:])):
+        bgr, yaw = cv2.imdecode(data["jpeg"][a:b], cv2.IMREAD_COLOR), abs(data["yaw_deg"][i])
+        group = next(f"turned in space: {low}–{high}°" for low, high in YAWS if low <= yaw < high)
+        for who, detector in rivals.items():
+            found, _, score = detector(bgr)
+            found = found[score >= SCORE.get(who, 0.5)]
+            fits = same_face(data["box"][i : i + 1], found).any(0) if len(found) else np.zeros(0, bool)
+            row = table.setdefault(group, {}).setdefault(who, [0, 0, 0])
+            row[0] += int(fits.any())
+            row[1] += 1
+            row[2] += int((~fits).sum())
+    report(args, table, {})
+
+
+def evaluate(args):
+    agreed = dict(np.load(args.agreed))
+    names = [n for n in agreed["names"] if n.startswith("people/") and (args.all or held_out(n))]
+    rivals = rivals_of(args)
     table = {}  # group: {who: [hit, wanted, extra]}
     missed = {who: [] for who in rivals}
     for name in names:
@@ -194,7 +218,12 @@ def evaluate(args):
                     row[0] += int(fits.sum())
                     row[1] += len(wanted)
                     row[2] += extra
-    print(f"{len(names)} portraits; found / wanted (95 % interval), extra")
+    print(f"{len(names)} portraits")
+    report(args, table, missed)
+
+
+def report(args, table, missed):
+    print("found / wanted (95 % interval), extra")
     for group, rows in sorted(table.items()):
         print(f"{group:26}", end="")
         for who, (hit, n, extra) in rows.items():
@@ -209,13 +238,15 @@ def evaluate(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shared", default="../shared")
-    parser.add_argument("--agreed", required=True)
+    parser.add_argument("--agreed", help="labels of detector_teachers")
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--students-only", action="store_true")
     parser.add_argument("--all", action="store_true", help="also the people of the training")
+    parser.add_argument("--turned", help="pictures of detector_yaw --held-out, instead of the portraits")
     parser.add_argument("--out")
     torch.set_num_threads(1)
-    evaluate(parser.parse_args())
+    args = parser.parse_args()
+    evaluate_turned(args) if args.turned else evaluate(args)
 
 
 if __name__ == "__main__":

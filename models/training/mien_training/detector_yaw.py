@@ -5,7 +5,7 @@
 After "face profiling" (Zhu et al., "Face Alignment Across Large Poses", CVPR 2016): MediaPipe's
 landmarks give a depth to every pixel of the face, rings around it let the head fall back, and the
 picture's points are turned about the head's vertical axis, the nearest winning. Away from the head
-the turn fades out. Only portraits of the training people, frontal and alone in their picture.
+the turn fades out. Only portraits of the training people (or, to measure, of the others), frontal and alone in their picture.
 
 Writes WebP bytes (`jpeg`, `jpeg_offset`), `box` [n,4], `points` [n,5,2], `source` and `yaw_deg` [n].
 """
@@ -117,6 +117,7 @@ def main():
     parser.add_argument("--shared", default="../shared")
     parser.add_argument("--agreed", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--held-out", action="store_true", help="the people of no training, for the tables")
     parser.add_argument("--each", type=int, default=1, help="pictures of each portrait")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--sheet", help="write a contact sheet here, to look at")
@@ -124,7 +125,7 @@ def main():
     start, rng = time.time(), np.random.default_rng(17)
     agreed, network = dict(np.load(args.agreed)), Landmarks(args.shared)
     rows, sheet = [], []
-    names = [n for n in agreed["names"] if n.startswith("people/") and not held_out(n)][: args.limit]
+    names = [n for n in agreed["names"] if n.startswith("people/") and held_out(n) == args.held_out][: args.limit]
     for name in names:
         found = agreed_faces(agreed, name)
         if found is None or len(found["box"]) > 1 or not is_frontal(found["points"][0]):

@@ -23,8 +23,8 @@ PHOTOS = (
 FILES = {
     "detector": (
         "detector.onnx",
-        "trained by models/training; labels agreed by RetinaFace MobileNet-0.25 (MIT), MTCNN (MIT) and "
-        "MediaPipe's face detectors (Apache-2.0)",
+        "distilled from RetinaFace MobileNet-0.25 (MIT), then trained on faces agreed by it, MTCNN (MIT) and "
+        "MediaPipe's face detectors (Apache-2.0), by models/training",
         f"composites of {SFHQ} and {PEOPLE}; {CLIPS}; renderings of Mien's synthetic camera; {PHOTOS}",
     ),
     "landmarks": (
