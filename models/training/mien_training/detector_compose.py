@@ -15,9 +15,9 @@ import torch.nn.functional as F
 
 from . import detector_clutter, detector_layers
 from .detector_model import BGR_MEAN
-from .detector_prepare import KIND_FACE, KIND_FRAME, KIND_HEADLESS, KIND_SYNTHETIC
+from .detector_prepare import KIND_FACE, KIND_FRAME, KIND_HEADLESS, KIND_PORTRAIT, KIND_SYNTHETIC
 
-FACE_TEXTURE = (384, 384)
+FACE_TEXTURE = (400, 400)
 FRAME_TEXTURE = (480, 640)
 MIP_LEVELS = 5
 LARGEST_FACE, SMALLEST_FACE = 400.0, 12.0
@@ -29,8 +29,9 @@ PHOTO_BACKDROP_SHARES = (0.25, 0.22, 0.13, 0.25)
 ALL_BACKDROP_SHARES = (0.23, 0.2, 0.1, 0.17, 0.11, 0.11)
 ALL_OCCLUDER_SHARES = (0.5, 0.2, 0.05, 0.15, 0.1, 0.0)
 OCCLUDER_SHARES, PHOTO_OCCLUDER_SHARES = (0.6, 0.3, 0.1), (0.5, 0.2, 0.1, 0.2)
+UNSURE_VISIBLE = 0.2  # neither a face nor background: see `detector_labels`
 COMPILED = ("paste_rect", "paste_face", "paste_shape", "own_ovals", "procedural", "letterbox",
-            "blur_axis", "expose")  # fmt: skip
+            "blur_axis", "expose", "lens", "harsh_light")  # fmt: skip
 
 
 @dataclass
@@ -44,6 +45,11 @@ class Recipe:
     size_power: float = 1.0  # above 1: more small faces
     variety: bool = False  # faces bent, tinted and lit from one side, each in its own way
     ovals: int = 0  # pictures of upright ovals in store
+    people: bool = False  # the portraits of people/ among the pasted faces
+    portraits: float = 0.0  # share of pictures that show a whole portrait, near or far, turned as faces are
+    covers: float = 0.0  # share of occluders that lie on the eyes (dark glasses) or the mouth (masks, hands)
+    harsh: bool = False  # dim, coloured, one-sided and infrared light
+    lens: float = 0.0  # share of pictures through a wide-angle lens
 
 
 @dataclass
@@ -88,8 +94,9 @@ class Textures:
             picture = torch.from_numpy(data["pictures"][j]).permute(2, 0, 1)
             pictures[i, :, : picture.shape[1], : picture.shape[2]] = picture
         self.canvas = torch.cat([mip_canvas(p.to(device)) for p in pictures.split(64)])
-        arrays = (torch.from_numpy(data[k][chosen]).to(device) for k in ("box", "points", "faces", "rect"))
-        self.box, self.points, self.count, self.rect = arrays
+        names = ("box", "points", "faces", "rect", "sure", "kind")
+        arrays = (torch.from_numpy(data[k][chosen]).to(device) for k in names)
+        self.box, self.points, self.count, self.rect, self.sure, self.kind = arrays
 
     def append_faceless(self, pictures):
         """Adds uint8 pictures [n,3,h,w] without faces."""
@@ -124,7 +131,10 @@ class Composer:
         in_split = data["split"] == split
         clips = in_split | all_clips
         frames = (kind == KIND_FRAME) | (kind == KIND_SYNTHETIC)
-        self.faces = Textures(data, (kind == KIND_FACE) & in_split, FACE_TEXTURE, self.device)
+        people = (kind == KIND_FACE) | ((kind == KIND_PORTRAIT) & self.recipe.people)
+        self.faces = Textures(data, people & in_split, FACE_TEXTURE, self.device)
+        self.close_ups = (self.faces.kind == KIND_FACE).nonzero()[:, 0]
+        self.whole_portraits = (self.faces.kind == KIND_PORTRAIT).nonzero()[:, 0]
         self.frames = Textures(data, frames & clips, FRAME_TEXTURE, self.device)
         self.backdrops = Textures(data, (kind == KIND_HEADLESS) & clips, FRAME_TEXTURE, self.device)
         self.backdrop_ranges = self.add_clutter(self.recipe.clutter, photos, lettering)
@@ -147,7 +157,7 @@ class Composer:
                 self.backdrops.append_faceless(leaves)
         ends.append(len(self.backdrops))
         puzzles = detector_clutter.face_puzzles(
-            self.rng, self.faces.canvas, self.faces.rect, count // 4, *FRAME_TEXTURE
+            self.rng, self.faces.canvas[self.close_ups], self.faces.rect[self.close_ups], count // 4, *FRAME_TEXTURE
         )
         self.backdrops.append_faceless(puzzles)
         ends.append(len(self.backdrops))
@@ -257,13 +267,32 @@ class Composer:
     def frame_layer(self, out, present):
         """Whole clip frames: their turned, shifted, zoomed view and their faces in its pixels."""
         batch, _, height, width = out.shape
-        textures = self.frames
-        index = self.integers(len(textures), batch)
-        rect, faces = textures.rect[index], textures.box[index]
-        fit = (self.size_of(height, width) / (rect[:, 2:] - rect[:, :2])).amin(1)
+        index = self.integers(len(self.frames), batch)
         as_is = self.chance(0.4, batch)
         zoom = torch.where(as_is, self.uniform(0.95, 1.05, batch), self.log_uniform(0.6, 3.0, batch))
         angle = self.sometimes(0.3, self.uniform(-0.25, 0.25, batch), torch.zeros((), device=self.device))
+        return self.whole_view(out, self.frames, index, present, as_is, zoom, angle)
+
+    def portrait_layer(self, out, present):
+        """Whole portraits: as they are, from afar, or so near that the face outgrows the picture."""
+        batch = len(out)
+        pick = self.integers(len(self.whole_portraits), batch)
+        as_is = self.chance(0.4, batch)
+        zoom = torch.where(as_is, self.uniform(0.95, 1.35, batch), self.log_uniform(0.35, 2.4, batch))
+        angle = self.turn(batch, 0.12)
+        index = self.whole_portraits[pick]
+        return self.whole_view(out, self.faces, index, present, as_is, zoom, angle)
+
+    def turn(self, batch, usual):
+        """Angles in the picture's plane: mostly small, some of any size."""
+        angle = self.normal(batch) * usual
+        return torch.where(self.chance(self.recipe.turned, batch), self.uniform(-math.pi, math.pi, batch), angle)
+
+    def whole_view(self, out, textures, index, present, as_is, zoom, angle):
+        """Shows textures `index` whole: the picture, where it shows, and its faces."""
+        batch, _, height, width = out.shape
+        rect, faces = textures.rect[index], textures.box[index]
+        fit = (self.size_of(height, width) / (rect[:, 2:] - rect[:, :2])).amin(1)
         scale = fit * zoom
         matrix = self.affine(scale, angle, self.chance(0.5, batch), self.uniform(0.85, 1.15, batch))
         inverse = self.inverted(matrix)
@@ -281,7 +310,7 @@ class Composer:
         box, points = self.transform(faces, textures.points[index], matrix, origin)
         slots = torch.arange(faces.shape[1], device=self.device)
         valid = (slots < textures.count[index][:, None]) & present[:, None]
-        return out, shown, box, points, valid
+        return out, shown, box, points, valid, textures.sure[index]
 
     def backdrop(self, out, textures, index, present, zoom):
         """A turned detail of a picture over the whole background, wherever it reaches."""
@@ -317,8 +346,7 @@ class Composer:
         index = self.integers(len(self.faces), batch)
         box = self.faces.box[index, 0]
         scale = size / (box[:, 3] - box[:, 1])
-        angle = self.normal(batch) * 0.22
-        angle = torch.where(self.chance(self.recipe.turned, batch), self.uniform(-math.pi, math.pi, batch), angle)
+        angle = self.turn(batch, 0.22)
         matrix = self.affine(scale, angle, self.chance(0.5, batch), self.uniform(0.72, 1.12, batch))
         inverse = self.inverted(matrix)
         margin = 0.25 * size[:, None]
@@ -327,7 +355,7 @@ class Composer:
         # now and then enlarged from few pixels
         level = self.mip_level(scale, self.uniform(-0.5, 0.4, batch) + 1.2 * self.chance(0.15, batch))
         # the pasted shape: from a tight oval to head and shoulders, or the whole true picture
-        whole = self.chance(0.3, batch, 1)
+        whole = self.chance(0.3, batch, 1) & (self.faces.count[index] == 1)[:, None]
         reach = torch.where(whole, 30.0, self.uniform(1.05, 2.0, batch, 2))
         out, owner = self.pixels.paste_face(
             out, owner, detector_layers.constant(slot, self.device), self.faces.canvas, index, inverse,
@@ -338,8 +366,8 @@ class Composer:
         box, points = self.transform(box[:, None], self.faces.points[index, :1], matrix, origin)
         return out, owner, box, points, angle.abs() < 0.7
 
-    def occluder(self, out, owner, present, faces, valid):
-        """Cloth, hands or walls over a part of a face, or anywhere."""
+    def occluder(self, out, owner, present, faces, points, valid):
+        """Cloth, hands or walls over a part of a face, or anywhere; glasses and masks."""
         batch, _, height, width = out.shape
         rows = torch.arange(batch, device=self.device)
         pick = self.integers(faces.shape[1], batch)
@@ -352,6 +380,24 @@ class Composer:
         anywhere = self.uniform(0, 1, batch, 2) * self.size_of(height, width)
         spot = box[:, :2] + self.uniform(-0.1, 1.1, batch, 2) * span
         place = torch.where(on_face[:, None], spot, anywhere)
+        half = size[:, None] / 2 * self.log_uniform(0.4, 1.8, batch, 2)
+        turn = self.uniform(-3.1, 3.1, batch)
+        if self.recipe.covers:
+            # on the line of the eyes, or of the mouth and the chin
+            of_face = points[rows, pick]
+            eyes, mouth = of_face[:, :2].mean(1), of_face[:, 3:].mean(1)
+            along = of_face[:, 1] - of_face[:, 0]
+            tall = torch.linalg.norm(mouth - eyes, dim=1).clamp(min=2)
+            low = self.chance(0.5, batch)
+            chosen = self.chance(self.recipe.covers, batch) & on_face
+            cover = torch.where(low[:, None], mouth + 0.15 * (mouth - eyes), eyes)
+            shape = tall[:, None] * torch.where(
+                low[:, None], self.uniform(0.4, 0.9, batch, 2), self.uniform(0.85, 1.1, batch, 2)
+            )
+            shape = shape * torch.where(low, 1.0, self.uniform(0.25, 0.4, batch))[:, None] ** detector_layers.constant((0.0, 1.0), self.device)
+            place = torch.where(chosen[:, None], cover, place)
+            half = torch.where(chosen[:, None], shape, half)
+            turn = torch.where(chosen, torch.atan2(along[:, 1], along[:, 0]), turn)
         index, _ = self.pick_backdrop(batch, self.occluder_shares)
         scale = self.log_uniform(0.3, 2.5, batch)
         matrix = self.affine(scale, self.uniform(-3.1, 3.1, batch), self.chance(0.5, batch),
@@ -362,8 +408,7 @@ class Composer:
         return self.pixels.paste_shape(
             out, owner, self.backdrops.canvas, index, inverse, self.origin(inverse, look, place),
             self.mip_level(scale, torch.zeros_like(scale)), place,
-            size[:, None] / 2 * self.log_uniform(0.4, 1.8, batch, 2), self.uniform(-3.1, 3.1, batch),
-            torch.where(self.chance(0.6, batch), 2.0, 8.0), present,
+            half, turn, torch.where(self.chance(0.6, batch), 2.0, 8.0), present,
         )  # fmt: skip
 
     # whole pictures -------------------------------------------------------------------------
@@ -373,15 +418,24 @@ class Composer:
         index, present = self.pick_backdrop(batch, self.backdrop_shares)
         out = self.backdrop(out, self.backdrops, index, present, self.log_uniform(0.8, 5.0, batch))
         # hair, skin, single eyes or mouths, far larger than a face
-        index = self.integers(len(self.faces), batch)
+        index = self.close_ups[self.integers(len(self.close_ups), batch)]
         enlarged = self.log_uniform(4, 12, batch)
         out = self.backdrop(out, self.faces, index, self.chance(0.06, batch), enlarged)
         show_frame = self.chance(frames, batch)
-        out, shown, box, points, valid = self.frame_layer(out, show_frame)
+        out, shown, box, points, valid, sure = self.frame_layer(out, show_frame)
+        if self.recipe.portraits and faces:
+            near = self.chance(self.recipe.portraits, batch)
+            out, *view = self.portrait_layer(out, near)
+            old = (shown, box, points, valid, sure)
+            shown, box, points, valid, sure = (
+                torch.where(near.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(view, old)
+            )
+            show_frame = show_frame | near
         owner = torch.full((batch, height, width), -1, dtype=torch.int8, device=self.device)
         owner = self.pixels.own_ovals(owner, box, valid, shown)
         slots = box.shape[1]
         boxes, point_sets, valids, uprights = [box], [points], [valid], [torch.ones_like(valid)]
+        sures = [sure]
         wanted = torch.where(self.chance(self.recipe.empty, batch), 0, 1 + self.integers(max(faces, 1), batch))
         wanted = torch.where(show_frame, wanted * self.chance(0.25, batch), wanted)
         largest = min(LARGEST_FACE, 0.92 * min(height, width))
@@ -394,13 +448,38 @@ class Composer:
             point_sets.append(points)
             valids.append(present[:, None])
             uprights.append(upright[:, None])
-        box, valid = torch.cat(boxes, 1), torch.cat(valids, 1)
+            sures.append(torch.ones_like(upright[:, None]))
+        box, valid, points = torch.cat(boxes, 1), torch.cat(valids, 1), torch.cat(point_sets, 1)
         for _ in range(2):
-            out, owner = self.occluder(out, owner, self.chance(self.recipe.occluders, batch), box, valid)
+            present = self.chance(self.recipe.occluders, batch)
+            out, owner = self.occluder(out, owner, present, box, points, valid)
         area = (box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) * (math.pi / 4)
         owned = torch.stack([(owner == i).sum((1, 2)) for i in range(box.shape[1])], 1)
         visible = (owned / area.clamp(min=1)).clamp(max=1) * valid
-        return out, box, torch.cat(point_sets, 1), visible, torch.cat(uprights, 1)
+        # whether an unsure one is a face is left open, however well it shows
+        visible = torch.where(torch.cat(sures, 1), visible, visible.clamp(max=UNSURE_VISIBLE))
+        return out, box, points, visible, torch.cat(uprights, 1)
+
+    def lens(self, out, box, points):
+        """Barrel and pincushion distortion of some pictures."""
+        if not self.recipe.lens:
+            return out, box, points
+        none = torch.zeros((), device=self.device)
+        bend = self.sometimes(self.recipe.lens, self.uniform(-0.12, 0.35, len(out)), none)
+        return (
+            self.pixels.lens(out, bend),
+            detector_layers.lens_boxes(box, bend, self.size_of(*out.shape[2:])),
+            detector_layers.lens_points(points, bend, self.size_of(*out.shape[2:])),
+        )
+
+    def harsh_light(self, out):
+        """Dim, coloured, one-sided and infrared light on some pictures."""
+        batch = len(out)
+        none = torch.zeros((), device=self.device)
+        slope = self.sometimes(0.2, self.normal(batch, 2) * 0.9, none)
+        tint = self.sometimes(0.2, self.normal(batch, 3) * 0.35, none)
+        dim = self.sometimes(0.15, self.uniform(-1.8, -0.5, batch), none)
+        return self.pixels.harsh_light(out, slope, tint, dim, self.chance(0.08, batch), self.normal(*out.shape))
 
     def letterbox(self, out, visible, box):
         """Some pictures end in a black or mean-coloured band, as a scaled camera frame does."""
@@ -449,10 +528,12 @@ class Composer:
         if faces is None:
             faces = (1, 2, 3, 4, 10)[int(torch.randint(5, (1,), generator=self.host_rng))]
         out, box, points, visible, upright = self.picture_layers(batch, height, width, faces, frames)
+        out, box, points = self.lens(out, box, points)
         out, visible = self.letterbox(out, visible, box)
         out, sigma = self.blur(out)
         if replace is not None:
             out, visible = replace(out, visible)
         sharp = sigma[:, None] * 9 < (box[..., 2:] - box[..., :2]).mean(-1)
-        degraded = torch.where(self.chance(0.85, batch, 1, 1, 1), self.photometric(out), out)
+        lit = self.harsh_light(out) if self.recipe.harsh else out
+        degraded = torch.where(self.chance(0.85, batch, 1, 1, 1), self.photometric(lit), lit)
         return Composites(out, degraded, box, points, visible, upright, sharp)

@@ -1,6 +1,6 @@
 """Measures a detector against the teacher.
 
-    python -m mien_training.detector_eval clips --shared /work/shared models/detector.onnx
+    python -m mien_training.detector_eval clips --shared ../shared models/detector.onnx
     python -m mien_training.detector_eval faceless FOLDER models/detector.onnx
     python -m mien_training.detector_eval composites --data .traindet out/detector.pt
 

@@ -1,6 +1,6 @@
 """Writes the trained student as ONNX and checks it against torch at several sizes.
 
-    python -m mien_training.detector_export out/detector.pt /work/main/models/detector.onnx
+    python -m mien_training.detector_export out/detector.pt ../detector.onnx
 
 The graph is built by hand from the folded weights: Conv, Relu, Add, Resize (nearest, ×2),
 Transpose, Reshape to [0,-1,16], Concat, Split and Sigmoid, so that every engine reads it at
@@ -115,12 +115,14 @@ def check(path, net):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("checkpoint")
+    parser.add_argument("checkpoint", nargs="+", help="of several (of one training, one after the other) the mean")
     parser.add_argument("onnx")
     parser.add_argument("--raise-logit", type=float, default=0.0,
                         help="added to every face logit, to put the wanted operating point at score 0.5")  # fmt: skip
     args = parser.parse_args()
-    net = Student.load(args.checkpoint).eval()
+    net = Student.load(args.checkpoint[0]).eval()
+    states = [Student.load(path).state_dict() for path in args.checkpoint]
+    net.load_state_dict({k: torch.stack([s[k].float() for s in states]).mean(0) for k in states[0]})
     for head in net.head:
         head.bias.data[4::15] += args.raise_logit
     onnx.save(build(net), args.onnx)

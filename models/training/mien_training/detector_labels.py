@@ -1,4 +1,4 @@
-"""What the student is to answer on a composite: the teacher's outputs, corrected by the composer.
+"""What the student is to answer on a composite: the composer's truth, or the teacher's outputs, corrected.
 
 Targets per anchor: face probability, its weight, box and landmark values, their weight.
 """
@@ -15,6 +15,51 @@ EVEN_MASS = 4.0
 HIDDEN = 0.15  # a face of which less shows counts as background where the teacher sees none
 UNSURE = 0.95  # the student's misses are mostly faces to which the teacher gives less
 SURE_LOGIT = math.log(0.97 / 0.03)
+
+
+SHOWN, BARELY_SHOWN = 0.45, 0.1  # of a face: more is one, less is background, between them nothing is said
+POSITIVE_IOU, NEGATIVE_IOU = 0.35, 0.2
+LARGEST_MATCH = 300.0  # larger faces are matched as if they were this large: the largest anchor has 256 pixels
+
+
+@torch.no_grad()
+def true_targets(composites, priors, args):
+    """Targets of a batch from the composer's geometry alone.
+
+    Whose oval shows by `SHOWN` and is sharp enough is a face, whatever its turn: the anchors that
+    overlap it by `POSITIVE_IOU`, the best one at least. Faces that show less, are blurred away or of
+    which the teachers were not sure are left open. Everything else is background.
+    """
+    box, visible = composites.box, composites.visible
+    size = (box[..., 2:] - box[..., :2]).clamp(min=1e-3)
+    middle = (box[..., :2] + box[..., 2:]) / 2
+    half = size / 2 * (LARGEST_MATCH / size.amax(-1, keepdim=True)).clamp(max=1)
+    corners = torch.cat((priors[:, :2] - priors[:, 2:] / 2, priors[:, :2] + priors[:, 2:] / 2), 1)
+    iou = model.box_iou(corners[None], torch.cat((middle - half, middle + half), -1))  # [B,A,K]
+    is_face = (visible > SHOWN) & composites.sharp & (size.mean(-1) > args.smallest)
+    open_face = (visible > BARELY_SHOWN) & ~is_face
+    iou = iou * (is_face | open_face)[:, None]
+    near, which = iou.max(2)
+    best = iou.amax(1, keepdim=True)
+    own_best = ((iou >= best - 1e-4) & is_face[:, None] & (best > 0.1)).any(2)
+    mine = is_face.gather(1, which)
+    positive = ((near >= POSITIVE_IOU) | own_best) & mine
+    background = near < NEGATIVE_IOU
+    target = positive.float()
+    weight = torch.where(positive, 1.0, torch.where(background & ~positive, args.negative_weight, 0.0))
+    # a face between two anchor sizes, or a small one, has few anchors
+    mass = target.new_zeros((len(target), box.shape[1])).scatter_add_(1, which, target)
+    share = (EVEN_MASS / mass.clamp(min=1)).sqrt().clamp(0.5, 2.0).gather(1, which)
+    weight = torch.where(positive, weight * share, weight)
+
+    def of_face(values):
+        shape = which.shape + values.shape[2:]
+        index = which.reshape(*which.shape, *[1] * (values.dim() - 2)).expand(shape)
+        return values.gather(1, index)
+
+    loc = model.encode_boxes(of_face(box), priors)
+    landms = model.encode_points(of_face(composites.points), priors)
+    return target, weight, loc, landms, target * share
 
 
 def even_shares(near, which, target, faces):

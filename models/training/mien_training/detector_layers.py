@@ -198,6 +198,53 @@ def expose(out, gamma, gain, tint, contrast, saturation, noise_level, noise):
     return (x + noise * noise_level).clamp(0, 1) * 255
 
 
+def lens(out, bend):
+    """The picture through a lens: distance r from the middle (1 in the corners) shows r·(1 + bend·r²),
+    scaled so that nothing beyond the picture shows."""
+    height, width = out.shape[2:]
+    x, y = pixel_centres(height, width, out.device)
+    x, y = (2 * x - width) / width, (2 * y - height) / height
+    square = (x * width).square() + (y * height).square()
+    factor = (1 + per_pixel(bend) * square / (width**2 + height**2)) / (1 + per_pixel(bend).clamp(min=0))
+    grid = torch.stack((x * factor, y * factor), -1)
+    return F.grid_sample(out, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def lens_points(points, bend, size):
+    """Where points [B,…,2] of the picture before `lens` lie after it."""
+    shape = (-1, *[1] * (points.dim() - 1))
+    bend = bend.reshape(shape)
+    middle = size / 2
+    seen = (points - middle) * (1 + bend.clamp(min=0))
+    out = seen
+    for _ in range(10):
+        stretch = 1 + bend * out.square().sum(-1, keepdim=True) / middle.square().sum()
+        out = (out + seen / stretch.clamp(min=0.4)) / 2
+    return out + middle
+
+
+def lens_boxes(box, bend, size):
+    """Boxes [B,k,4] by where the middles of their sides come to lie."""
+    x1, y1, x2, y2 = box.unbind(-1)
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    sides = torch.stack((x1, y, x, y1, x2, y, x, y2), -1).unflatten(-1, (4, 2))
+    sides = lens_points(sides, bend, size)
+    return torch.stack((sides[..., 0, 0], sides[..., 1, 1], sides[..., 2, 0], sides[..., 3, 1]), -1)
+
+
+def harsh_light(out, slope, tint, dim, infrared, noise):
+    """Light that falls off across the picture (`slope` [B,2]), coloured (`tint` [B,3]), weak (`dim` [B]);
+    logarithms all. `infrared`: what the red channel shows, in grey."""
+    height, width = out.shape[2:]
+    x, y = pixel_centres(height, width, out.device)
+    across, down = per_pixel(slope)
+    light = across * (2 * x / width - 1) + down * (2 * y / height - 1) + per_pixel(dim)
+    colour = torch.where(per_pixel(infrared)[:, None], out[:, 2:], out)
+    colour = colour * torch.exp(light[:, None] + tint[:, :, None, None] * ~infrared[:, None, None, None])
+    sensor = 6 * per_pixel(-dim)[:, None] * noise
+    return (colour + sensor).clamp(0, 255)
+
+
 def jpeg(bgr, quality, chosen):
     """JPEG's 8×8 transform and quantisation where `chosen` [B,1,1,1]; no chroma subsampling."""
     batch, _, height, width = bgr.shape

@@ -4,7 +4,7 @@
 
 Bold letters lying on their side, blurred and low in contrast, are what a small detector takes for
 faces. They are printed on plain and folded cloth and on the training clips' frames without heads.
-Writes `detector_lettering.npz`: JPEG bytes (`jpeg`, `jpeg_offset`) of 640×480 pictures.
+Writes `detector_lettering.npz`: WebP bytes (`jpeg`, `jpeg_offset`) of 640×480 pictures.
 Needs Pillow and the DejaVu fonts.
 """
 
@@ -118,7 +118,7 @@ def main():
         left, top, right, bottom = data["rect"][j].astype(int)
         frames.append(data["pictures"][j][top:bottom, left:right])
     packed = list(pictures(frames, np.random.default_rng(12), args.count))
-    jpeg = [cv2.imencode(".jpg", p, (cv2.IMWRITE_JPEG_QUALITY, 82))[1].tobytes() for p in packed]
+    jpeg = [cv2.imencode(".webp", p, (cv2.IMWRITE_WEBP_QUALITY, 76))[1].tobytes() for p in packed]
     offset = np.cumsum([0] + [len(j) for j in jpeg])
     np.savez(os.path.join(args.data, "detector_lettering.npz"),
              jpeg=np.frombuffer(b"".join(jpeg), np.uint8), jpeg_offset=offset)  # fmt: skip

@@ -4,7 +4,7 @@
     python -m mien_training.detector_photos --wheels wheels --out data
 
 All come from Python packages under free licences (LICENCES below); pages are drawn here.
-Writes `detector_photos.npz`: JPEG bytes (`jpeg`, `jpeg_offset`) of pictures of at most 640×480.
+Writes `detector_photos.npz`: WebP bytes (`jpeg`, `jpeg_offset`) of pictures of at most 640×480.
 Needs scikit-image and OpenEXR. The pictures of HELD_BACK are never packed: they measure.
 """
 
@@ -157,7 +157,7 @@ def main():
     parser.add_argument("--sheet", help="write a contact sheet here, to look at")
     args = parser.parse_args()
     packed = list(pictures(args.wheels))
-    jpeg = [cv2.imencode(".jpg", p, (cv2.IMWRITE_JPEG_QUALITY, 88))[1].tobytes() for p in packed]
+    jpeg = [cv2.imencode(".webp", p, (cv2.IMWRITE_WEBP_QUALITY, 76))[1].tobytes() for p in packed]
     offset = np.cumsum([0] + [len(j) for j in jpeg])
     np.savez(f"{args.out}/detector_photos.npz", jpeg=np.frombuffer(b"".join(jpeg), np.uint8), jpeg_offset=offset)
     print(f"{len(packed)} face-free pictures, {offset[-1] / 2**20:.1f} MiB")

@@ -1,10 +1,11 @@
 """Packs the detector's training pictures into one file: faces, clip frames, head-less frames.
 
-    python -m mien_training.detector_prepare --shared /work/shared --out /work/main/.traindet
+    python -m mien_training.detector_prepare --shared ../shared --agreed data/agreed.npz --out data
 
-Writes `detector_data.npz`: JPEG bytes (`jpeg`, `jpeg_offset`) of all pictures and, per picture,
-its kind, split, source, the teacher's boxes [n,4] and points [n,5,2] in pixels, and the
-rectangle of true (not mirror-padded) pixels. Runs on a CPU in about three minutes.
+Writes `detector_data.npz`: WebP bytes (`jpeg`, `jpeg_offset`) of all pictures and, per picture,
+its kind, split, source, the teachers' boxes [n,4] and points [n,5,2] in pixels, which of them are
+sure, and the rectangle of true (not mirror-padded) pixels. Faces and people come with the labels of
+`detector_teachers`; the clips' faces are RetinaFace's. Runs on a CPU in about three minutes.
 """
 
 import argparse
@@ -18,8 +19,9 @@ import numpy as np
 import torch
 
 from .detector_model import Teacher, box_iou, detections, to_network_input
+from .people_split import held_out
 
-KIND_FACE, KIND_FRAME, KIND_HEADLESS, KIND_SYNTHETIC = range(4)
+KIND_FACE, KIND_FRAME, KIND_HEADLESS, KIND_SYNTHETIC, KIND_PORTRAIT = range(5)
 SPLIT_TRAIN, SPLIT_TEST = range(2)
 FRAME_SIZE = (640, 480)
 # Two people and one room that the honest generalisation run never sees.
@@ -28,6 +30,10 @@ HELD_OUT_CLIPS = (
     "head_pose_male", "head_pose_female_and_male",
 )  # fmt: skip
 MAX_FACES = 4
+WEBP_QUALITY = 76
+# a portrait's only candidate of at least this share of the picture is a face with one vote, too:
+# the second witness is the picture's title
+TITLE_SHARE = 0.2
 
 
 def mirror_axes(picture, depth=16, limit=0.5):
@@ -117,46 +123,74 @@ class Pack:
         self.jpeg, self.rows = [], []
 
     def add(self, picture, kind, split, source, found, rect=None, data=None):
+        """`found`: `box`, `points` and, where not all faces are sure, `sure`."""
         h, w = picture.shape[:2]
-        if data is None:
-            data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 91])[1].tobytes()
+        data = data or cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])[1].tobytes()
         n = min(len(found["box"]), MAX_FACES) if found else 0
         box, points = np.zeros((MAX_FACES, 4), np.float32), np.zeros((MAX_FACES, 5, 2), np.float32)
+        sure = np.ones(MAX_FACES, bool)
         if n:
             box[:n], points[:n] = found["box"][:n], found["points"][:n]
+            sure[:n] = found["sure"][:n] if "sure" in found else True
         self.jpeg.append(data)
         rect = (0, 0, w, h) if rect is None else rect
-        self.rows.append((kind, split, source, n, box, points, rect, (w, h)))
+        self.rows.append((kind, split, source, n, box, points, sure, rect, (w, h)))
 
     def save(self, path):
-        kind, split, source, n, box, points, rect, size = zip(*self.rows)
+        kind, split, source, n, box, points, sure, rect, size = zip(*self.rows)
         offset = np.cumsum([0] + [len(j) for j in self.jpeg])
         np.savez(
             path, jpeg=np.frombuffer(b"".join(self.jpeg), np.uint8), jpeg_offset=offset,
             kind=np.array(kind), split=np.array(split), source=np.array(source),
-            faces=np.array(n), box=np.array(box), points=np.array(points),
+            faces=np.array(n), box=np.array(box), points=np.array(points), sure=np.array(sure),
             rect=np.array(rect, np.float32), size=np.array(size),
         )  # fmt: skip
         print(f"{path}: {len(kind)} pictures, {os.path.getsize(path) / 2**20:.1f} MiB")
 
 
-def add_faces(pack, teacher, shared):
-    for split, name in ((SPLIT_TRAIN, "train"), (SPLIT_TEST, "test")):
-        missed = 0
-        for path in sorted(glob.glob(f"{shared}/faces/{name}/*.jpg")):
-            picture = cv2.imread(path)
+def agreed_faces(agreed, name):
+    """Candidates of a portrait, the largest agreed one first; None where nothing is agreed."""
+    of_picture = agreed["names"][agreed["picture"]] == name
+    box, points = agreed["box"][of_picture], agreed["points"][of_picture]
+    sure = (agreed["votes"][of_picture] > 0).sum(1) >= 2
+    if len(box) == 1 and np.sqrt(np.prod(box[0, 2:] - box[0, :2])) > TITLE_SHARE * 400:
+        sure[:] = True
+    if not sure.any():
+        return None
+    order = np.lexsort((-(box[:, 2:] - box[:, :2]).prod(1), ~sure))
+    return {"box": box[order], "points": points[order], "sure": sure[order]}
+
+
+def add_portraits(pack, agreed, shared):
+    """The synthetic people: SFHQ's faces and the portraits by attribute."""
+    unsure = 0
+    for name in agreed["names"]:
+        picture, found = cv2.imread(f"{shared}/{name}"), agreed_faces(agreed, name)
+        if found is None:
+            unsure += 1
+            continue
+        if name.startswith("faces/"):
             top, bottom = mirror_axes(picture)
             left, right = mirror_axes(picture.transpose(1, 0, 2))
-            found = run_teacher(teacher, picture)
-            area = (found["box"][:, 2:] - found["box"][:, :2]).prod(1)
-            if not len(area):
-                missed += 1
-                continue
-            best = [int(area.argmax())]
-            found = {k: v[best] for k, v in found.items()}
-            pack.add(picture, KIND_FACE, split, os.path.basename(path), found,
-                     (left, top, right, bottom), open(path, "rb").read())  # fmt: skip
-        print(f"faces/{name}: teacher finds no face in {missed}")
+            rect = (left, top, right, bottom)
+            split, kind = SPLIT_TEST if "/test/" in name else SPLIT_TRAIN, KIND_FACE
+            found = {k: v[:1] for k, v in found.items()}
+        else:
+            split, kind, rect = SPLIT_TEST if held_out(name) else SPLIT_TRAIN, KIND_PORTRAIT, None
+        pack.add(picture, kind, split, os.path.basename(name), found, rect)
+    print(f"portraits: nothing agreed in {unsure} of {len(agreed['names'])}")
+
+
+def add_turned(pack, path):
+    """Portraits of the training people turned in space by `detector_yaw`."""
+    data = np.load(path)
+    offset = data["jpeg_offset"]
+    for i, (a, b) in enumerate(zip(offset[:-1], offset[1:])):
+        picture = cv2.imdecode(data["jpeg"][a:b], cv2.IMREAD_COLOR)
+        found = {"box": data["box"][i : i + 1], "points": data["points"][i : i + 1]}
+        source = f"turned:{os.path.basename(str(data['source'][i]))}"
+        pack.add(picture, KIND_PORTRAIT, SPLIT_TRAIN, source, found, data=data["jpeg"][a:b].tobytes())
+    print(f"turned: {len(offset) - 1}")
 
 
 def add_clips(pack, teacher, shared, step, headless_step):
@@ -213,15 +247,19 @@ def load(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--shared", default="../shared")
+    parser.add_argument("--agreed", required=True, help="labels of detector_teachers")
+    parser.add_argument("--turned", help="turned portraits of detector_yaw")
     parser.add_argument("--synthetic", help="folder of the synthetic camera's PNGs and truth.json")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--step", type=int, default=2, help="take every n-th clip frame")
+    parser.add_argument("--step", type=int, default=4, help="take every n-th clip frame")
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     teacher = Teacher(f"{args.shared}/models/retinaface_mnet025_640x640.onnx").eval()
     pack = Pack()
-    add_faces(pack, teacher, args.shared)
+    add_portraits(pack, dict(np.load(args.agreed)), args.shared)
     add_clips(pack, teacher, args.shared, args.step, 3)
+    if args.turned:
+        add_turned(pack, args.turned)
     if args.synthetic:
         add_synthetic(pack, teacher, args.synthetic)
     pack.save(f"{args.out}/detector_data.npz")

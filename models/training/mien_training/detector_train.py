@@ -21,7 +21,7 @@ from . import detector_model as model
 from . import detector_photos
 from .detector_compose import Composer, Recipe
 from .detector_import import calibrate, load_onnx
-from .detector_labels import targets
+from .detector_labels import targets, true_targets
 from .detector_layers import constant
 from .detector_prepare import SPLIT_TRAIN, load
 from .detector_processes import Processes, commit
@@ -124,8 +124,9 @@ class Average:
 def make_composer(args, processes):
     stores = [detector_photos.load(path) if path else None for path in (args.photos, args.lettering)]
     recipe = Recipe(
-        args.empty, args.occluders, args.clutter, args.turned, args.size_power, args.variety, args.ovals
-    )
+        args.empty, args.occluders, args.clutter, args.turned, args.size_power, args.variety, args.ovals,
+        args.people, args.portraits, args.covers, args.harsh, args.lens,
+    )  # fmt: skip
     return Composer(
         load(f"{args.data}/detector_data.npz"), SPLIT_TRAIN, processes.device,
         args.seed + 1000 * processes.rank, args.compile, args.all_clips, recipe, *stores, args.seed,
@@ -150,6 +151,14 @@ def optimizer_of(net, rate):
     others = [p for p in net.parameters() if p.dim() <= 1]
     groups = [{"params": decayed, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate)
+
+
+def wanted_answers(teacher, teacher_type, composites, priors, args):
+    if args.truth:
+        return true_targets(composites, priors, args)
+    with torch.no_grad():
+        taught = teacher(network_input(composites.clean).to(teacher_type))
+    return targets(taught, composites, priors, args)
 
 
 def compile_composer(args, composer, processes, start):
@@ -202,9 +211,7 @@ def train(args):
         height, width, batch, _ = SHAPES[int(torch.multinomial(shares, 1, generator=shape_rng))]
         batch = max(1, batch // args.shrink)
         composites = composer.make(batch, height, width, replace=hard.replace)
-        with torch.no_grad():
-            taught = teacher(network_input(composites.clean).to(teacher_type))
-        wanted = targets(taught, composites, priors[height, width], args)
+        wanted = wanted_answers(teacher, teacher_type, composites, priors[height, width], args)
         with torch.autocast(device.type, half, enabled=half != torch.float32):
             out = student(network_input(composites.degraded))
         parts = losses(out, wanted)
@@ -250,6 +257,13 @@ def main():
     parser.add_argument("--turned", type=float, default=0.12, help="share of faces turned by any angle")
     parser.add_argument("--size-power", type=float, default=1.0, help="above 1: more small faces")
     parser.add_argument("--variety", action="store_true", help="faces bent, tinted and lit from one side")
+    parser.add_argument("--truth", action="store_true", help="learn the composer's truth, not the teacher's answers")
+    parser.add_argument("--smallest", type=float, default=11.0, help="pixels of the smallest face, with --truth")
+    parser.add_argument("--people", action="store_true", help="also paste the portraits of people/")
+    parser.add_argument("--portraits", type=float, default=0.0, help="share of pictures that are whole portraits")
+    parser.add_argument("--covers", type=float, default=0.0, help="share of occluders on eyes or mouths")
+    parser.add_argument("--harsh", action="store_true", help="dim, coloured, one-sided and infrared light")
+    parser.add_argument("--lens", type=float, default=0.0, help="share of pictures through a wide-angle lens")
     parser.add_argument("--hard", type=float, default=0.0, help="share of pictures from those the student got wrong")
     parser.add_argument("--hard-capacity", type=int, default=1500)
     parser.add_argument("--decide", type=float, default=0.0, help="teacher's least probability of a face")

@@ -13,7 +13,6 @@ from pathlib import Path
 import onnx
 
 LICENCE = "MIT OR Apache-2.0"
-SFHQ = "SFHQ synthetic people (MIT)"
 PEOPLE = "SFHQ and SFHQ-T2I synthetic people (MIT)"
 CLIPS = "Intel sample videos (CC-BY 4.0)"
 PHOTOS = (
@@ -23,8 +22,9 @@ PHOTOS = (
 FILES = {
     "detector": (
         "detector.onnx",
-        "distilled from RetinaFace MobileNet-0.25 (MIT) by models/training",
-        f"composites of {SFHQ}; {CLIPS}; renderings of Mien's synthetic camera; {PHOTOS}",
+        "distilled from RetinaFace MobileNet-0.25 (MIT), then trained on faces agreed by it, MTCNN (MIT) and "
+        "MediaPipe's face detectors (Apache-2.0), by models/training",
+        f"composites of {PEOPLE}; {CLIPS}; renderings of Mien's synthetic camera; {PHOTOS}",
     ),
     "landmarks": (
         "landmarks.onnx",
