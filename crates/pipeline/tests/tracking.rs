@@ -66,6 +66,20 @@ fn a_newcomer_of_whom_the_first_reading_is_unsure_is_read_again() {
 }
 
 #[test]
+fn a_newcomer_that_the_detector_doubts_must_convince_the_landmark_model() {
+    // What is taken off the detector's score of 0.99, the presence logit in the landmarks' region, whether it is taken.
+    for (doubt, presence, taken) in
+        [(0.1, 8.0, true), (0.3, 8.0, false), (0.3, 12.5, false), (0.3, 12.7, true), (0.48, 12.7, true)]
+    {
+        let world = world(&[at(120.0, 100.0)]);
+        lock(&world).doubt = doubt;
+        lock(&world).next_presences = [8.0, presence].into();
+        let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();
+        assert_eq!(run(&mut pipeline, 0, 1).len(), usize::from(taken), "{doubt}, {presence}");
+    }
+}
+
+#[test]
 fn the_detector_runs_every_few_frames_and_at_once_when_a_face_is_lost() {
     let world = world(&[at(60.0, 100.0), at(180.0, 100.0)]);
     let settings = PipelineSettings { detect_every: 5, ..PipelineSettings::default() };

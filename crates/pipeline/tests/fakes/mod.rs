@@ -32,6 +32,8 @@ pub struct World {
     pub faces: Vec<FakeFace>,
     /// So many of them, the last ones, hardly look like faces to the detector.
     pub weak: usize,
+    /// What is taken off the detector's scores of the others.
+    pub doubt: f32,
     /// The detector sees nothing.
     pub detector_blind: bool,
     pub detector_runs: u32,
@@ -167,7 +169,7 @@ pub fn detector(world: &SharedWorld) -> Box<dyn Engine> {
         outputs[1].fill(0.0);
         let faces: &[FakeFace] = if world.detector_blind { &[] } else { &world.faces };
         let strong = faces.len().saturating_sub(world.weak);
-        let score = |i: usize| if i < strong { 0.99 - 0.001 * i as f32 } else { 0.06 };
+        let score = |i: usize| if i < strong { 0.99 - world.doubt - 0.001 * i as f32 } else { 0.06 };
         for (face, score) in faces.iter().zip((0..).map(score)) {
             // The prior of 16 pixels' stride around the middle, smaller size (32); its centre:
             let (column, row) = ((face.x / 16.0) as usize, (face.y / 16.0) as usize);
