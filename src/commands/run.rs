@@ -65,7 +65,7 @@ impl CameraArguments {
             );
         }
         if !self.source.is_empty() {
-            self.source.iter().try_for_each(|source| refuse_missing_file(source))?;
+            self.source.iter().try_for_each(refuse_missing_file)?;
             let name =
                 |index| if self.source.len() == 1 { "camera".into() } else { format!("camera{index}") };
             config.cameras =

@@ -32,7 +32,7 @@ struct Picture {
 /// Where pictures go.
 enum Destination {
     /// A video; started with the first picture, which gives the size.
-    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder>, first_nanos: Option<i64>, fit: Fit },
+    Video { path: PathBuf, rate_hz: f64, encoder: Option<Encoder>, first_nanos: Option<i64>, fit: Box<Fit> },
     /// A PNG for each image, by the image's name.
     Images { folder: PathBuf, names: Vec<String> },
     /// The one PNG of a single image.
@@ -103,7 +103,7 @@ fn destination(folder: &Path, name: &str, info: &SourceInfo) -> (PathBuf, Destin
         }
         _ => {
             let rate_hz = info.rate_hz.unwrap_or(30.0);
-            let fit = Fit::default();
+            let fit = Box::<Fit>::default();
             let video =
                 Destination::Video { path: at(".mkv"), rate_hz, encoder: None, first_nanos: None, fit };
             (at(".mkv"), video)

@@ -36,8 +36,8 @@ pub fn png_names(files: &[PathBuf]) -> Vec<String> {
             false => (own.clone(), true),
         };
         let ending = if is_png(&own) { &own[own.len() - PNG.len()..] } else { PNG };
-        let is_free = |name: &String| !given.contains(name) && !(kept_by_another && kept.contains(name));
-        let free = candidates(&stem, ending, LONGEST).find(is_free).unwrap_or_default();
+        let is_taken = |name: &String| given.contains(name) || (kept_by_another && kept.contains(name));
+        let free = candidates(&stem, ending, LONGEST).find(|name| !is_taken(name)).unwrap_or_default();
         given.insert(free.clone());
         free
     };

@@ -514,10 +514,10 @@ fn a_heif_file_that_lacks_something_is_refused() {
         let mut changed = whole.clone();
         changed[at] ^= 0x5A;
         std::fs::write(&path, &changed).unwrap();
-        if let Ok(mut source) = open(&path) {
-            if at % 5 == 0 {
-                read_all(&mut *source);
-            }
+        if let Ok(mut source) = open(&path)
+            && at % 5 == 0
+        {
+            read_all(&mut *source);
         }
     }
 }
