@@ -77,10 +77,7 @@ impl Pass {
         );
         push(&mut arguments, "-pix_fmt rgb24 -c:v rawvideo");
         // Every frame once; the encoder's clock would else tick once per average frame.
-        push(
-            &mut arguments,
-            if version.has("fps_mode") { "-fps_mode passthrough" } else { "-vsync passthrough" },
-        );
+        push(&mut arguments, version.passthrough());
         push(&mut arguments, "-enc_time_base 1:1000000 -f nut -write_index 0 pipe:1");
         arguments
     }
@@ -101,6 +98,11 @@ impl Version {
         let major = numbers.next().and_then(|n| n.parse().ok());
         let minor = numbers.next().and_then(|n| n.parse().ok()).unwrap_or(0);
         Self(major.unwrap_or(u32::MAX), minor)
+    }
+
+    /// The option with which every picture comes once and at its own time.
+    pub(crate) fn passthrough(self) -> &'static str {
+        if self.has("fps_mode") { "-fps_mode passthrough" } else { "-vsync passthrough" }
     }
 
     /// Whether this release knows an option, or has a habit.

@@ -1,28 +1,27 @@
-//! What ffmpeg's releases call differently.
+//! Which ffmpeg is installed.
 
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// The option with which every picture comes once and at its own time. ffmpeg 5.1 renamed it, and later releases drop
-/// the old name. Asks the ffmpeg that is installed, once.
+use crate::arguments::Version;
+
+/// The option with which every picture comes once and at its own time, as the installed ffmpeg calls it.
 #[must_use]
 pub fn passthrough() -> &'static str {
-    static IS_OLD: OnceLock<bool> = OnceLock::new();
-    let is_old = IS_OLD.get_or_init(|| {
-        let output = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).output();
-        is_before_5_1(
-            &output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default(),
-        )
-    });
-    if *is_old { "-vsync passthrough" } else { "-fps_mode passthrough" }
+    static INSTALLED: OnceLock<Version> = OnceLock::new();
+    INSTALLED.get_or_init(installed).passthrough()
 }
 
-/// `ffmpeg version 4.4.2-0ubuntu…`; builds of no release count as new.
-fn is_before_5_1(text: &str) -> bool {
-    let version = text.strip_prefix("ffmpeg version ").unwrap_or_default().trim_start_matches('n');
-    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse::<u32>().ok());
-    let (major, minor) = (numbers.next().flatten(), numbers.next().flatten().unwrap_or(0));
-    major.is_some_and(|major| (major, minor) < (5, 1))
+/// Without an ffmpeg it counts as the newest.
+fn installed() -> Version {
+    let output = Command::new("ffmpeg").arg("-version").stdin(Stdio::null()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    Version::parse(number_of(&text))
+}
+
+/// `4.4.2-0ubuntu…` of `ffmpeg version 4.4.2-0ubuntu… Copyright …`.
+fn number_of(text: &str) -> &str {
+    text.strip_prefix("ffmpeg version ").unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -39,7 +38,8 @@ mod tests {
             ("ffmpeg version N-118123-gabcdef", false),
             ("", false),
         ] {
-            assert_eq!(is_before_5_1(text), is_old, "{text}");
+            let option = Version::parse(number_of(text)).passthrough();
+            assert_eq!(option == "-vsync passthrough", is_old, "{text}");
         }
     }
 }
