@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mien_address::{SourceAddress, find_addresses};
+use mien_folder::Folder;
 use mien_xdf::{Event, Reader};
 use roxmltree::Document;
 
@@ -64,7 +65,7 @@ impl Known {
 
     /// All that stream headers say, as far as the data can be read.
     fn headers(&mut self, path: &Path) {
-        let Ok(file) = File::open(path) else { return };
+        let Ok(file) = open(path) else { return };
         let Ok(mut reader) = Reader::new(BufReader::with_capacity(1 << 20, file)) else { return };
         while let Ok(Some(event)) = reader.next_event() {
             match event {
@@ -77,7 +78,7 @@ impl Known {
     }
 
     fn text_file(&mut self, path: &Path) {
-        let Ok(file) = File::open(path) else { return };
+        let Ok(file) = open(path) else { return };
         // Somebody may have linked a file of the user's own here: what only such a file names is left alone.
         if !file.metadata().is_ok_and(|file| file.nlink() == 1) {
             return;
@@ -89,4 +90,10 @@ impl Known {
             line.clear();
         }
     }
+}
+
+/// Opens a regular file; links, pipes and devices are refused.
+fn open(path: &Path) -> std::io::Result<File> {
+    let (folder, name) = Folder::of_file(path)?;
+    folder.open_file(name)
 }

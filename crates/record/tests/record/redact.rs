@@ -1,6 +1,7 @@
 //! Sessions that were recorded with a camera's password in its address.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use mien_record::{ExportFormat, SessionFile, VideoKind, check_session, export, redact_session};
 
@@ -130,4 +131,16 @@ fn links_are_neither_followed_nor_changed() {
     assert_eq!((redaction.files.len(), redaction.problems.len()), (4, 1), "{redaction:?}");
     assert!(std::fs::read_to_string(&mine).unwrap().contains("s3cret"));
     assert!(redaction.problems[0].contains("linked.toml"), "{redaction:?}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_does_not_hold_the_search() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = old_session(parent.path());
+    for name in ["data.xdf", "notes/x.json"] {
+        std::fs::remove_file(folder.join(name)).unwrap();
+        assert!(Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
+    }
+    let redaction = redact_session(&folder, true).unwrap();
+    assert_eq!(redaction.files.len(), 2, "{redaction:?}");
 }
