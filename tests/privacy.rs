@@ -74,12 +74,12 @@ fn pipeline(detection: &Detection) -> Pipeline {
         let options = EngineOptions { input_size, threads: None, max_batch };
         set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
     };
-    let engines = PipelineEngines {
+    let engines = PipelineEngines::from([
         // As `mien` chooses for frames of 960×480.
-        detector: load(Role::Detector, Some([256, 480]), 1),
-        landmarks: load(Role::Landmarks, None, detection.max_faces),
-        blendshapes: load(Role::Blendshapes, None, detection.max_faces),
-    };
+        (Role::Detector, load(Role::Detector, Some([256, 480]), 1)),
+        (Role::Landmarks, load(Role::Landmarks, None, detection.max_faces)),
+        (Role::Blendshapes, load(Role::Blendshapes, None, detection.max_faces)),
+    ]);
     Pipeline::new(engines, pipeline_settings(detection, &Config::default().smoothing)).unwrap()
 }
 

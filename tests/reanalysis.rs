@@ -96,11 +96,11 @@ fn record(parent: &Path, video: VideoKind) -> Option<PathBuf> {
     };
     let config = config();
     let faces = config.detection.max_faces;
-    let engines = PipelineEngines {
-        detector: load(Role::Detector, Some(DETECTOR_SIZE), 1),
-        landmarks: load(Role::Landmarks, None, faces),
-        blendshapes: load(Role::Blendshapes, None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, load(Role::Detector, Some(DETECTOR_SIZE), 1)),
+        (Role::Landmarks, load(Role::Landmarks, None, faces)),
+        (Role::Blendshapes, load(Role::Blendshapes, None, faces)),
+    ]);
     let settings = pipeline_settings(&config.detection, &config.smoothing);
     let mut pipeline = Pipeline::new(engines, settings).unwrap();
 

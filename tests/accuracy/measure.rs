@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mien_capture::{Source, Step, VideoOptions, VideoSource};
-use mien_engine::{Engine, EngineOptions, RtenEngine};
+use mien_engine::{Engine, EngineOptions, Role, RtenEngine};
 use mien_face::{FaceState, Frame, HeadPose};
 use mien_geometry::angle_between_deg;
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings};
@@ -31,22 +31,22 @@ fn engine(file: &Path, input_size: Option<[usize; 2]>, max_batch: usize) -> Box<
 /// MediaPipe's own three networks.
 pub fn mediapipe_pipeline(models: &Path, settings: PipelineSettings) -> Pipeline {
     let faces = settings.max_faces;
-    let engines = PipelineEngines {
-        detector: engine(&models.join("mediapipe_face_detector.onnx"), None, 1),
-        landmarks: engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces),
-        blendshapes: engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, engine(&models.join("mediapipe_face_detector.onnx"), None, 1)),
+        (Role::Landmarks, engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces)),
+        (Role::Blendshapes, engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces)),
+    ]);
     Pipeline::new(engines, settings).unwrap()
 }
 
 /// RetinaFace before MediaPipe's landmark and blendshape networks.
 pub fn teacher_pipeline(models: &Path, settings: PipelineSettings) -> Pipeline {
     let faces = settings.max_faces;
-    let engines = PipelineEngines {
-        detector: engine(&models.join("retinaface_mnet025_640x640.onnx"), Some(DETECTOR_INPUT), 1),
-        landmarks: engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces),
-        blendshapes: engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, engine(&models.join("retinaface_mnet025_640x640.onnx"), Some(DETECTOR_INPUT), 1)),
+        (Role::Landmarks, engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces)),
+        (Role::Blendshapes, engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces)),
+    ]);
     Pipeline::new(engines, settings).unwrap()
 }
 
@@ -58,11 +58,11 @@ pub fn usual_pipeline(settings: PipelineSettings) -> Option<Pipeline> {
         return shared("models").map(|models| teacher_pipeline(&models, settings));
     }
     let faces = settings.max_faces;
-    let engines = PipelineEngines {
-        detector: engine(&files[0], Some(DETECTOR_INPUT), 1),
-        landmarks: engine(&files[1], None, faces),
-        blendshapes: engine(&files[2], None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, engine(&files[0], Some(DETECTOR_INPUT), 1)),
+        (Role::Landmarks, engine(&files[1], None, faces)),
+        (Role::Blendshapes, engine(&files[2], None, faces)),
+    ]);
     Some(Pipeline::new(engines, settings).unwrap())
 }
 

@@ -17,7 +17,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mien_face::{Frame, PixelFormat};
 use mien_gpu_pipeline::{BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource};
 use mien_models::{ModelSet, Role};
-use mien_pipeline::{Pipeline, PipelineSettings, Role as Part, StageTimings};
+use mien_pipeline::{Pipeline, PipelineSettings, StageTimings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -248,7 +248,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
     let files = Role::ALL.map(|role| set.get(role).expect("a model").clone());
     let contents: Vec<Vec<u8>> = files.iter().map(|file| file.read().expect("a sound model")).collect();
     let source = |index: usize| ModelSource {
-        role: [Part::Detector, Part::Landmarks, Part::Blendshapes][index],
+        role: Role::ALL[index],
         file: &files[index].entry.file,
         bytes: &contents[index],
         sha256: &files[index].entry.sha256,
@@ -271,7 +271,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
             eprintln!("{model}: built in {seconds:.1} s");
         }
     };
-    match GpuStages::load(&options, [0, 1, 2].map(source), &mut news) {
+    match GpuStages::load(&options, &[0, 1, 2].map(source), &mut news) {
         Ok(stages) => stages,
         Err(error) => {
             eprintln!("{error}");

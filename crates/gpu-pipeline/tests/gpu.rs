@@ -12,7 +12,7 @@ use mien_gpu_pipeline::{
     tensorrt_library,
 };
 use mien_models::{ModelSet, Role};
-use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings, Role as Part};
+use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 
 const DETECTOR_SIZE: [usize; 2] = [256, 320];
@@ -58,9 +58,13 @@ impl Models {
         Self(Role::ALL.into_iter().map(read).collect())
     }
 
+    fn sources(&self) -> Vec<ModelSource<'_>> {
+        (0..self.0.len()).map(|index| self.source(index)).collect()
+    }
+
     fn source(&self, index: usize) -> ModelSource<'_> {
         let (file, bytes, sha256) = &self.0[index];
-        let role = [Part::Detector, Part::Landmarks, Part::Blendshapes][index];
+        let role = Role::ALL[index];
         ModelSource { role, file, bytes, sha256 }
     }
 }
@@ -81,8 +85,8 @@ fn print_news(news: BuildNews<'_>) {
 
 fn gpu_pipeline(precision: GpuPrecision, settings: &PipelineSettings) -> Pipeline {
     let models = Models::read();
-    let sources = [0, 1, 2].map(|index| models.source(index));
-    let stages = GpuStages::load(&options(precision, settings.max_faces), sources, &mut print_news).unwrap();
+    let sources = models.sources();
+    let stages = GpuStages::load(&options(precision, settings.max_faces), &sources, &mut print_news).unwrap();
     Pipeline::with_stages(Box::new(stages), settings.clone()).unwrap()
 }
 
@@ -92,11 +96,11 @@ fn cpu_pipeline(settings: &PipelineSettings) -> Pipeline {
         let options = EngineOptions { input_size, threads: None, max_batch };
         set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
     };
-    let engines = PipelineEngines {
-        detector: load(Role::Detector, Some(DETECTOR_SIZE), 1),
-        landmarks: load(Role::Landmarks, None, settings.max_faces),
-        blendshapes: load(Role::Blendshapes, None, settings.max_faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, load(Role::Detector, Some(DETECTOR_SIZE), 1)),
+        (Role::Landmarks, load(Role::Landmarks, None, settings.max_faces)),
+        (Role::Blendshapes, load(Role::Blendshapes, None, settings.max_faces)),
+    ]);
     Pipeline::new(engines, settings.clone()).unwrap()
 }
 
@@ -193,8 +197,8 @@ fn frames_of_another_size_are_taken_and_nothing_grows() {
         return;
     }
     let models = Models::read();
-    let sources = [0, 1, 2].map(|index| models.source(index));
-    let stages = GpuStages::load(&options(GpuPrecision::Fp32, 2), sources, &mut print_news).unwrap();
+    let sources = models.sources();
+    let stages = GpuStages::load(&options(GpuPrecision::Fp32, 2), &sources, &mut print_news).unwrap();
     let device = stages.device().clone();
     let mut pipeline = Pipeline::with_stages(Box::new(stages), PipelineSettings::default()).unwrap();
     let mut allocations = Vec::new();

@@ -135,7 +135,7 @@ impl CameraEncoder {
         let mut stream = 0;
         for place in places {
             let face = place.map(|index| &faces[index]);
-            for &kind in &self.settings.kinds {
+            for kind in self.camera.kinds(&self.settings) {
                 let filtered = self.camera.filter.is_some() && kind.is_filtered();
                 if face.is_some() || self.settings.fill {
                     if kind == StreamKind::Quality {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use mien_engine::{Engine, EngineError, EngineInfo, Precision, TensorInfo};
+use mien_engine::{Engine, EngineError, EngineInfo, Precision, Role, TensorInfo};
 use mien_face::{CANONICAL_VERTICES_CM, FrameView, LANDMARK_COUNT, PixelFormat};
 use mien_geometry::retinaface_prior_count;
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
@@ -256,11 +256,11 @@ pub fn blendshapes(world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
 }
 
 pub fn engines(world: &SharedWorld, max_batch: usize) -> PipelineEngines {
-    PipelineEngines {
-        detector: detector(world),
-        landmarks: landmarks(world, max_batch),
-        blendshapes: blendshapes(world, max_batch),
-    }
+    PipelineEngines::from([
+        (Role::Detector, detector(world)),
+        (Role::Landmarks, landmarks(world, max_batch)),
+        (Role::Blendshapes, blendshapes(world, max_batch)),
+    ])
 }
 
 pub fn pipeline(world: &SharedWorld, settings: PipelineSettings) -> Result<Pipeline, PipelineError> {
