@@ -289,6 +289,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_measured_has_no_stream_and_is_said() {
+        let camera = |parts| CameraDescription {
+            name: "front".to_owned(),
+            filter: Some("One-Euro".to_owned()),
+            parts,
+            ..CameraDescription::default()
+        };
+        let settings = StreamSettings { slots: 2, ..StreamSettings::default() };
+        let everything = camera_streams(&camera(FaceParts::ALL), &settings);
+        assert_eq!(everything.len(), 2 * 7 + 1);
+        assert!(everything.iter().all(|stream| !stream.document(0.0).contains("not_measured")));
+        let streams = camera_streams(&camera(FaceParts::NONE), &settings);
+        assert_eq!(streams.len(), 2 * 5 + 1);
+        for stream in &streams {
+            assert!(!stream.name.contains("blendshapes"), "{}", stream.name);
+            let said = "<not_measured>irises blendshapes</not_measured>";
+            assert!(stream.document(0.0).contains(said), "{}", stream.document(0.0));
+        }
+    }
+
+    #[test]
     fn names_make_slots_and_a_trigger_makes_a_rate() {
         let camera = CameraDescription {
             name: "front".to_owned(),
