@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(buckets(10, 8), [1, 2, 4, 8]);
         assert_eq!(buckets(10, 2), [1, 2]);
         assert_eq!(buckets(4, 0), [1]);
-        for role in Role::ALL {
+        for &role in Role::ALL {
             let Batches { buckets, profiles } = role.contract().batches;
             assert!(buckets[0] == 1 && buckets.windows(2).all(|pair| pair[0] < pair[1]));
             assert_eq!(profiles.last().map(|profile| profile[2]), buckets.last().copied());

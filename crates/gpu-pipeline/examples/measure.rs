@@ -245,10 +245,11 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     let folder = std::env::var_os("MIEN_MODELS").map_or(built_in, Into::into);
     let set = ModelSet::of_folder(&folder).expect("models");
-    let files = Role::ALL.map(|role| set.get(role).expect("a model").clone());
+    let files = [Role::Detector, Role::Landmarks, Role::Blendshapes]
+        .map(|role| set.get(role).expect("a model").clone());
     let contents: Vec<Vec<u8>> = files.iter().map(|file| file.read().expect("a sound model")).collect();
     let source = |index: usize| ModelSource {
-        role: Role::ALL[index],
+        role: files[index].role(),
         file: &files[index].entry.file,
         bytes: &contents[index],
         sha256: &files[index].entry.sha256,

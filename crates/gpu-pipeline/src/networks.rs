@@ -46,7 +46,7 @@ impl Networks {
         let landmarks = Fitted::load(workshop, required(Role::Landmarks)?, news)?;
         let mut parts = Role::Landmarks.contract().gives(&landmarks.fit.numbers);
         let mut optional = Vec::new();
-        for of in &FACE_NETWORKS {
+        for of in FACE_NETWORKS {
             let contract = of.role.contract();
             if let Some(source) = source(of.role)
                 && contract.needs.without(parts).is_empty()

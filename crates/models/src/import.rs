@@ -117,7 +117,7 @@ fn onnx_candidate(path: &Path, onnx: Vec<u8>, role: Option<Role>) -> Result<Cand
 
 /// Why a network fits no role, role by role.
 fn misfits(model: &Model) -> String {
-    let reasons = Role::ALL.into_iter().filter_map(|role| {
+    let reasons = Role::ALL.iter().copied().filter_map(|role| {
         let reason = role.contract().check(model).err()?;
         Some(format!("as {role}, {reason}"))
     });

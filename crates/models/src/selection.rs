@@ -52,7 +52,7 @@ impl ModelSet {
     pub fn select(&self, wanted: &Models) -> Result<Selection<'_>, ModelError> {
         let mut selection = Selection { models: Vec::new(), absent: Vec::new() };
         let mut given = FaceParts::NONE;
-        for role in Role::ALL {
+        for &role in Role::ALL {
             let contract = role.contract();
             if !contract.optional {
                 let model = self.get(role)?;

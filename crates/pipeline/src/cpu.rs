@@ -26,7 +26,7 @@ impl CpuStages {
         let detector = DetectorStage::new(engines.take(Role::Detector)?)?;
         let landmarks = LandmarkStage::new(engines.take(Role::Landmarks)?)?;
         let (mut optional, mut parts) = (Vec::new(), landmarks.parts);
-        for network in &FACE_NETWORKS {
+        for network in FACE_NETWORKS {
             let contract = network.role.contract();
             if let Some(engine) = engines.remove(network.role)
                 && contract.needs.without(parts).is_empty()

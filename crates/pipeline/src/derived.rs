@@ -27,7 +27,7 @@ pub enum FaceInput {
 }
 
 /// Every optional network that reads a face, in the order in which they run.
-pub static FACE_NETWORKS: [FaceNetwork; 1] = [FaceNetwork {
+pub static FACE_NETWORKS: &[FaceNetwork] = &[FaceNetwork {
     role: Role::Blendshapes,
     input: FaceInput::Points,
     take: |state, numbers| state.blendshapes.copy_from_slice(numbers),
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn numbers_of_networks_lie_apart() {
         let mut derived = Derived::default();
-        for network in &FACE_NETWORKS {
+        for network in FACE_NETWORKS {
             assert!(network.role.contract().optional);
             assert!(derived.of(network.role).iter().all(|number| number.is_nan()));
             derived.of_mut(network.role).fill(0.0);
