@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mien_onnx::{Dimension, Model, Node, Tensor};
+use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use serde_json::Value;
 use support::{fail, have_ffmpeg, json, mien, rows, succeed, text};
 
@@ -129,6 +129,51 @@ fn blendshapes_are_off_where_a_person_says_so_and_an_error_where_they_cannot_be(
     let listed = succeed(mien().unwrap().args(["models", "list", "--models", models]));
     assert!(listed.contains("mesh.onnx") && listed.contains("irises"), "{listed}");
     succeed(mien().unwrap().args(["models", "verify", "--models", models]));
+}
+
+/// The tests' own network: the mean of the landmarks that blendshapes are made of.
+fn mean_model() -> Vec<u8> {
+    let value = |name: &str, dims: &[usize]| {
+        let dims =
+            std::iter::once(Dimension::Dynamic("N".into())).chain(dims.iter().copied().map(Dimension::Fixed));
+        ValueInfo { name: name.into(), element: ElementType::Float, dims: Some(dims.collect()) }
+    };
+    let mean = Node {
+        op: "ReduceMean".into(),
+        name: "mean".into(),
+        inputs: vec!["points".into()],
+        outputs: vec!["mean".into()],
+        attributes: vec![("axes".into(), Attribute::Ints(vec![1])), ("keepdims".into(), Attribute::Int(0))],
+    };
+    let graph = Graph {
+        name: "mean".into(),
+        nodes: vec![mean],
+        initializers: vec![],
+        inputs: vec![value("points", &[146, 2])],
+        outputs: vec![value("mean", &[2])],
+    };
+    Model { ir_version: 8, opset: 17, producer: "tests".into(), graph }.write()
+}
+
+#[test]
+fn a_folder_may_have_another_optional_network() {
+    let parent = tempfile::tempdir().unwrap();
+    let Some(mut command) = mien() else { return };
+    let (file, home) = (parent.path().join("mean.onnx"), parent.path().join("home"));
+    fs::write(&file, mean_model()).unwrap();
+    let imported = succeed(command.args(["models", "import"]).arg(&file).env("XDG_DATA_HOME", &home));
+    assert!(imported.starts_with("mean "), "{imported}");
+    let verified = succeed(mien().unwrap().args(["models", "verify"]).env("XDG_DATA_HOME", &home));
+    assert!(verified.lines().any(|line| line.starts_with("mean ") && line.ends_with("sound")), "{verified}");
+    let out = parent.path().join("out");
+    succeed(track(&out, &[]).unwrap().env("XDG_DATA_HOME", &home));
+    let meta = json(&result(&out, ".meta.json"));
+    let roles: Vec<&Value> = meta["models"].as_array().unwrap().iter().map(|model| &model["role"]).collect();
+    assert_eq!(roles, ["detector", "landmarks", "blendshapes", "mean"]);
+    let stages = meta["stages"].as_array().unwrap();
+    let mean = stages.iter().find(|stage| stage["stage"] == "mean").expect("its time is told");
+    assert!(mean["frames"].as_u64().unwrap() > 0);
+    assert_eq!(first_face(&rows(&result(&out, ".jsonl")))["blendshapes"].as_array().unwrap().len(), 52);
 }
 
 #[test]

@@ -22,6 +22,9 @@ pub enum Role {
     Landmarks,
     /// 146 landmarks × 2 in frame pixels → 52 coefficients.
     Blendshapes,
+    /// 146 landmarks × 2 in frame pixels → their mean: the tests' own network.
+    #[cfg(feature = "test-network")]
+    Mean,
 }
 
 /// The contracts, in the order of [`Role::ALL`].
@@ -79,6 +82,23 @@ static CONTRACTS: [Contract; Role::COUNT] = [
         needs: FaceParts::of(&[FacePart::Irises]),
         gives: FaceParts::of(&[FacePart::Blendshapes]),
     },
+    #[cfg(feature = "test-network")]
+    Contract {
+        role: Role::Mean,
+        name: "mean",
+        noun: "mean",
+        summary: "the tests' mean",
+        input_words: "[N, 146, 2]",
+        output_words: "a mean of two numbers",
+        input: Tensor::dims("points", &[Dim::Of(BLENDSHAPE_INPUTS.len()), Dim::Of(2)]),
+        outputs: &[Tensor::numbers("mean", &[2])],
+        batches: &FACES,
+        optional: true,
+        reads: Some(Role::Landmarks),
+        has_int8: false,
+        needs: FaceParts::of(&[FacePart::Irises]),
+        gives: FaceParts::NONE,
+    },
 ];
 
 const OPTIONAL_COUNT: usize = {
@@ -117,7 +137,13 @@ impl Role {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every role, in the order in which a frame meets them.
-    pub const ALL: &[Self] = &[Self::Detector, Self::Landmarks, Self::Blendshapes];
+    pub const ALL: &[Self] = &[
+        Self::Detector,
+        Self::Landmarks,
+        Self::Blendshapes,
+        #[cfg(feature = "test-network")]
+        Self::Mean,
+    ];
 
     /// Those that Mien runs without.
     pub const OPTIONAL: [Self; OPTIONAL_COUNT] = {

@@ -12,7 +12,7 @@ use mien_gpu_pipeline::{
     tensorrt_library,
 };
 use mien_models::{ModelSet, Role};
-use mien_onnx::{Dimension, Model, Node, Tensor};
+use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 
@@ -284,6 +284,47 @@ fn without_a_blendshape_network_the_graphs_have_none() {
         for face in gpu.last().faces() {
             assert!(face.measured.landmarks.as_flattened().iter().all(|v| v.is_finite()));
             assert!(face.measured.blendshapes.iter().chain(&face.smoothed.blendshapes).all(|v| v.is_nan()));
+        }
+    });
+}
+
+/// The tests' own network: the mean of the landmarks that blendshapes are made of.
+fn mean_model() -> Vec<u8> {
+    let value = |name: &str, dims: &[usize]| {
+        let dims =
+            std::iter::once(Dimension::Dynamic("N".into())).chain(dims.iter().copied().map(Dimension::Fixed));
+        ValueInfo { name: name.into(), element: ElementType::Float, dims: Some(dims.collect()) }
+    };
+    let mean = Node {
+        op: "ReduceMean".into(),
+        name: "mean".into(),
+        inputs: vec!["points".into()],
+        outputs: vec!["mean".into()],
+        attributes: vec![("axes".into(), Attribute::Ints(vec![1])), ("keepdims".into(), Attribute::Int(0))],
+    };
+    let graph = Graph {
+        name: "mean".into(),
+        nodes: vec![mean],
+        initializers: vec![],
+        inputs: vec![value("points", &[146, 2])],
+        outputs: vec![value("mean", &[2])],
+    };
+    Model { ir_version: 8, opset: 17, producer: "tests".into(), graph }.write()
+}
+
+#[test]
+fn another_optional_network_runs_in_the_graph() {
+    if !is_here() {
+        return;
+    }
+    let mut models = Models::read();
+    models.insert(Role::Mean, "mean.onnx", mean_model());
+    both(&models, |gpu, cpu| {
+        for (ours, theirs) in gpu.derived().iter().zip(cpu.derived()) {
+            for (p, q) in ours.of(Role::Mean).iter().zip(theirs.of(Role::Mean)) {
+                assert!((p - q).abs() <= 0.2, "{p} {q}");
+            }
+            assert!(ours.of(Role::Blendshapes).iter().all(|v| v.is_finite()));
         }
     });
 }

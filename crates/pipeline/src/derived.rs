@@ -27,11 +27,16 @@ pub enum FaceInput {
 }
 
 /// Every optional network that reads a face, in the order in which they run.
-pub static FACE_NETWORKS: &[FaceNetwork] = &[FaceNetwork {
-    role: Role::Blendshapes,
-    input: FaceInput::Points,
-    take: |state, numbers| state.blendshapes.copy_from_slice(numbers),
-}];
+pub static FACE_NETWORKS: &[FaceNetwork] = &[
+    FaceNetwork {
+        role: Role::Blendshapes,
+        input: FaceInput::Points,
+        take: |state, numbers| state.blendshapes.copy_from_slice(numbers),
+    },
+    // Its numbers are read with `Pipeline::derived`.
+    #[cfg(feature = "test-network")]
+    FaceNetwork { role: Role::Mean, input: FaceInput::Points, take: |_, _| {} },
+];
 
 impl FaceNetwork {
     /// How many numbers it gives for a face.

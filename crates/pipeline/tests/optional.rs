@@ -2,10 +2,11 @@
 
 mod fakes;
 
-use fakes::{FakeFace, engines, landmarks_of, lock, picture, true_landmarks, view, world};
+use fakes::{FakeEngine, FakeFace, engines, landmarks_of, lock, picture, true_landmarks, view, world};
 use mien_engine::Role;
+use mien_face::topology::BLENDSHAPE_INPUTS;
 use mien_face::{FacePart, FaceParts};
-use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings};
+use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings, StageTimings};
 
 const FACE: FakeFace = FakeFace { x: 100.0, y: 100.0, half: 20.0 };
 
@@ -62,6 +63,44 @@ fn without_a_blendshape_network_there_are_none() {
         assert!(face.measured.blendshapes.iter().chain(&face.smoothed.blendshapes).all(|v| v.is_nan()));
     }
     assert_eq!(pipeline.dropped_faces(), 0);
+}
+
+#[test]
+fn another_optional_network_runs_beside_the_blendshapes() {
+    let faces = [FACE, FakeFace { x: 190.0, y: 110.0, half: 18.0 }];
+    let world = world(&faces);
+    let mut engines = engines(&world, 4);
+    // It takes one face at a time.
+    let mean = FakeEngine::new(
+        "mean.onnx",
+        &[("points", &[146, 2])],
+        &[("mean", &[2])],
+        1,
+        Box::new(|inputs, _, outputs| {
+            let points = inputs[0].as_chunks::<2>().0;
+            for axis in 0..2 {
+                outputs[0][axis] = points.iter().map(|point| point[axis]).sum::<f32>() / points.len() as f32;
+            }
+            Ok(())
+        }),
+    );
+    engines.insert(Role::Mean, Box::new(mean));
+    let mut pipeline = pipeline(engines);
+    let pixels = picture();
+    for index in 0..3 {
+        pipeline.process(view(&pixels), index, index as i64 * 33_000_000).unwrap();
+    }
+    assert_eq!((pipeline.last().face_count, pipeline.derived().len()), (2, 2));
+    for (face, derived) in pipeline.last().faces().iter().zip(pipeline.derived()) {
+        let points = BLENDSHAPE_INPUTS.map(|index| face.measured.landmarks[usize::from(index)]);
+        for axis in 0..2 {
+            let mean = points.iter().map(|point| point[axis]).sum::<f32>() / points.len() as f32;
+            assert!((derived.of(Role::Mean)[axis] - mean).abs() < 0.01, "{mean} {derived:?}");
+        }
+        assert_eq!(derived.of(Role::Blendshapes), face.measured.blendshapes);
+    }
+    assert!(pipeline.timings().optional_nanos.iter().all(|&nanos| nanos > 0));
+    assert_eq!(StageTimings::NAMES[6..], ["blendshapes", "mean", "pose, identity"]);
 }
 
 #[test]
