@@ -2,8 +2,8 @@
 //!
 //! A [`Pipeline`] takes the frames of one camera or file in order. Every few frames, and at once when a
 //! face is lost, the detector looks at the whole frame; in between, each face's region follows its own
-//! landmarks. Networks that Mien can do without ([`FACE_NETWORKS`]) read the faces last. All buffers are made at the start (and when the frame's size grows): in steady state this
-//! crate allocates nothing.
+//! landmarks. Networks that Mien can do without ([`FACE_NETWORKS`]) read the faces last. All buffers are made at the
+//! start (and when the frame's size grows): in steady state this crate allocates nothing.
 
 mod cpu;
 mod derived;
