@@ -6,7 +6,7 @@ use mien_pipeline::{FaceInput, FaceNetwork};
 
 use crate::GpuPipelineError;
 use crate::bound::{Bound, Place};
-use crate::networks::Optional;
+use crate::networks::{Networks, Optional};
 use crate::work::{bytes, places};
 
 /// One optional network of a camera: its places, for as many faces as are read at a time.
@@ -38,8 +38,29 @@ pub(crate) struct FaceBuffers<'a> {
 }
 
 impl OptionalWork {
-    /// Takes the memory for `most` faces at a time.
-    pub(crate) fn new(
+    /// Takes the memory of every optional network for `most` faces at a time.
+    pub(crate) fn all(
+        device: &Device,
+        networks: &Networks,
+        most: usize,
+        buffers: &FaceBuffers<'_>,
+    ) -> Result<Vec<Self>, GpuPipelineError> {
+        networks.optional.iter().map(|optional| Self::new(device, optional, most, buffers)).collect()
+    }
+
+    /// Binds every optional network for runs of `faces`.
+    pub(crate) fn bind_all(
+        all: &[Self],
+        device: &Device,
+        networks: &Networks,
+        faces: usize,
+        scratch: &DeviceBuffer<u8>,
+    ) -> Result<Vec<Bound>, GpuPipelineError> {
+        let pairs = all.iter().zip(&networks.optional);
+        pairs.map(|(work, optional)| work.bind(device, optional, faces, scratch)).collect()
+    }
+
+    fn new(
         device: &Device,
         optional: &Optional,
         most: usize,
@@ -63,8 +84,7 @@ impl OptionalWork {
         Ok(Self { network, index: index.expect("the role is optional"), input, outputs, results })
     }
 
-    /// Binds the network for runs of `faces`.
-    pub(crate) fn bind(
+    fn bind(
         &self,
         device: &Device,
         optional: &Optional,

@@ -130,21 +130,13 @@ impl Work {
         let given = [(fit.outputs[0], bytes(into)?), (fit.outputs[1], bytes(&logits)?)];
         let landmark_places = places(device, network, most, &given)?;
         let face_buffers = FaceBuffers { points: &points, result_bytes: &result_bytes };
-        let optional = networks
-            .optional
-            .iter()
-            .map(|optional| OptionalWork::new(device, optional, most, &face_buffers))
-            .collect::<Result<Vec<_>, _>>()?;
+        let optional = OptionalWork::all(device, networks, most, &face_buffers)?;
         let bucket = |&faces: &usize| -> Result<BucketWork, GpuPipelineError> {
             let crops = Place::start_of(&crops);
             Ok(BucketWork {
                 faces,
                 landmarks: Bound::new(device, network, faces, &crops, &landmark_places, &scratch)?,
-                optional: optional
-                    .iter()
-                    .zip(&networks.optional)
-                    .map(|(work, optional)| work.bind(device, optional, faces, &scratch))
-                    .collect::<Result<_, _>>()?,
+                optional: OptionalWork::bind_all(&optional, device, networks, faces, &scratch)?,
             })
         };
         Ok(Self {

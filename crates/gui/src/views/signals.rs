@@ -185,8 +185,7 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
         for run in &runs {
             let samples = history.samples().range(run.clone());
             let points = samples.map(|sample| [sample.seconds - now, f64::from(value(sample))]);
-            // What is not measured is NaN.
-            let points: PlotPoints<'_> = points.filter(|point| !point[1].is_nan()).collect();
+            let points: PlotPoints<'_> = points.filter(|[_, measured]| !measured.is_nan()).collect();
             let line = Line::new(name.to_owned(), points).id((name, run.start)).width(1.6);
             // The plot's bands, for points that are dense, are thin where they are steep, and break.
             plot.line(line.color(colors[place % colors.len()]).allow_band(false));
@@ -267,6 +266,8 @@ fn pose(ui: &mut egui::Ui, face: Option<&Face>, absence: &str) {
 fn pose_texts(face: &Face) -> [String; 9] {
     let [pitch, yaw, roll] = face.smoothed.pose.rotation_deg;
     let [x, y, z] = face.smoothed.pose.translation_cm;
+    let has_blendshapes = !face.smoothed.blendshapes[0].is_nan();
+    let eyes = |text: fn(&Face) -> String| if has_blendshapes { text(face) } else { NOTHING.to_owned() };
     [
         format!("{pitch:+.1}°"),
         format!("{yaw:+.1}°"),
@@ -274,8 +275,8 @@ fn pose_texts(face: &Face) -> [String; 9] {
         format!("{x:+.1} cm"),
         format!("{y:+.1} cm"),
         format!("{:.1} cm", -z),
-        gaze_text(face),
-        blink_text(face),
+        eyes(gaze_text),
+        eyes(blink_text),
         format!("{:.2}", face.presence),
     ]
 }
@@ -301,9 +302,6 @@ fn blinks(blendshapes: &[f32; BLENDSHAPE_COUNT]) -> [f32; 2] {
 
 fn gaze_text(face: &Face) -> String {
     let [across, along] = gaze(&face.smoothed.blendshapes);
-    if across.is_nan() {
-        return NOTHING.to_owned();
-    }
     let word = |amount: f32, positive: &'static str, negative: &'static str| {
         if amount > 0.2 {
             positive
@@ -320,9 +318,6 @@ fn gaze_text(face: &Face) -> String {
 
 fn blink_text(face: &Face) -> String {
     let [left, right] = blinks(&face.smoothed.blendshapes);
-    if left.is_nan() {
-        return NOTHING.to_owned();
-    }
     match (left > 0.5, right > 0.5) {
         (true, true) => "closed",
         (true, false) => "left closed",
@@ -400,6 +395,6 @@ mod tests {
         set(face, "eyeBlinkLeft");
         assert_eq!((gaze_text(face).as_str(), blink_text(face).as_str()), ("left", "left closed"));
         face.smoothed.keep_parts(mien_face::FaceParts::NONE);
-        assert_eq!((gaze_text(face).as_str(), blink_text(face).as_str()), (NOTHING, NOTHING));
+        assert_eq!(pose_texts(face)[6..8], [NOTHING, NOTHING]);
     }
 }
