@@ -61,8 +61,7 @@ fn required_streams_inside() {
 #[test]
 fn liblsls_clock_is_ours() {
     if let Err(error) = library() {
-        println!("skipped: {error}");
-        return;
+        return mien_needs::skip(mien_needs::Need::Liblsl, error);
     }
     for _ in 0..100 {
         let before = mien_clock::seconds(monotonic_nanos());
