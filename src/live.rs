@@ -1,6 +1,6 @@
 //! What becomes of live results: LSL streams and recordings, without a window or beside one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use mien_config::{Camera, Config, LslStream, PrivacyKind, Recording, VideoKind};
-use mien_models::ModelSet;
+use mien_face::{FacePart, FaceParts};
+use mien_models::{ModelFile, ModelSet};
 use mien_outlets::PublisherStatus;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
@@ -76,7 +77,7 @@ impl Live {
         names: &Names,
     ) -> Result<Self> {
         let statuses = supervisor.cameras();
-        let models = model_notes(config);
+        let (models, parts) = models(config);
         let mut followers =
             statuses.iter().map(|status| supervisor.faces(&status.name)).collect::<Result<Vec<_>, _>>()?;
         let live: Vec<bool> = statuses.iter().map(|status| status.state == CameraState::Live).collect();
@@ -92,6 +93,7 @@ impl Live {
                     engine => engine.to_owned(),
                 },
                 models: models.clone(),
+                parts,
                 filter: filter_text(config),
                 identity: identity_of(config, publish, &status.name, &source.to_string()),
                 source,
@@ -415,16 +417,20 @@ fn filter_text(config: &Config) -> Option<String> {
     })
 }
 
-/// The models that the workers load; they check the hashes.
-fn model_notes(config: &Config) -> Vec<ModelNote> {
-    let named: Option<&Path> = config.models.dir.as_deref();
-    let Ok(set) = ModelSet::find(named) else { return Vec::new() };
-    set.models()
-        .iter()
-        .map(|model| ModelNote {
-            role: model.role().to_string(),
-            name: model.entry.file.clone(),
-            sha256: model.entry.sha256.clone(),
-        })
-        .collect()
+/// The models that the workers load, and what they measure of a face; the workers check the hashes.
+fn models(config: &Config) -> (Vec<ModelNote>, FaceParts) {
+    let Ok(set) = ModelSet::find(config.models.dir.as_deref()) else { return (Vec::new(), FaceParts::ALL) };
+    let Ok(selection) = set.select(&config.models) else { return (Vec::new(), FaceParts::ALL) };
+    let note = |model: &&ModelFile| ModelNote {
+        role: model.role().to_string(),
+        name: model.entry.file.clone(),
+        sha256: model.entry.sha256.clone(),
+    };
+    let parts = selection.parts();
+    for absent in selection.absent.iter().filter(|absent| absent.part == FacePart::Blendshapes) {
+        if config.lsl.streams.contains(&LslStream::Blendshapes) {
+            tracing::info!("no stream of blendshapes: {}", absent.reason);
+        }
+    }
+    (selection.models.iter().map(note).collect(), parts)
 }

@@ -1,15 +1,17 @@
-//! The three networks on the engine that was asked for.
+//! The networks of a run on the engine that was asked for.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use mien_engine::{Engine, EngineChoice, EngineOptions};
+use mien_config::Models;
+use mien_engine::{EngineChoice, EngineOptions, FACES, Role};
+use mien_face::FaceParts;
 use mien_gpu_pipeline::{
-    BUCKETS, BuildNews, CalibrationInputs, EngineCache, GpuOptions, GpuPipelineError, GpuPrecision,
-    GpuStages, ModelSource,
+    BuildNews, CalibrationInputs, EngineCache, GpuOptions, GpuPipelineError, GpuPrecision, GpuStages,
+    ModelSource,
 };
-use mien_models::{ModelFile, ModelSet, Role};
+use mien_models::{Absent, ModelFile, ModelSet, Selection};
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
 use mien_tables::{EngineRecord, ModelRecord};
 
@@ -23,8 +25,8 @@ pub type Listener<'a> = dyn FnMut(BuildNews<'_>) + Send + 'a;
 pub struct NetworkOptions {
     /// The engine.
     pub engine: EngineChoice,
-    /// A folder of models that comes before the usual ones.
-    pub models: Option<PathBuf>,
+    /// A folder of models that comes before the usual ones, and which optional ones run.
+    pub models: Models,
     /// Most faces that are tracked.
     pub max_faces: usize,
     /// Height and width in pixels of the picture that the detector reads.
@@ -58,12 +60,11 @@ pub struct GpuChoice {
 
 impl Default for GpuChoice {
     fn default() -> Self {
-        let [.., max_batch] = BUCKETS;
         Self {
             number: 0,
             precision: GpuPrecision::default(),
             tensorrt: None,
-            max_batch,
+            max_batch: FACES.most(),
             optimization_level: None,
             calibration: None,
             rebuild: false,
@@ -78,6 +79,8 @@ pub struct Networks {
     pub engine: EngineRecord,
     /// The files.
     pub models: Vec<ModelRecord>,
+    /// What of a face is not measured, and why.
+    pub absent: Vec<Absent>,
 }
 
 enum Stages {
@@ -93,7 +96,8 @@ impl Networks {
     /// # Errors
     /// When a role lacks a model, a model is damaged, or the engine cannot run here.
     pub fn load(options: &NetworkOptions, news: &mut Listener<'_>) -> Result<Self> {
-        let set = ModelSet::find(options.models.as_deref())?;
+        let set = ModelSet::find(options.models.dir.as_deref())?;
+        let set = set.select(&options.models)?;
         match options.engine {
             EngineChoice::Cpu => Self::on_cpu(&set, options, "asked for by name".to_owned()),
             EngineChoice::TensorRt => Self::on_gpu(&set, options, "asked for by name".to_owned(), news),
@@ -101,7 +105,7 @@ impl Networks {
         }
     }
 
-    fn on_best(set: &ModelSet, options: &NetworkOptions, news: &mut Listener<'_>) -> Result<Self> {
+    fn on_best(set: &Selection<'_>, options: &NetworkOptions, news: &mut Listener<'_>) -> Result<Self> {
         let reason = "it and a GPU were found".to_owned();
         let missing = match Self::on_gpu(set, options, reason, news) {
             Ok(networks) => return Ok(networks),
@@ -113,40 +117,39 @@ impl Networks {
         Self::on_cpu(set, options, headline(&missing))
     }
 
-    fn on_cpu(set: &ModelSet, options: &NetworkOptions, reason: String) -> Result<Self> {
+    fn on_cpu(set: &Selection<'_>, options: &NetworkOptions, reason: String) -> Result<Self> {
         let mut models = Vec::new();
-        let mut load = |role: Role, input_size, max_batch| -> Result<Box<dyn Engine>> {
-            let file = set.get(role)?;
-            let engine_options = EngineOptions { input_size, threads: options.threads, max_batch };
+        let mut engines = PipelineEngines::default();
+        for &file in &set.models {
+            let is_detector = file.role() == Role::Detector;
+            let engine_options = EngineOptions {
+                input_size: is_detector.then_some(options.detector_size),
+                threads: options.threads,
+                max_batch: if is_detector { 1 } else { options.max_faces },
+            };
             let engine = file.load(EngineChoice::Cpu, &engine_options)?.engine;
             let info = engine.info();
             let shape = engine.inputs().first().map(|input| input.shape.clone()).unwrap_or_default();
             models.push(record(file, shape, format!("{}, {}", info.engine, info.precision)));
-            Ok(engine)
-        };
-        let engines = PipelineEngines {
-            detector: load(Role::Detector, Some(options.detector_size), 1)?,
-            landmarks: load(Role::Landmarks, None, options.max_faces)?,
-            blendshapes: load(Role::Blendshapes, None, options.max_faces)?,
-        };
+            engines.insert(file.role(), engine);
+        }
         let used = models.first().map(|model| model.engine.clone()).unwrap_or_default();
         let engine = EngineRecord { asked: options.engine.to_string(), used, reason };
-        Ok(Self { stages: Stages::Cpu(engines), engine, models })
+        Ok(Self { stages: Stages::Cpu(engines), engine, models, absent: set.absent.clone() })
     }
 
     fn on_gpu(
-        set: &ModelSet,
+        set: &Selection<'_>,
         options: &NetworkOptions,
         reason: String,
         news: &mut Listener<'_>,
     ) -> Result<Self> {
         let stages = load_gpu(set, options, news)?;
         let used = stages.description().to_owned();
-        let files = Role::ALL.into_iter().map(|role| set.get(role)).collect::<Result<Vec<_>, _>>()?;
-        let models = files.iter().zip(stages.input_shapes());
-        let models = models.map(|(file, shape)| record(file, shape.to_vec(), used.clone())).collect();
+        let of = |file: &&ModelFile| record(file, stages.input_shape(file.role()).to_vec(), used.clone());
+        let models = set.models.iter().map(of).collect();
         let engine = EngineRecord { asked: options.engine.to_string(), used, reason };
-        Ok(Self { stages: Stages::Gpu(Box::new(stages)), engine, models })
+        Ok(Self { stages: Stages::Gpu(Box::new(stages)), engine, models, absent: set.absent.clone() })
     }
 
     /// A pipeline over them.
@@ -172,25 +175,37 @@ impl Networks {
             "mien {VERSION}; engine {used} (asked for {asked}: {reason}); models: {}",
             models.join(", ")
         );
+        for Absent { part, reason } in &self.absent {
+            tracing::info!("{} are not measured: {reason}", part.name());
+        }
+    }
+
+    /// What of a face is measured, as far as the models' descriptions tell.
+    #[must_use]
+    pub fn parts(&self) -> FaceParts {
+        let absent: Vec<_> = self.absent.iter().map(|absent| absent.part).collect();
+        FaceParts::ALL.without(FaceParts::of(&absent))
     }
 }
 
 /// The stages on the GPU, their engines built if need be.
 pub(crate) fn load_gpu(
-    set: &ModelSet,
+    set: &Selection<'_>,
     options: &NetworkOptions,
     news: &mut Listener<'_>,
 ) -> Result<GpuStages> {
-    let files = Role::ALL.into_iter().map(|role| set.get(role)).collect::<Result<Vec<_>, _>>()?;
-    let contents = files.iter().map(|file| file.read()).collect::<Result<Vec<_>, _>>()?;
-    let source = |index: usize, role| ModelSource {
-        role,
-        file: &files[index].entry.file,
-        bytes: &contents[index],
-        sha256: &files[index].entry.sha256,
-    };
-    use mien_pipeline::Role as Part;
-    let sources = [source(0, Part::Detector), source(1, Part::Landmarks), source(2, Part::Blendshapes)];
+    let contents = set.models.iter().map(|file| file.read()).collect::<Result<Vec<_>, _>>()?;
+    let sources: Vec<_> = set
+        .models
+        .iter()
+        .zip(&contents)
+        .map(|(file, bytes)| ModelSource {
+            role: file.role(),
+            file: &file.entry.file,
+            bytes,
+            sha256: &file.entry.sha256,
+        })
+        .collect();
     let GpuChoice { number, precision, tensorrt, max_batch, optimization_level, calibration, rebuild } =
         options.gpu.clone();
     let gpu_options = GpuOptions {
@@ -206,7 +221,7 @@ pub(crate) fn load_gpu(
         rebuild,
         cache: EngineCache::of_user(),
     };
-    Ok(GpuStages::load(&gpu_options, sources, news)?)
+    Ok(GpuStages::load(&gpu_options, &sources, news)?)
 }
 
 /// Whether the GPU's memory did not suffice.
@@ -294,7 +309,7 @@ mod tests {
         let gpu = GpuChoice { tensorrt: Some(nowhere.path().to_owned()), ..GpuChoice::default() };
         let options = |engine| NetworkOptions {
             engine,
-            models: None,
+            models: Models::default(),
             max_faces: 1,
             detector_size: [64, 64],
             frame_size: None,

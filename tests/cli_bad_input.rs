@@ -119,7 +119,8 @@ fn a_folder_that_may_not_be_read() {
         let runs = other.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !runs.is_ok_and(|status| status.success()) {
             reopen();
-            return eprintln!("skipped: permissions do not bind root, and the program cannot run as another");
+            let why = "permissions do not bind root, and the program cannot run as another user";
+            return mien_needs::skip(mien_needs::Need::OtherUser, why);
         }
         let program = command.get_program().to_owned();
         command = Command::new("setpriv");

@@ -52,7 +52,7 @@ fn a_recording_runs_through_every_attack_from_the_network() {
 #[ignore = "is run by the test above, in a namespace of its own"]
 fn attacked_inside() {
     if std::env::var_os(INSIDE).is_none() {
-        return println!("skipped: this is run by another test");
+        return println!("a role: it is run by another test");
     }
     let parent = tempfile::tempdir().unwrap();
     // liblsl would append its log to this file.

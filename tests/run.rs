@@ -95,8 +95,8 @@ fn full_shared_memory_costs_the_camera_that_finds_no_room_and_nothing_else() {
     little.args(["run", "--headless", "--seconds", "12", "--engine", "cpu", "--config"]).arg(&config);
     let output = little.arg("--stats").arg(&stats).stdin(Stdio::null()).output();
     let Some(output) = output.ok().filter(|_| mark.exists()) else {
-        eprintln!("skipped: this system lets nobody mount in a namespace of their own");
-        return;
+        let why = "this system lets nobody mount in a namespace of their own";
+        return mien_needs::skip(mien_needs::Need::Namespace, why);
     };
     let line = support::refusal(&output);
     assert!(

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use mien_capture::open;
-use mien_engine::EngineChoice;
+use mien_config::Models;
+use mien_engine::{EngineChoice, Role};
 use mien_gpu_pipeline::CalibrationInputs;
 use mien_pipeline::PipelineSettings;
 
@@ -31,14 +32,14 @@ pub(crate) fn calibration_inputs(
     let options = NetworkOptions {
         frame_size: None,
         engine: EngineChoice::Cpu,
-        models: models.map(Path::to_owned),
+        models: Models { dir: models.map(Path::to_owned), ..Models::default() },
         max_faces: mien_face::MAX_FACES,
         detector_size: largest.context("no size to calibrate for")?,
         threads: None,
         gpu: GpuChoice::default(),
     };
     let networks = Networks::load(&options, &mut |_| {})?;
-    let landmarks = networks.models.iter().find(|model| model.role == "landmarks");
+    let landmarks = networks.models.iter().find(|model| model.role == Role::Landmarks.name());
     let crop_size = landmarks.and_then(|model| model.input_shape.last()).copied();
     let crop_size = crop_size.context("the landmark model tells no input size")?;
     let mut inputs = CalibrationInputs::new(detector_sizes, crop_size);

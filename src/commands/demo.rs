@@ -145,8 +145,10 @@ impl Errors {
 /// Mean distance of the landmarks in the picture, as a share of the distance between the irises.
 fn landmark_error(person: &SyntheticFace, face: &Face) -> f64 {
     let distance = |a: &[f32; 3], b: &[f32; 3]| f64::from((a[0] - b[0]).hypot(a[1] - b[1]));
-    let pairs = person.landmarks.iter().zip(&face.measured.landmarks);
-    let mean = pairs.map(|(a, b)| distance(a, b)).sum::<f64>() / person.landmarks.len() as f64;
+    // Irises may not be measured.
+    let measured = face.measured.landmarks.iter().filter(|landmark| !landmark[0].is_nan());
+    let pairs = person.landmarks.iter().zip(&face.measured.landmarks).filter(|(_, found)| !found[0].is_nan());
+    let mean = pairs.map(|(a, b)| distance(a, b)).sum::<f64>() / measured.count() as f64;
     let eyes = distance(&person.landmarks[IRISES[0]], &person.landmarks[IRISES[1]]);
     mean / eyes.max(1e-6)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use mien_config::Models;
 use mien_engine::EngineChoice;
 use mien_gpu_pipeline::{
     BuildNews, CacheEntry, CalibrationInputs, EngineCache, EntryState, GpuPipelineError, GpuPrecision,
@@ -72,7 +73,9 @@ pub(crate) fn run(command: &EnginesCommand) -> Result<()> {
 }
 
 fn build(arguments: &BuildArguments) -> Result<()> {
-    let set = ModelSet::find(arguments.models.as_deref())?;
+    let models = Models { dir: arguments.models.clone(), ..Models::default() };
+    let set = ModelSet::find(models.dir.as_deref())?;
+    let set = set.select(&models)?;
     let gpu = arguments.gpu.choice();
     if arguments.calibrate.is_some() && gpu.precision != GpuPrecision::Int8 {
         bail!("--calibrate is for --precision int8; {} engines need no pictures", gpu.precision);
@@ -83,7 +86,7 @@ fn build(arguments: &BuildArguments) -> Result<()> {
         let options = NetworkOptions {
             frame_size: None,
             engine: EngineChoice::TensorRt,
-            models: arguments.models.clone(),
+            models: models.clone(),
             max_faces: mien_face::MAX_FACES,
             detector_size: size(frame),
             threads: None,

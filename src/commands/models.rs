@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use mien_config::Models;
 use mien_models::{ModelSet, Role, import, user_folder};
 
 /// `mien models …`.
@@ -30,9 +31,12 @@ pub(crate) struct Folders {
 pub(crate) struct ImportArguments {
     /// The file
     file: PathBuf,
-    /// detector, landmarks or blendshapes; without it, the tensors tell
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", help = role_help())]
     role: Option<Role>,
+}
+
+fn role_help() -> String {
+    format!("{}; without it, the tensors tell", Role::names())
 }
 
 /// Does what was asked for.
@@ -80,10 +84,11 @@ fn verify(folders: &Folders) -> Result<()> {
     Ok(())
 }
 
-/// An error for the first role that has no model.
+/// Says what a run with these models would not measure; an error for the first role that must have a model and has
+/// none.
 fn require_all(set: &ModelSet) -> Result<()> {
-    for role in Role::ALL {
-        set.get(role)?;
+    for absent in set.select(&Models::default())?.absent {
+        say!("{:<12} not measured: {}", absent.part.name(), absent.reason);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use mien_address::redact_text;
 use mien_capture::{SourceAddress, SourceError, SourceSpec};
-use mien_config::{Camera, Config, EngineKind};
+use mien_config::{Camera, Config, EngineKind, NetworkChoice};
 use mien_engine::EngineChoice;
 use mien_ring::SHM_DIR;
 use mien_supervisor::{
@@ -139,6 +139,9 @@ pub(crate) struct RunArguments {
     /// Engine, instead of the configuration's: auto, cpu or tensorrt
     #[arg(long)]
     engine: Option<EngineChoice>,
+    /// Blendshapes: auto (where there is a model for them), on (or an error) or off
+    #[arg(long, value_name = "WHETHER")]
+    blendshapes: Option<NetworkChoice>,
     /// Folder of models that comes before the usual ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
@@ -217,6 +220,7 @@ impl RunArguments {
             };
             config.cameras.iter_mut().for_each(|camera| camera.engine = None);
         }
+        config.models.blendshapes = self.blendshapes.unwrap_or(config.models.blendshapes);
         if let Some(models) = &self.models {
             config.models.dir = Some(models.clone());
         }

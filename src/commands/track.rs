@@ -209,8 +209,9 @@ impl Files {
             false => None,
         };
         let path = out.join(format!("{name}.{format}"));
+        let parts = provenance.parts();
         let meta = MetaFile::create(&path, format, provenance, overwrite)?;
-        let table = TableWriter::create(&path, format, overwrite)
+        let table = TableWriter::create_for(parts, &path, format, overwrite)
             .inspect_err(|_| drop(std::fs::remove_file(meta.path())))?;
         let mut paths = vec![path, meta.path().to_owned()];
         paths.extend(annotated.as_ref().map(|annotated| annotated.path().to_owned()));

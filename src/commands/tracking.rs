@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use anyhow::Result;
 use clap::Args;
 use mien_capture::{SourceInfo, SourceKind};
-use mien_config::Config;
+use mien_config::{Config, Models, NetworkChoice};
 use mien_engine::EngineChoice;
 use mien_face::VERTICAL_FOV_DEG;
 use mien_gpu_pipeline::GpuPrecision;
 use mien_pipeline::PipelineSettings;
-use mien_tables::{InputClock, InputRecord, Provenance};
+use mien_tables::{AbsentRecord, InputClock, InputRecord, Provenance};
 use mien_worker::pipeline_settings;
 
 use crate::build_info::VERSION;
@@ -55,6 +55,10 @@ pub(crate) struct TrackingArguments {
     /// Folder of models; the built-in ones without it
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
+    /// Blendshapes: auto (where there is a model for them), on (or an error) or off
+    /// [default: auto; recorded sessions: as they were recorded]
+    #[arg(long, value_name = "WHETHER")]
+    blendshapes: Option<NetworkChoice>,
     /// Most faces that are tracked, 1-10 [default: 4; recorded sessions: as they were recorded]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10))]
     faces: Option<u64>,
@@ -129,7 +133,13 @@ impl TrackingArguments {
         let options = NetworkOptions {
             frame_size: (info.size.0 > 0 && info.size.1 > 0).then_some([info.size.0, info.size.1]),
             engine: self.engine,
-            models: self.models.clone(),
+            models: Models {
+                dir: self.models.clone(),
+                blendshapes: self
+                    .blendshapes
+                    .or(recorded.map(|config| config.models.blendshapes))
+                    .unwrap_or_default(),
+            },
             max_faces: self.settings(info.kind, recorded).max_faces,
             detector_size: self.detector_size(info, recorded),
             threads: None,
@@ -178,6 +188,11 @@ pub(crate) fn provenance(
         },
         engine: networks.engine.clone(),
         models: networks.models.clone(),
+        absent: networks
+            .absent
+            .iter()
+            .map(|absent| AbsentRecord { part: absent.part, reason: absent.reason.clone() })
+            .collect(),
         settings: serde_json::json!({
             "max_faces": settings.max_faces,
             "detect_every": settings.detect_every,

@@ -1,7 +1,5 @@
 //! `mien worker`: one camera's process, started by `mien run`.
 
-use std::path::Path;
-
 use anyhow::{Result, bail};
 use clap::Args;
 use mien_capture::{LiveOptions, Source, SourceError, WireFormat, open_live};
@@ -63,7 +61,7 @@ fn make(settings: &WorkerSettings, [width, height]: [u32; 2], tell: &mut Tell<'_
             EngineKind::Cpu => EngineChoice::Cpu,
             EngineKind::TensorRt => EngineChoice::TensorRt,
         },
-        models: settings.models.dir.as_deref().map(Path::to_path_buf),
+        models: settings.models.clone(),
         max_faces: settings.detection.max_faces,
         frame_size: Some([width, height]),
         detector_size: detector_size(

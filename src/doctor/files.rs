@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mien_models::{ModelSet, Role};
+use mien_models::ModelSet;
 
 use super::{Check, State, Subject, size};
 
@@ -30,7 +30,7 @@ fn quoted(path: &Path) -> String {
     if path.bytes().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-/// One model for each role, with the content that its hash promises.
+/// A model for each role that is used, with the content that its hash promises.
 pub(super) fn models(subject: &Subject) -> Vec<Check> {
     let failed = |error: String| vec![Check::new("Models", State::Failed, error, "mien models verify")];
     let config = subject.config();
@@ -38,14 +38,23 @@ pub(super) fn models(subject: &Subject) -> Vec<Check> {
         Ok(set) => set,
         Err(error) => return failed(error.to_string()),
     };
+    let selection = match set.select(&config.models) {
+        Ok(selection) => selection,
+        Err(error) => return failed(error.to_string()),
+    };
     let mut names = Vec::new();
-    for role in Role::ALL {
-        match set.get(role).and_then(|model| model.read().map(|_| model)) {
-            Ok(model) => names.push(format!("{} ({})", model.entry.file, model.origin)),
+    for model in &selection.models {
+        match model.read() {
+            Ok(_) => names.push(format!("{} ({})", model.entry.file, model.origin)),
             Err(error) => return failed(error.to_string()),
         }
     }
-    vec![Check::ok("Models", format!("{}; their hashes are right", names.join(", ")))]
+    let absent =
+        selection.absent.iter().map(|absent| format!("; no {}: {}", absent.part.name(), absent.reason));
+    vec![Check::ok(
+        "Models",
+        format!("{}; their hashes are right{}", names.join(", "), absent.collect::<String>()),
+    )]
 }
 
 /// Room where recordings go.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mien_capture::{Source, Step, VideoOptions, VideoSource};
-use mien_engine::{Engine, EngineOptions, RtenEngine};
+use mien_engine::{Engine, EngineOptions, Role, RtenEngine};
 use mien_face::{FaceState, Frame, HeadPose};
 use mien_geometry::angle_between_deg;
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings};
@@ -21,22 +21,22 @@ fn engine(file: &Path, input_size: Option<[usize; 2]>, max_batch: usize) -> Box<
 /// MediaPipe's own three networks.
 pub fn mediapipe_pipeline(models: &Path, settings: PipelineSettings) -> Pipeline {
     let faces = settings.max_faces;
-    let engines = PipelineEngines {
-        detector: engine(&models.join("mediapipe_face_detector.onnx"), None, 1),
-        landmarks: engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces),
-        blendshapes: engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, engine(&models.join("mediapipe_face_detector.onnx"), None, 1)),
+        (Role::Landmarks, engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces)),
+        (Role::Blendshapes, engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces)),
+    ]);
     Pipeline::new(engines, settings).unwrap()
 }
 
 /// RetinaFace before MediaPipe's landmark and blendshape networks.
 pub fn teacher_pipeline(models: &Path, settings: PipelineSettings) -> Pipeline {
     let faces = settings.max_faces;
-    let engines = PipelineEngines {
-        detector: engine(&models.join("retinaface_mnet025_640x640.onnx"), Some(DETECTOR_INPUT), 1),
-        landmarks: engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces),
-        blendshapes: engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, engine(&models.join("retinaface_mnet025_640x640.onnx"), Some(DETECTOR_INPUT), 1)),
+        (Role::Landmarks, engine(&models.join("mediapipe_face_landmarks_detector.onnx"), None, faces)),
+        (Role::Blendshapes, engine(&models.join("mediapipe_face_blendshapes.onnx"), None, faces)),
+    ]);
     Pipeline::new(engines, settings).unwrap()
 }
 
@@ -44,11 +44,11 @@ pub fn teacher_pipeline(models: &Path, settings: PipelineSettings) -> Pipeline {
 pub fn usual_pipeline(settings: PipelineSettings) -> Pipeline {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let faces = settings.max_faces;
-    let engines = PipelineEngines {
-        detector: engine(&own.join("detector.onnx"), Some(DETECTOR_INPUT), 1),
-        landmarks: engine(&own.join("landmarks.onnx"), None, faces),
-        blendshapes: engine(&own.join("blendshapes.onnx"), None, faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, engine(&own.join("detector.onnx"), Some(DETECTOR_INPUT), 1)),
+        (Role::Landmarks, engine(&own.join("landmarks.onnx"), None, faces)),
+        (Role::Blendshapes, engine(&own.join("blendshapes.onnx"), None, faces)),
+    ]);
     Pipeline::new(engines, settings).unwrap()
 }
 

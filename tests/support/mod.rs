@@ -103,10 +103,10 @@ pub fn cpu_pipeline(detection: &Detection, smoothing: &Smoothing, detector_size:
         let options = EngineOptions { input_size, threads: None, max_batch };
         set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
     };
-    let engines = PipelineEngines {
-        detector: load(Role::Detector, Some(detector_size), 1),
-        landmarks: load(Role::Landmarks, None, detection.max_faces),
-        blendshapes: load(Role::Blendshapes, None, detection.max_faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, load(Role::Detector, Some(detector_size), 1)),
+        (Role::Landmarks, load(Role::Landmarks, None, detection.max_faces)),
+        (Role::Blendshapes, load(Role::Blendshapes, None, detection.max_faces)),
+    ]);
     Pipeline::new(engines, pipeline_settings(detection, smoothing)).unwrap()
 }

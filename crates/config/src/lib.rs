@@ -27,5 +27,6 @@ pub use save::{load_state, save, save_state, state_file, user_file};
 pub use secrets::readable_secret;
 pub use sections::{
     Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, LslStream,
-    Models, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
+    Models, NetworkChoice, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme,
+    VideoKind,
 };

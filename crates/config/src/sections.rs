@@ -229,6 +229,53 @@ pub struct Models {
     /// Folder with models of the user's own.
     #[serde(skip_serializing_if = "Option::is_none", with = "crate::paths::optional")]
     pub dir: Option<PathBuf>,
+    /// Whether blendshapes are computed.
+    pub blendshapes: NetworkChoice,
+}
+
+impl Models {
+    /// Whether the network of this role is wanted; [`NetworkChoice::Auto`] for those that no setting concerns.
+    #[must_use]
+    pub fn choice(&self, role: &str) -> NetworkChoice {
+        match role {
+            "blendshapes" => self.blendshapes,
+            _ => NetworkChoice::Auto,
+        }
+    }
+}
+
+/// Whether an optional network runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkChoice {
+    /// Where there is a model for it.
+    #[default]
+    Auto,
+    /// It runs, or that it cannot is an error.
+    On,
+    /// It does not run.
+    Off,
+}
+
+impl NetworkChoice {
+    /// The word in the file and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl std::str::FromStr for NetworkChoice {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let known = [Self::Auto, Self::On, Self::Off].into_iter().find(|choice| choice.name() == word);
+        known.ok_or_else(|| format!("`{word}` is not possible: take auto, on or off"))
+    }
 }
 
 /// `[detection]`.

@@ -97,9 +97,10 @@ pub struct HeadPose {
 #[repr(C)]
 pub struct FaceState {
     /// Landmarks: x, y in frame pixels; z on the scale of x, relative to the face's middle, smaller is
-    /// nearer to the camera.
+    /// nearer to the camera. The irises' are NaN where the landmark network does not find them.
     pub landmarks: [[f32; 3]; LANDMARK_COUNT],
-    /// Coefficients 0–1, ordered as [`BLENDSHAPE_NAMES`](crate::BLENDSHAPE_NAMES).
+    /// Coefficients 0–1, ordered as [`BLENDSHAPE_NAMES`](crate::BLENDSHAPE_NAMES). NaN where there is no network
+    /// for them.
     pub blendshapes: [f32; BLENDSHAPE_COUNT],
     /// Head pose.
     pub pose: HeadPose,

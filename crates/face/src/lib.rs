@@ -14,6 +14,7 @@ mod blendshapes;
 mod canonical;
 mod face;
 mod frame;
+mod parts;
 mod rotation;
 pub mod topology;
 
@@ -24,4 +25,5 @@ pub use face::{
     MESH_LANDMARK_COUNT, VERTICAL_FOV_DEG,
 };
 pub use frame::{Frame, FrameError, FrameView, Picture, PixelFormat};
+pub use parts::{FacePart, FaceParts, landmark_count};
 pub use rotation::{Rotation, RotationError};

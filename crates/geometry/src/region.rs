@@ -1,6 +1,6 @@
 //! The rotated square around a face that the landmark model reads.
 
-use mien_face::{FaceBox, KEYPOINT_COUNT, LANDMARK_COUNT};
+use mien_face::{FaceBox, KEYPOINT_COUNT, LANDMARK_COUNT, MESH_LANDMARK_COUNT};
 
 use crate::Affine;
 
@@ -27,6 +27,8 @@ const BLAZEFACE_SCALE: f32 = 1.5;
 
 /// Outer corners of the right and the left eye.
 const OUTER_EYE_CORNERS: [usize; 2] = [33, 263];
+/// Inner corners of the right and the left eye.
+const INNER_EYE_CORNERS: [usize; 2] = [133, 362];
 /// Landmarks that stand for the detector's key points: iris centres, nose tip, corners of the mouth.
 const KEYPOINT_LANDMARKS: [usize; KEYPOINT_COUNT] = [468, 473, 1, 61, 291];
 
@@ -103,7 +105,7 @@ fn direction(from: [f32; 2], to: [f32; 2]) -> f32 {
     (to[1] - from[1]).atan2(to[0] - from[0])
 }
 
-/// The smallest box around all landmarks.
+/// The smallest box around all landmarks that there are: those that are NaN do not count.
 #[must_use]
 pub fn landmark_bounds(landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> FaceBox {
     let [x, y, _] = landmarks[0];
@@ -117,33 +119,44 @@ pub fn landmark_bounds(landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> FaceBox {
     bounds
 }
 
-/// Eyes, nose tip and corners of the mouth as the landmarks have them.
+/// Eyes, nose tip and corners of the mouth as the landmarks have them. An eye whose iris is NaN lies midway between
+/// its corners.
 #[must_use]
 pub fn keypoints_from_landmarks(landmarks: &[[f32; 3]; LANDMARK_COUNT]) -> [[f32; 2]; KEYPOINT_COUNT] {
-    KEYPOINT_LANDMARKS.map(|i| [landmarks[i][0], landmarks[i][1]])
+    let mut keypoints = KEYPOINT_LANDMARKS.map(|i| [landmarks[i][0], landmarks[i][1]]);
+    for (eye, keypoint) in keypoints.iter_mut().take(2).enumerate() {
+        if keypoint.iter().any(|v| v.is_nan()) {
+            let (outer, inner) = (landmarks[OUTER_EYE_CORNERS[eye]], landmarks[INNER_EYE_CORNERS[eye]]);
+            *keypoint = [0, 1].map(|axis| 0.5 * (outer[axis] + inner[axis]));
+        }
+    }
+    keypoints
 }
 
-/// Takes landmarks (`[478 × (x, y, z)]` in crop pixels) into the frame; z grows like x.
+/// Takes landmarks (`[478 × (x, y, z)]` in crop pixels, or 468 of them) into the frame; z grows like x. Irises that
+/// are not there become NaN.
 ///
 /// MediaPipe measures this growth in coordinates normalised by width and height, so its z is too large
 /// by √(cos² + (width/height · sin)²) of the region's rotation where the frame is not square (1.25 at
 /// 31° in 16:9). Here z keeps its proportion to x and y at any rotation.
 ///
 /// # Panics
-/// When `crop_landmarks` is not 1434 long.
+/// When `crop_landmarks` is neither 1434 nor 1404 long.
 pub fn landmarks_from_crop(
     region: &Region,
     crop_size: usize,
     crop_landmarks: &[f32],
     landmarks: &mut [[f32; 3]; LANDMARK_COUNT],
 ) {
-    assert_eq!(crop_landmarks.len(), 3 * LANDMARK_COUNT, "478 landmarks of three coordinates");
+    let known = [3 * LANDMARK_COUNT, 3 * MESH_LANDMARK_COUNT];
+    assert!(known.contains(&crop_landmarks.len()), "478 or 468 landmarks of three coordinates");
     let frame_from_crop = region.frame_from_crop(crop_size);
     let scale = region.size / crop_size as f32;
     for (to, &[x, y, z]) in landmarks.iter_mut().zip(crop_landmarks.as_chunks::<3>().0) {
         let [x, y] = frame_from_crop.apply([x, y]);
         *to = [x, y, z * scale];
     }
+    landmarks[crop_landmarks.len() / 3..].fill([f32::NAN; 3]);
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mien_face::{Frame, PixelFormat};
 use mien_gpu_pipeline::{BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource};
 use mien_models::{ModelSet, Role};
-use mien_pipeline::{Pipeline, PipelineSettings, Role as Part, StageTimings};
+use mien_pipeline::{Pipeline, PipelineSettings, StageTimings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -245,10 +245,11 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     let folder = std::env::var_os("MIEN_MODELS").map_or(built_in, Into::into);
     let set = ModelSet::of_folder(&folder).expect("models");
-    let files = Role::ALL.map(|role| set.get(role).expect("a model").clone());
+    let files = [Role::Detector, Role::Landmarks, Role::Blendshapes]
+        .map(|role| set.get(role).expect("a model").clone());
     let contents: Vec<Vec<u8>> = files.iter().map(|file| file.read().expect("a sound model")).collect();
     let source = |index: usize| ModelSource {
-        role: [Part::Detector, Part::Landmarks, Part::Blendshapes][index],
+        role: files[index].role(),
         file: &files[index].entry.file,
         bytes: &contents[index],
         sha256: &files[index].entry.sha256,
@@ -271,7 +272,7 @@ fn load(arguments: &Arguments, heads: usize, detector_size: [usize; 2]) -> GpuSt
             eprintln!("{model}: built in {seconds:.1} s");
         }
     };
-    match GpuStages::load(&options, [0, 1, 2].map(source), &mut news) {
+    match GpuStages::load(&options, &[0, 1, 2].map(source), &mut news) {
         Ok(stages) => stages,
         Err(error) => {
             eprintln!("{error}");

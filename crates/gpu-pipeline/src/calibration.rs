@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use mien_engine::Role;
 use mien_face::{Face, FrameView};
 use mien_geometry::{Border, Cropper, Letterbox, Normalization, Region};
 use mien_gpu::{Device, DeviceBuffer};
-use mien_pipeline::Role;
 use mien_tensorrt::CalibrationBatches;
 
 /// What the detector and the landmark network read in frames like those of the user's cameras, made by the
@@ -102,7 +102,7 @@ impl CalibrationInputs {
         [frames, self.landmarks.items.len()]
     }
 
-    /// Those of a network; none for a detector of a size that was not asked for, and for the blendshapes, which
+    /// Those of a network; none for a detector of a size that was not asked for, and for networks that
     /// are not built in 8 bits.
     fn of(&self, role: Role, detector_size: [usize; 2]) -> Option<&Items> {
         match role {
@@ -111,7 +111,7 @@ impl CalibrationInputs {
                 detector.map(|detector| &detector.items)
             }
             Role::Landmarks => Some(&self.landmarks),
-            Role::Blendshapes => None,
+            _ => None,
         }
     }
 

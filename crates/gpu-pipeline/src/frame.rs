@@ -39,14 +39,15 @@ struct Parts {
 }
 
 impl Parts {
-    fn marks(self) -> Vec<Mark> {
+    /// `faces` are the marks of the networks that read faces.
+    fn marks(self, faces: impl Iterator<Item = Mark>) -> Vec<Mark> {
         let Self { upload: _, detect, bucket } = self;
         let detector = [Mark::Preprocessed, Mark::Detected, Mark::Decoded];
-        let faces = [Mark::Cropped, Mark::Landmarked, Mark::Blendshaped];
+        let faces = std::iter::once(Mark::Cropped).chain(faces);
         [Mark::Start, Mark::Uploaded]
             .into_iter()
             .chain(detector.into_iter().filter(|_| detect))
-            .chain(faces.into_iter().filter(|_| bucket.is_some()))
+            .chain(faces.filter(|_| bucket.is_some()))
             .chain([Mark::Downloaded])
             .collect()
     }
@@ -171,7 +172,7 @@ impl Recorder<'_> {
     fn record(&mut self, parts: Parts) -> Result<Recorded, GpuPipelineError> {
         let device = self.device;
         let graph = device.capture(|stream| self.enqueue(stream, parts))?;
-        Ok(Recorded { graph, marks: parts.marks() })
+        Ok(Recorded { graph, marks: parts.marks(self.work.face_marks()) })
     }
 
     fn enqueue(&mut self, stream: &Stream, parts: Parts) -> Result<(), GpuPipelineError> {

@@ -3,12 +3,12 @@
 //! Live tracking uses [`GpuStages`](crate::GpuStages), where nothing comes back between the stages. This
 //! engine is what networks are compared and measured with.
 
-use mien_engine::{Engine, EngineError, EngineInfo, Precision, TensorInfo};
+use mien_engine::{Engine, EngineError, EngineInfo, FRAMES, Precision, TensorInfo};
 use mien_gpu::{Device, DeviceBuffer, PinnedBuffer};
 
 use crate::bound::{Bound, Place};
 use crate::network::{Listener, Network, Workshop};
-use crate::{BUCKETS, GpuOptions, GpuPipelineError, GpuPrecision, ModelSource};
+use crate::{GpuOptions, GpuPipelineError, GpuPrecision, ModelSource};
 
 /// A TensorRT engine with host buffers.
 pub struct TensorRtEngine {
@@ -40,7 +40,8 @@ impl TensorRtEngine {
         let library = crate::available::find(options.tensorrt.clone())?;
         let device = crate::available::open(options.gpu)?;
         let network = Workshop::new(&device, &library, options)?.network(source, news)?;
-        let buckets: Vec<usize> = if network.batched { BUCKETS.to_vec() } else { vec![1] };
+        let batches = if network.batched { source.role.contract().batches } else { &FRAMES };
+        let buckets = batches.buckets.to_vec();
         let most = buckets[buckets.len() - 1];
 
         let place = |buffer: &DeviceBuffer<f32>| -> Result<Place, GpuPipelineError> {

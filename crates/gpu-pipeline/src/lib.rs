@@ -2,7 +2,7 @@
 //! launch a frame.
 //!
 //! [`GpuStages`] implements [`mien_pipeline::Stages`], so tracking is the very same code as on the CPU.
-//! A frame goes up once; letterbox, detector, decoding, crops, landmarks and blendshapes hand their
+//! A frame goes up once; letterbox, detector, decoding, crops, landmarks and optional networks hand their
 //! results on in device memory; some 60 KB of results come down, and the preview where one is wanted.
 //! All memory is taken, and every graph captured, before the first frame of a size.
 //!
@@ -11,6 +11,8 @@
 //!                              └── when the detector is due ──┘   └────── for 1, 2, 4 or 8 faces ──────┘
 //! later:  [control ▲] crop ▶ landmarks ▶ finish ▶ blendshapes [results ▼]     (newcomers, faces that moved far)
 //! ```
+//!
+//! `blendshapes` stands for every optional network that runs ([`mien_pipeline::FACE_NETWORKS`]), one after the other.
 //!
 //! Engines are built once per model, GPU, TensorRT, precision and shape, and kept in an [`EngineCache`].
 //!
@@ -25,7 +27,11 @@ mod calibration;
 mod error;
 mod frame;
 mod host_engine;
+mod jpeg;
+mod loading;
 mod network;
+mod networks;
+mod optional;
 mod options;
 mod room;
 mod stages;
@@ -38,5 +44,5 @@ pub use error::GpuPipelineError;
 pub use host_engine::TensorRtEngine;
 pub use mien_tensorrt::Progress;
 pub use network::{BuildNews, ModelSource};
-pub use options::{BUCKETS, GpuOptions, GpuPrecision};
+pub use options::{GpuOptions, GpuPrecision};
 pub use stages::GpuStages;

@@ -3,18 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
-use mien_engine::{EngineOptions, Prepared, TensorInfo, prepare};
+use mien_engine::{Batches, EngineOptions, FRAMES, Prepared, Role, TensorInfo, prepare};
 use mien_gpu::Device;
-use mien_pipeline::{PipelineError, Role};
+use mien_pipeline::PipelineError;
 use mien_tensorrt::{
     BuildRequest, Calibration, DataType, Engine, Library, Precision, Profile, Progress, Runtime, ShapeRange,
 };
 
 use crate::cache::Lookup;
 use crate::{GpuOptions, GpuPipelineError, GpuPrecision, PlanKey};
-
-/// Smallest, best and largest batch of each optimisation profile of a network that takes several faces.
-const PROFILES: [[i64; 3]; 3] = [[1, 1, 1], [1, 4, 4], [1, 8, 8]];
 
 /// A model file that was read and checked.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +65,7 @@ pub(crate) type Listener<'a> = dyn FnMut(BuildNews<'_>) + Send + 'a;
 /// A network on the GPU.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
+    pub role: Role,
     pub file: String,
     pub engine: Engine,
     /// The only input; [`TensorInfo::shape`] is that of one item.
@@ -79,12 +77,10 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// The profile for a batch, and whether there is one.
+    /// The profile for a batch.
     pub(crate) fn profile_of(&self, batch: usize) -> i32 {
-        if !self.batched {
-            return 0;
-        }
-        PROFILES.iter().position(|[_, _, most]| *most >= batch as i64).unwrap_or(PROFILES.len() - 1) as i32
+        let profiles = batches(self.role, self.batched).profiles;
+        profiles.iter().position(|[_, _, most]| *most >= batch).unwrap_or(profiles.len() - 1) as i32
     }
 }
 
@@ -117,18 +113,19 @@ impl<'a> Workshop<'a> {
         news: &mut Listener<'_>,
     ) -> Result<Network, GpuPipelineError> {
         let input_size = (source.role == Role::Detector).then_some(self.options.detector_size);
-        let options =
-            EngineOptions { input_size, threads: None, max_batch: if input_size.is_some() { 1 } else { 8 } };
+        let most = source.role.contract().batches.most();
+        let options = EngineOptions { input_size, threads: None, max_batch: most };
         let prepared = prepare(source.file, source.bytes, &options)
             .map_err(|error| PipelineError::Engine { role: source.role, source: error })?;
         let [input] = &prepared.inputs[..] else {
             let reason = format!("it has {} inputs, but one is needed", prepared.inputs.len());
             return Err(GpuPipelineError::Model { file: source.file.to_owned(), reason });
         };
-        let batched = prepared.batched && source.role != Role::Detector;
-        let profiles = profiles(input, batched);
+        let batched = prepared.batched && most > 1;
+        let batches = batches(source.role, batched);
+        let profiles = profiles(input, batches);
         let precision = self.precision_of(source.role);
-        let key = self.key(source, input, batched, precision);
+        let key = self.key(source, input, batches, precision);
         let engine = match if self.options.rebuild { None } else { self.cached(source.file, &key, news)? } {
             Some(engine) => engine,
             None => self.build(source, &prepared, profiles, &key, precision, news)?,
@@ -138,6 +135,7 @@ impl<'a> Workshop<'a> {
             return Err(GpuPipelineError::Model { file: source.file.to_owned(), reason });
         }
         Ok(Network {
+            role: source.role,
             file: source.file.to_owned(),
             engine,
             input: input.clone(),
@@ -146,11 +144,11 @@ impl<'a> Workshop<'a> {
         })
     }
 
-    /// The blendshape network is small: 8 bits would cost it accuracy and save no time.
+    /// Networks that 8 bits would cost accuracy and save no time have 16.
     fn precision_of(&self, role: Role) -> GpuPrecision {
-        match role {
-            Role::Blendshapes if self.options.precision == GpuPrecision::Int8 => GpuPrecision::Fp16,
-            _ => self.options.precision,
+        match self.options.precision {
+            GpuPrecision::Int8 if !role.contract().has_int8 => GpuPrecision::Fp16,
+            precision => precision,
         }
     }
 
@@ -158,21 +156,25 @@ impl<'a> Workshop<'a> {
         &self,
         source: &ModelSource<'_>,
         input: &TensorInfo,
-        batched: bool,
+        batches: &Batches,
         precision: GpuPrecision,
     ) -> PlanKey {
         let info = self.device.info();
         let (major, minor) = info.compute_capability;
         let item: Vec<_> = input.shape.iter().map(usize::to_string).collect();
-        let batches = if batched { "1,1-4,1-8" } else { "1" };
+        let range = |[least, _, most]: &[usize; 3]| match least == most {
+            true => least.to_string(),
+            false => format!("{least}-{most}"),
+        };
+        let batches: Vec<String> = batches.profiles.iter().map(range).collect();
         PlanKey {
-            role: source.role.to_string(),
+            role: source.role.contract().noun.to_owned(),
             model_sha256: source.sha256.to_owned(),
             tensorrt: self.library.to_string(),
             gpu: info.name.clone(),
             compute_capability: format!("{major}.{minor}"),
             precision: self.precision_name(precision).to_owned(),
-            shapes: format!("[{batches}]x{}", item.join("x")),
+            shapes: format!("[{}]x{}", batches.join(","), item.join("x")),
         }
     }
 
@@ -279,15 +281,20 @@ impl<'a> Workshop<'a> {
     }
 }
 
-fn profiles(input: &TensorInfo, batched: bool) -> Vec<Profile> {
-    let shape = |batch: i64| -> Vec<i64> {
-        std::iter::once(batch).chain(input.shape.iter().map(|&length| length as i64)).collect()
+/// The batches of a role's networks; of one that its file fixes to one item, one.
+fn batches(role: Role, batched: bool) -> &'static Batches {
+    if batched { role.contract().batches } else { &FRAMES }
+}
+
+fn profiles(input: &TensorInfo, batches: &Batches) -> Vec<Profile> {
+    let shape = |batch: usize| -> Vec<i64> {
+        std::iter::once(batch).chain(input.shape.iter().copied()).map(|length| length as i64).collect()
     };
-    let profile = |[min, opt, max]: [i64; 3]| {
+    let profile = |&[min, opt, max]: &[usize; 3]| {
         let range = ShapeRange { min: shape(min), opt: shape(opt), max: shape(max) };
         Profile::new([(input.name.clone(), range)])
     };
-    if batched { PROFILES.map(profile).to_vec() } else { vec![profile(PROFILES[0])] }
+    batches.profiles.iter().map(profile).collect()
 }
 
 #[cfg(test)]
@@ -297,12 +304,12 @@ mod tests {
     #[test]
     fn three_profiles_for_faces_and_one_for_frames() {
         let input = TensorInfo { name: "image".into(), shape: vec![3, 192, 192] };
-        let faces = profiles(&input, true);
+        let faces = profiles(&input, batches(Role::Landmarks, true));
         assert_eq!(faces.len(), 3);
         assert_eq!(faces[2].inputs["image"].max, [8, 3, 192, 192]);
         assert_eq!(faces[1].inputs["image"].opt, [4, 3, 192, 192]);
         assert_eq!(
-            profiles(&input, false),
+            profiles(&input, batches(Role::Landmarks, false)),
             [Profile::new([("image", ShapeRange::exactly(&[1, 3, 192, 192]))])]
         );
     }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{CalibrationInputs, EngineCache};
+use mien_engine::FACES;
 
-/// Numbers of faces for which a graph is captured; a frame takes the smallest that holds its faces.
-pub const BUCKETS: [usize; 4] = [1, 2, 4, 8];
+use crate::{CalibrationInputs, EngineCache};
 
 /// The arithmetic that engines are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -65,7 +64,7 @@ pub struct GpuOptions {
     pub precision: GpuPrecision,
     /// Most faces that are tracked: graphs for more are not captured.
     pub max_faces: usize,
-    /// Most faces read in one launch: 1, 2, 4 or 8. Fewer take less memory; more faces than that are read
+    /// Most faces read in one launch, one of the buckets of [`FACES`]. Fewer take less memory; more faces than that are read
     /// in several launches.
     pub max_batch: usize,
     /// Height and width in pixels of the picture that the detector reads.
@@ -83,11 +82,11 @@ pub struct GpuOptions {
 }
 
 impl GpuOptions {
-    /// The buckets in use: up to the first that holds `max_faces`, none above `max_batch`.
+    /// Numbers of faces for which a graph is captured, of [`FACES`]: up to the first that holds `max_faces`, none
+    /// above `max_batch`. A frame takes the smallest that holds its faces.
     #[must_use]
     pub fn buckets(&self) -> Vec<usize> {
-        let needed = BUCKETS.into_iter().find(|&bucket| bucket >= self.max_faces).unwrap_or(BUCKETS[3]);
-        BUCKETS.into_iter().filter(|&bucket| bucket == 1 || bucket <= needed.min(self.max_batch)).collect()
+        FACES.buckets_for(self.max_faces, self.max_batch).collect()
     }
 }
 

@@ -1,18 +1,18 @@
 //! The pipeline's stages on the GPU.
 
-use mien_face::{Face, FrameError, FrameView, MAX_FACES, Picture, PixelFormat};
+use mien_engine::Role;
+use mien_face::{Face, FaceParts, FrameError, FrameView, MAX_FACES, Picture, PixelFormat};
 use mien_geometry::{Detection, Region};
-use mien_gpu::{
-    ArenaUsage, CopiedBytes, Device, Event, FrameLayout, GpuError, JpegDecoder, MAX_DETECTIONS, ResultBlock,
-    Wait,
-};
-use mien_pipeline::{PipelineError, PipelineSettings, Reading, Readings, Role, StageTimings, Stages};
+use mien_gpu::{ArenaUsage, CopiedBytes, Device, FrameLayout, MAX_DETECTIONS, ResultBlock};
+use mien_pipeline::{Derived, PipelineError, PipelineSettings, Reading, Readings, StageTimings, Stages};
 use mien_tracking::Appearance;
 
 use crate::frame::{FrameWork, Recorded};
+use crate::jpeg::Jpeg;
+use crate::loading::{Room, find_room};
 use crate::network::{Listener, Workshop};
-use crate::room::{self, Needs, Outcome};
-use crate::work::{Mark, Networks, Work};
+use crate::networks::Networks;
+use crate::work::{Mark, Work};
 use crate::{GpuOptions, GpuPipelineError, ModelSource};
 
 /// The stages on one GPU; see the crate's description.
@@ -25,30 +25,6 @@ pub struct GpuStages {
     networks: Networks,
     description: String,
     state: FrameState,
-}
-
-/// Decodes frames that come as JPEG files.
-struct Jpeg {
-    decoder: JpegDecoder,
-    /// Passed before a picture is decoded.
-    begun: Event,
-}
-
-impl Jpeg {
-    /// `None`, with a line in the log, where nvJPEG is not installed.
-    fn open(device: &Device) -> Result<Option<Self>, GpuError> {
-        match JpegDecoder::new(device) {
-            Ok(decoder) => {
-                tracing::info!("JPEG frames are decoded on the GPU by {}", decoder.library());
-                Ok(Some(Self { decoder, begun: Event::new(device, Wait::Sleep)? }))
-            }
-            Err(error @ GpuError::NvJpegMissing { .. }) => {
-                tracing::info!("JPEG frames are decoded on the CPU: {error}");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// What is known of the frame at hand.
@@ -74,7 +50,8 @@ struct Pending {
 
 impl GpuStages {
     /// Opens the GPU, loads or builds the engines, and takes all memory that does not depend on the
-    /// frames' size. `news` tells of engines that are built, from another thread.
+    /// frames' size. `sources` has a model for each role that must be there, and for optional ones that are to
+    /// run. `news` tells of engines that are built, from another thread.
     ///
     /// When memory is short, fewer faces are read at a time, down to one, which one line in the log says.
     ///
@@ -82,27 +59,15 @@ impl GpuStages {
     /// [`GpuPipelineError`], saying what is missing.
     pub fn load(
         options: &GpuOptions,
-        [detector, landmarks, blendshapes]: [ModelSource<'_>; 3],
+        sources: &[ModelSource<'_>],
         news: &mut Listener<'_>,
     ) -> Result<Self, GpuPipelineError> {
-        debug_assert_eq!(
-            [detector.role, landmarks.role, blendshapes.role],
-            [Role::Detector, Role::Landmarks, Role::Blendshapes]
-        );
         // In this order: without a GPU there is no use in a list of places where TensorRT is not.
         let device = crate::available::open(options.gpu)?;
         let library = crate::available::find(options.tensorrt.clone())?;
         let workshop = Workshop::new(&device, &library, options)?;
-        let load = |source: &ModelSource<'_>, news: &mut Listener<'_>| {
-            workshop.network(source, news).map_err(|error| in_terms_of_memory(error, &device, options.gpu))
-        };
-        let networks = Networks {
-            detector: load(&detector, news)?,
-            landmarks: load(&landmarks, news)?,
-            blendshapes: load(&blendshapes, news)?,
-        };
-        let one_by_one = !(networks.landmarks.batched && networks.blendshapes.batched);
-        let buckets = if one_by_one { vec![1] } else { options.buckets() };
+        let networks = Networks::load(&workshop, sources, news)?;
+        let buckets = if networks.are_batched() { options.buckets() } else { vec![1] };
         let Room { work, jpeg, frame } = find_room(&device, &networks, &buckets, options)?;
         let precision = if library.strongly_typed() { "the models'" } else { options.precision.name() };
         let info = device.info();
@@ -138,11 +103,11 @@ impl GpuStages {
         &self.description
     }
 
-    /// Shapes of what detector, landmark and blendshape network read, an item each.
+    /// The shape of what the network of a role reads, an item; nothing where there is none.
     #[must_use]
-    pub fn input_shapes(&self) -> [&[usize]; 3] {
-        let Networks { detector, landmarks, blendshapes } = &self.networks;
-        [detector, landmarks, blendshapes].map(|network| &network.input.shape[..])
+    pub fn input_shape(&self, role: Role) -> &[usize] {
+        let found = self.networks.all().find(|network| network.role == role);
+        found.map_or(&[], |network| &network.input.shape)
     }
 
     /// The GPU.
@@ -267,12 +232,11 @@ impl GpuStages {
             let millis = work.event(Mark::Start).millis_since(&jpeg.begun)?;
             timings.transfer_nanos += (f64::from(millis) * 1e6) as u64;
         }
-        let results = work.results();
         for (place, reading) in state.readings.iter_mut().enumerate().take(regions) {
-            take_reading(results, place, reading);
+            take_reading(work, place, reading);
         }
         if detect {
-            take_detections(results, &mut state.detections);
+            take_detections(work.results(), &mut state.detections);
             state.detected = true;
         }
         Ok(())
@@ -331,7 +295,7 @@ impl GpuStages {
         recorded.graph.launch()?;
         settle(work, recorded, timings)?;
         for (place, (_, reading)) in batch.iter_mut().flatten().enumerate() {
-            take_reading(work.results(), place, reading);
+            take_reading(work, place, reading);
         }
         Ok(())
     }
@@ -340,6 +304,14 @@ impl GpuStages {
 impl Stages for GpuStages {
     fn takes_jpeg(&self) -> bool {
         self.jpeg.is_some()
+    }
+
+    fn parts(&self) -> FaceParts {
+        self.networks.parts
+    }
+
+    fn runs(&self, role: Role) -> bool {
+        self.networks.all().any(|network| network.role == role)
     }
 
     fn start(
@@ -378,8 +350,13 @@ impl Stages for GpuStages {
         Ok(self.read_regions(regions, timings)?)
     }
 
-    /// They come with the landmarks.
-    fn blendshapes(&mut self, _faces: &mut [Face], _timings: &mut StageTimings) -> Result<(), PipelineError> {
+    /// Their numbers come with the landmarks.
+    fn derive(
+        &mut self,
+        _faces: &[Face],
+        _derived: &mut [Derived],
+        _timings: &mut StageTimings,
+    ) -> Result<(), PipelineError> {
         Ok(())
     }
 
@@ -400,90 +377,18 @@ fn settle(work: &Work, recorded: &Recorded, timings: &mut StageTimings) -> Resul
     Ok(())
 }
 
-fn take_reading(results: &ResultBlock, place: usize, reading: &mut Reading) {
+fn take_reading(work: &Work, place: usize, reading: &mut Reading) {
+    let results = work.results();
     reading.landmarks = results.landmarks[place];
     reading.presence = results.presence[place];
-    reading.blendshapes = results.blendshapes[place];
+    for optional in &work.optional {
+        let numbers = optional.numbers(&work.host_result, place);
+        reading.derived.of_mut(optional.network.role).copy_from_slice(numbers);
+    }
     reading.appearance = Appearance::from_cells(results.appearance[place]);
 }
 
 fn take_detections(results: &ResultBlock, detections: &mut Vec<Detection>) {
     detections.clear();
     detections.extend(results.detections().iter().map(Detection::from));
-}
-
-/// Everything that takes the GPU's memory.
-struct Room {
-    work: Work,
-    jpeg: Option<Jpeg>,
-    /// Nothing where the frames' size is not known yet.
-    frame: Option<FrameWork>,
-}
-
-/// A GPU on which networks are bound.
-struct Bench<'a> {
-    device: &'a Device,
-    networks: &'a Networks,
-    buckets: &'a [usize],
-    layout: Option<FrameLayout>,
-}
-
-impl room::Room for Bench<'_> {
-    type Made = Room;
-    type Error = GpuPipelineError;
-
-    fn free_bytes(&self) -> Result<usize, GpuPipelineError> {
-        Ok(self.device.free_bytes()?)
-    }
-
-    fn make(&mut self, buckets: usize) -> Result<Room, GpuPipelineError> {
-        let mut work = Work::new(self.device, self.networks, &self.buckets[..buckets])?;
-        let jpeg = Jpeg::open(self.device)?;
-        let frame = self.layout.map(|layout| FrameWork::new(&mut work, layout)).transpose()?;
-        Ok(Room { work, jpeg, frame })
-    }
-
-    fn is_about_memory(&self, error: &GpuPipelineError) -> bool {
-        error.is_about_memory(self.device)
-    }
-
-    fn pause(&mut self, duration: std::time::Duration) {
-        std::thread::sleep(duration);
-    }
-}
-
-/// Takes the memory for as many of these buckets as there is room for.
-fn find_room(
-    device: &Device,
-    networks: &Networks,
-    buckets: &[usize],
-    options: &GpuOptions,
-) -> Result<Room, GpuPipelineError> {
-    let layout =
-        options.frame_size.map(|[width, height]| FrameLayout::tight(width, height, PixelFormat::Rgb8));
-    let layout = layout.transpose()?;
-    let frame_bytes = layout.map_or(0, |layout| layout.bytes());
-    let needs = |count: usize| {
-        let buckets = &buckets[..count];
-        (buckets[count - 1], networks.estimated_bytes(buckets, frame_bytes))
-    };
-    let needs = Needs { buckets: (1..=buckets.len()).map(needs).collect() };
-    match room::fit(&mut Bench { device, networks, buckets, layout }, &needs) {
-        Ok(Outcome::All(room)) => Ok(room),
-        Ok(Outcome::Fewer(room, line)) => {
-            tracing::warn!("GPU {}: {line}", options.gpu);
-            Ok(room)
-        }
-        Ok(Outcome::None(said)) => Err(GpuPipelineError::Memory { gpu: options.gpu, said }),
-        Err(error) => Err(in_terms_of_memory(error, device, options.gpu)),
-    }
-}
-
-/// The error, as one of memory where it is.
-fn in_terms_of_memory(error: GpuPipelineError, device: &Device, gpu: usize) -> GpuPipelineError {
-    if matches!(error, GpuPipelineError::Memory { .. }) || !error.is_about_memory(device) {
-        return error;
-    }
-    let free_mib = device.free_bytes().unwrap_or(0) >> 20;
-    GpuPipelineError::Memory { gpu, said: format!("{free_mib} MiB: {error}") }
 }

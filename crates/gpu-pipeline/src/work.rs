@@ -1,62 +1,19 @@
 //! Everything that does not depend on the frames' size: networks, their buffers, the host's blocks.
 
 use bytemuck::Zeroable;
-use mien_engine::TensorInfo;
-use mien_face::{BLENDSHAPE_COUNT, LANDMARK_COUNT};
-use mien_geometry::retinaface_prior_count;
+use mien_engine::{FACES, Role};
+use mien_face::{LANDMARK_COUNT, MESH_LANDMARK_COUNT};
 use mien_gpu::{
     BLENDSHAPE_POINTS, Device, DeviceBuffer, Event, FrameControl, LandmarksFinish, MAX_REGIONS, PinnedBuffer,
     ResultBlock, RetinaFaceDecode, Stream, Wait,
 };
-use mien_pipeline::{Role, StageTimings};
+use mien_pipeline::StageTimings;
 
+use crate::GpuPipelineError;
 use crate::bound::{Bound, Place};
 use crate::network::Network;
-use crate::room::RESERVE_BYTES;
-use crate::{BUCKETS, GpuPipelineError};
-
-/// The three networks.
-#[derive(Debug)]
-pub(crate) struct Networks {
-    pub detector: Network,
-    pub landmarks: Network,
-    pub blendshapes: Network,
-}
-
-impl Networks {
-    /// Working memory, which the networks share, since one runs after the other.
-    fn working_bytes(&self) -> usize {
-        let Self { detector, landmarks, blendshapes } = self;
-        let needed = [detector, landmarks, blendshapes].map(|network| network.engine.device_memory_bytes());
-        needed.into_iter().max().unwrap_or(0).max(256) as usize
-    }
-
-    /// About how much device memory a camera takes with these buckets: [`Work::new`], frame buffers, graphs, and
-    /// the decoder of JPEG files.
-    pub(crate) fn estimated_bytes(&self, buckets: &[usize], frame_bytes: usize) -> usize {
-        /// What the driver takes for a captured graph.
-        const GRAPH_BYTES: usize = 256 << 10;
-        /// nvJPEG's code and state.
-        const JPEG_BYTES: usize = 8 << 20;
-        // Before and after the frame is there, with and without the detector; and the preview's.
-        let graphs = 4 * (buckets.len() + 1) + 1;
-        // The frame itself, its planes while a JPEG file is decoded, and scaled pictures.
-        let frames = 4 * frame_bytes;
-        self.network_bytes(buckets) + graphs * GRAPH_BYTES + JPEG_BYTES + frames + RESERVE_BYTES
-    }
-
-    fn network_bytes(&self, buckets: &[usize]) -> usize {
-        /// What TensorRT 8.6 loads with an execution context of these networks.
-        const CODE_BYTES: usize = 2 << 20;
-        let tensors = |network: &Network| -> usize {
-            std::iter::once(&network.input).chain(&network.outputs).map(|tensor| 4 * tensor.elements()).sum()
-        };
-        let most = buckets.last().copied().unwrap_or(1);
-        let faces = most * (tensors(&self.landmarks) + tensors(&self.blendshapes));
-        let contexts = 1 + 2 * buckets.len();
-        self.working_bytes() + tensors(&self.detector) + faces + contexts * CODE_BYTES
-    }
-}
+use crate::networks::{Fitted, Networks};
+use crate::optional::{FaceBuffers, OptionalWork};
 
 /// Points between the stages, in the order in which a frame passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +25,30 @@ pub(crate) enum Mark {
     Decoded,
     Cropped,
     Landmarked,
-    Blendshaped,
+    /// An optional network, by its place in [`Role::OPTIONAL`].
+    Optional(usize),
     Downloaded,
 }
 
-const MARKS: usize = Mark::Downloaded as usize + 1;
-
 impl Mark {
+    /// How many there are.
+    const COUNT: usize = 8 + Role::OPTIONAL.len();
+
+    /// Its place among all.
+    fn index(self) -> usize {
+        match self {
+            Self::Start => 0,
+            Self::Uploaded => 1,
+            Self::Preprocessed => 2,
+            Self::Detected => 3,
+            Self::Decoded => 4,
+            Self::Cropped => 5,
+            Self::Landmarked => 6,
+            Self::Downloaded => 7,
+            Self::Optional(network) => 8 + network,
+        }
+    }
+
     /// The time that ends with this mark.
     pub(crate) fn field(self, timings: &mut StageTimings) -> &mut u64 {
         match self {
@@ -84,7 +58,7 @@ impl Mark {
             Self::Decoded => &mut timings.decode_nanos,
             Self::Cropped => &mut timings.crop_nanos,
             Self::Landmarked => &mut timings.landmarks_nanos,
-            Self::Blendshaped => &mut timings.blendshapes_nanos,
+            Self::Optional(network) => &mut timings.optional_nanos[network],
         }
     }
 }
@@ -94,7 +68,8 @@ impl Mark {
 pub(crate) struct BucketWork {
     pub faces: usize,
     pub landmarks: Bound,
-    pub blendshapes: Bound,
+    /// In the order of [`Work::optional`].
+    pub optional: Vec<Bound>,
 }
 
 /// Networks in their places, and the buffers between them.
@@ -105,6 +80,8 @@ pub(crate) struct Work {
     pub buckets: Vec<BucketWork>,
     pub decode: RetinaFaceDecode,
     pub finish: LandmarksFinish,
+    /// The optional networks, in the order in which they run.
+    pub optional: Vec<OptionalWork>,
     /// Side of the landmark network's input in pixels.
     pub crop_size: usize,
     /// Height and width of the detector's input.
@@ -116,6 +93,8 @@ pub(crate) struct Work {
     /// The detector's boxes, confidences and key points.
     detector_outputs: [DeviceBuffer<f32>; 3],
     crop_landmarks: DeviceBuffer<f32>,
+    /// What a network without irises writes: it is copied into `crop_landmarks`, where their places stay NaN.
+    mesh_landmarks: Option<DeviceBuffer<f32>>,
     logits: DeviceBuffer<f32>,
     points: DeviceBuffer<f32>,
     /// The result block as bytes.
@@ -123,23 +102,6 @@ pub(crate) struct Work {
     pub result: DeviceBuffer<ResultBlock>,
     pub host_result: PinnedBuffer<u8>,
     events: Vec<Event>,
-}
-
-/// Finds the outputs of a network, in an order of our own.
-struct Outputs<'a> {
-    network: &'a Network,
-    role: Role,
-}
-
-impl Outputs<'_> {
-    fn find(
-        &self,
-        name: &str,
-        expected: &str,
-        fits: impl Fn(&TensorInfo) -> bool,
-    ) -> Result<usize, GpuPipelineError> {
-        Ok(self.role.output(&self.network.file, &self.network.outputs, name, expected, fits)?)
-    }
 }
 
 impl Work {
@@ -154,70 +116,47 @@ impl Work {
 
         let (detector, detector_size, detector_input, detector_outputs) =
             bind_detector(device, &networks.detector, &scratch)?;
-        let crop_size = landmarks_input(&networks.landmarks)?;
+        let crop_size = networks.landmarks.fit.input[1];
         let crops = device.alloc::<u8>("face crops", 4 * 3 * crop_size * crop_size * most)?;
         let crop_landmarks = device.alloc::<f32>("landmarks in the crop", 3 * LANDMARK_COUNT * most)?;
+        let mesh_landmarks = mesh_landmarks(device, &networks.landmarks, most, &crop_landmarks)?;
         let logits = device.alloc::<f32>("presence", most)?;
         let points = device.alloc::<f32>("blendshape inputs", 2 * BLENDSHAPE_POINTS * most)?;
         let result_bytes = device.alloc::<u8>("results", size_of::<ResultBlock>())?;
         let result = result_bytes.reinterpret::<ResultBlock>(1)?;
 
-        let landmark_places = {
-            let network = &networks.landmarks;
-            let outputs = Outputs { network, role: Role::Landmarks };
-            let landmarks =
-                outputs.find("landmarks", "of 1434 numbers", |t| t.elements() == 3 * LANDMARK_COUNT)?;
-            let presence = outputs.find("presence", "of 1 number", |t| t.elements() == 1)?;
-            places(
-                device,
-                network,
-                most,
-                &[(landmarks, bytes(&crop_landmarks)?), (presence, bytes(&logits)?)],
-            )?
-        };
-        let blendshape_places = {
-            let network = &networks.blendshapes;
-            Role::Blendshapes.input(
-                &network.file,
-                std::slice::from_ref(&network.input),
-                "[146, 2]",
-                |t| t.shape == [BLENDSHAPE_POINTS, 2],
-            )?;
-            let outputs = Outputs { network, role: Role::Blendshapes };
-            let coefficients =
-                outputs.find("coefficients", "of 52 numbers", |t| t.elements() == BLENDSHAPE_COUNT)?;
-            let into_result = Place { buffer: result_bytes.clone(), offset: ResultBlock::BLENDSHAPES_OFFSET };
-            places(device, network, most, &[(coefficients, into_result)])?
-        };
+        let Fitted { network, fit } = &networks.landmarks;
+        let into = mesh_landmarks.as_ref().unwrap_or(&crop_landmarks);
+        let given = [(fit.outputs[0], bytes(into)?), (fit.outputs[1], bytes(&logits)?)];
+        let landmark_places = places(device, network, most, &given)?;
+        let face_buffers = FaceBuffers { points: &points, result_bytes: &result_bytes };
+        let optional = networks
+            .optional
+            .iter()
+            .map(|optional| OptionalWork::new(device, optional, most, &face_buffers))
+            .collect::<Result<Vec<_>, _>>()?;
         let bucket = |&faces: &usize| -> Result<BucketWork, GpuPipelineError> {
+            let crops = Place::start_of(&crops);
             Ok(BucketWork {
                 faces,
-                landmarks: Bound::new(
-                    device,
-                    &networks.landmarks,
-                    faces,
-                    &Place::start_of(&crops),
-                    &landmark_places,
-                    &scratch,
-                )?,
-                blendshapes: Bound::new(
-                    device,
-                    &networks.blendshapes,
-                    faces,
-                    &bytes(&points)?,
-                    &blendshape_places,
-                    &scratch,
-                )?,
+                landmarks: Bound::new(device, network, faces, &crops, &landmark_places, &scratch)?,
+                optional: optional
+                    .iter()
+                    .zip(&networks.optional)
+                    .map(|(work, optional)| work.bind(device, optional, faces, &scratch))
+                    .collect::<Result<_, _>>()?,
             })
         };
         Ok(Self {
             buckets: buckets.iter().map(bucket).collect::<Result<_, _>>()?,
             decode: RetinaFaceDecode::new(device, detector_size)?,
             finish: LandmarksFinish::new(device)?,
+            optional,
+            mesh_landmarks,
             control: device.alloc("the frame's control block", 1)?,
             host_control: device.pinned(1)?,
             host_result: device.pinned(size_of::<ResultBlock>())?,
-            events: (0..MARKS).map(|_| Event::new(device, Wait::Sleep)).collect::<Result<_, _>>()?,
+            events: (0..Mark::COUNT).map(|_| Event::new(device, Wait::Sleep)).collect::<Result<_, _>>()?,
             device: device.clone(),
             detector,
             detector_size,
@@ -243,11 +182,11 @@ impl Work {
     }
 
     pub(crate) fn mark(&self, stream: &Stream, mark: Mark) -> Result<(), GpuPipelineError> {
-        Ok(self.events[mark as usize].record(stream)?)
+        Ok(self.events[mark.index()].record(stream)?)
     }
 
     pub(crate) fn event(&self, mark: Mark) -> &Event {
-        &self.events[mark as usize]
+        &self.events[mark.index()]
     }
 
     /// Detector network and decoding, from its filled input to the result block.
@@ -259,10 +198,16 @@ impl Work {
         self.mark(stream, Mark::Decoded)
     }
 
-    /// Landmark and blendshape networks of a bucket, from the filled crops to the result block.
+    /// The networks of a bucket that read faces, from the filled crops to their results.
     pub(crate) fn enqueue_faces(&mut self, stream: &Stream, bucket: usize) -> Result<(), GpuPipelineError> {
         let faces = self.buckets[bucket].faces;
         self.buckets[bucket].landmarks.enqueue(stream)?;
+        if let Some(mesh) = &self.mesh_landmarks {
+            for face in 0..faces {
+                let from = face * 3 * MESH_LANDMARK_COUNT..(face + 1) * 3 * MESH_LANDMARK_COUNT;
+                stream.copy_range(mesh, from, &self.crop_landmarks, face * 3 * LANDMARK_COUNT)?;
+            }
+        }
         let (control, result) = (&self.control, &self.result);
         self.finish.enqueue(
             stream,
@@ -274,13 +219,25 @@ impl Work {
             result,
         )?;
         self.mark(stream, Mark::Landmarked)?;
-        self.buckets[bucket].blendshapes.enqueue(stream)?;
-        self.mark(stream, Mark::Blendshaped)
+        for place in 0..self.optional.len() {
+            self.buckets[bucket].optional[place].enqueue(stream)?;
+            self.mark(stream, Mark::Optional(self.optional[place].index))?;
+        }
+        Ok(())
+    }
+
+    /// The marks that [`Work::enqueue_faces`] passes.
+    pub(crate) fn face_marks(&self) -> impl Iterator<Item = Mark> {
+        let optional = self.optional.iter().map(|optional| Mark::Optional(optional.index));
+        std::iter::once(Mark::Landmarked).chain(optional)
     }
 
     /// The results of so many regions to the host.
     pub(crate) fn enqueue_download(&self, stream: &Stream, regions: usize) -> Result<(), GpuPipelineError> {
         stream.download(&self.result_bytes, &self.host_result, 0..ResultBlock::bytes_for(regions))?;
+        for optional in self.optional.iter().filter(|_| regions > 0) {
+            optional.enqueue_download(stream, regions)?;
+        }
         self.mark(stream, Mark::Downloaded)
     }
 
@@ -305,14 +262,14 @@ impl Work {
     }
 }
 
-const _: () = assert!(BUCKETS[3] <= MAX_REGIONS);
+const _: () = assert!(FACES.most() <= MAX_REGIONS);
 
-fn bytes(buffer: &DeviceBuffer<f32>) -> Result<Place, GpuPipelineError> {
+pub(crate) fn bytes(buffer: &DeviceBuffer<f32>) -> Result<Place, GpuPipelineError> {
     Ok(Place { buffer: buffer.reinterpret(buffer.bytes())?, offset: 0 })
 }
 
 /// A place for every output: the given ones, and memory of their own for those nobody reads.
-fn places(
+pub(crate) fn places(
     device: &Device,
     network: &Network,
     batch: usize,
@@ -333,42 +290,35 @@ type DetectorParts = (Bound, [usize; 2], DeviceBuffer<u8>, [DeviceBuffer<f32>; 3
 
 fn bind_detector(
     device: &Device,
-    network: &Network,
+    Fitted { network, fit }: &Fitted,
     scratch: &DeviceBuffer<u8>,
 ) -> Result<DetectorParts, GpuPipelineError> {
-    let &[3, height, width] = &network.input.shape[..] else {
-        let reason = format!("its input is {:?}, but [3, height, width] is needed", network.input.shape);
-        return Err(GpuPipelineError::Model { file: network.file.clone(), reason });
-    };
-    let priors = retinaface_prior_count(height, width);
-    let outputs = Outputs { network, role: Role::Detector };
-    let find = |name, columns: usize| {
-        outputs.find(
-            name,
-            &format!("[{priors}, {columns}] (a RetinaFace; others run on the CPU engine)"),
-            |t| t.shape == [priors, columns],
-        )
-    };
-    let indices = [find("loc", 4)?, find("conf", 2)?, find("landms", 10)?];
-    let input = device.alloc::<u8>("detector input", 4 * 3 * height * width)?;
-    let alloc = |what, columns: usize| device.alloc::<f32>(what, priors * columns);
+    let size = [fit.input[1], fit.input[2]];
+    let input = device.alloc::<u8>("detector input", 4 * 3 * size[0] * size[1])?;
+    let alloc = |what, output: usize| device.alloc::<f32>(what, fit.numbers[output]);
     let buffers =
-        [alloc("detector boxes", 4)?, alloc("detector confidences", 2)?, alloc("detector key points", 10)?];
+        [alloc("detector boxes", 0)?, alloc("detector confidences", 1)?, alloc("detector key points", 2)?];
     let mut given = Vec::new();
-    for (index, buffer) in indices.into_iter().zip(&buffers) {
+    for (&index, buffer) in fit.outputs.iter().zip(&buffers) {
         given.push((index, bytes(buffer)?));
     }
     let outputs = places(device, network, 1, &given)?;
     let bound = Bound::new(device, network, 1, &Place::start_of(&input), &outputs, scratch)?;
-    Ok((bound, [height, width], input, buffers))
+    Ok((bound, size, input, buffers))
 }
 
-fn landmarks_input(network: &Network) -> Result<usize, GpuPipelineError> {
-    let input = Role::Landmarks.input(
-        &network.file,
-        std::slice::from_ref(&network.input),
-        "[3, size, size]",
-        |t| matches!(t.shape[..], [3, height, width] if height == width && height > 0),
-    )?;
-    Ok(input[1])
+/// Where a landmark network without irises writes; the irises in `crop_landmarks` become NaN.
+fn mesh_landmarks(
+    device: &Device,
+    landmarks: &Fitted,
+    most: usize,
+    crop_landmarks: &DeviceBuffer<f32>,
+) -> Result<Option<DeviceBuffer<f32>>, GpuPipelineError> {
+    if landmarks.fit.numbers[0] == 3 * LANDMARK_COUNT {
+        return Ok(None);
+    }
+    // Four bytes of ones are a NaN.
+    device.stream().fill_bytes(crop_landmarks, 0xFF)?;
+    device.stream().wait()?;
+    Ok(Some(device.alloc("landmarks of the mesh", landmarks.fit.numbers[0] * most)?))
 }

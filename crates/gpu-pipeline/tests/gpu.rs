@@ -4,15 +4,16 @@
 use std::path::Path;
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
-use mien_engine::{EngineChoice, EngineOptions};
-use mien_face::{Frame, FrameFaces, LANDMARK_COUNT, Picture};
+use mien_engine::{Engine, EngineChoice, EngineOptions, RtenEngine};
+use mien_face::{FacePart, FaceParts, Frame, FrameFaces, LANDMARK_COUNT, MESH_LANDMARK_COUNT, Picture};
 use mien_gpu_pipeline::{
     BuildNews, EngineCache, GpuOptions, GpuPrecision, GpuStages, ModelSource, TensorRtEngine,
     tensorrt_library,
 };
 use mien_models::{ModelSet, Role};
 use mien_needs::{Need, skip};
-use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings, Role as Part};
+use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
+use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 
 const DETECTOR_SIZE: [usize; 2] = [256, 320];
@@ -44,23 +45,54 @@ fn options(precision: GpuPrecision, max_faces: usize) -> GpuOptions {
     }
 }
 
-/// The built-in models: file names, contents, hashes.
-struct Models(Vec<(String, Vec<u8>, String)>);
+/// Models: role, file name, content, hash.
+struct Models(Vec<(Role, String, Vec<u8>, String)>);
 
 impl Models {
     fn read() -> Self {
         let set = models();
         let read = |role| {
             let file = set.get(role).unwrap();
-            (file.entry.file.clone(), file.read().unwrap(), file.entry.sha256.clone())
+            (role, file.entry.file.clone(), file.read().unwrap(), file.entry.sha256.clone())
         };
-        Self(Role::ALL.into_iter().map(read).collect())
+        Self([Role::Detector, Role::Landmarks, Role::Blendshapes].map(read).into())
+    }
+
+    fn sources(&self) -> Vec<ModelSource<'_>> {
+        (0..self.0.len()).map(|index| self.source(index)).collect()
     }
 
     fn source(&self, index: usize) -> ModelSource<'_> {
-        let (file, bytes, sha256) = &self.0[index];
-        let role = [Part::Detector, Part::Landmarks, Part::Blendshapes][index];
-        ModelSource { role, file, bytes, sha256 }
+        let (role, file, bytes, sha256) = &self.0[index];
+        ModelSource { role: *role, file, bytes, sha256 }
+    }
+
+    /// Puts another model in the place of a role's.
+    fn insert(&mut self, role: Role, file: &str, bytes: Vec<u8>) {
+        self.0.retain(|(other, ..)| *other != role);
+        let sha256 = mien_engine::sha256_hex(&bytes);
+        self.0.push((role, file.to_owned(), bytes, sha256));
+    }
+
+    fn on_gpu(&self, settings: &PipelineSettings) -> Pipeline {
+        let options = options(GpuPrecision::Fp32, settings.max_faces);
+        let stages = GpuStages::load(&options, &self.sources(), &mut print_news).unwrap();
+        Pipeline::with_stages(Box::new(stages), settings.clone()).unwrap()
+    }
+
+    fn on_cpu(&self, settings: &PipelineSettings) -> Pipeline {
+        let engine = |(role, file, bytes, _): &(Role, String, Vec<u8>, String)| {
+            let is_detector = *role == Role::Detector;
+            let options = EngineOptions {
+                input_size: is_detector.then_some(DETECTOR_SIZE),
+                threads: None,
+                max_batch: if is_detector { 1 } else { settings.max_faces },
+            };
+            let engine = RtenEngine::from_bytes(file, bytes, &options).unwrap();
+            (*role, Box::new(engine) as Box<dyn Engine>)
+        };
+        let engines: PipelineEngines = self.0.iter().map(engine).collect();
+        Pipeline::new(engines, settings.clone()).unwrap()
     }
 }
 
@@ -80,8 +112,8 @@ fn print_news(news: BuildNews<'_>) {
 
 fn gpu_pipeline(precision: GpuPrecision, settings: &PipelineSettings) -> Pipeline {
     let models = Models::read();
-    let sources = [0, 1, 2].map(|index| models.source(index));
-    let stages = GpuStages::load(&options(precision, settings.max_faces), sources, &mut print_news).unwrap();
+    let sources = models.sources();
+    let stages = GpuStages::load(&options(precision, settings.max_faces), &sources, &mut print_news).unwrap();
     Pipeline::with_stages(Box::new(stages), settings.clone()).unwrap()
 }
 
@@ -91,11 +123,11 @@ fn cpu_pipeline(settings: &PipelineSettings) -> Pipeline {
         let options = EngineOptions { input_size, threads: None, max_batch };
         set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
     };
-    let engines = PipelineEngines {
-        detector: load(Role::Detector, Some(DETECTOR_SIZE), 1),
-        landmarks: load(Role::Landmarks, None, settings.max_faces),
-        blendshapes: load(Role::Blendshapes, None, settings.max_faces),
-    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, load(Role::Detector, Some(DETECTOR_SIZE), 1)),
+        (Role::Landmarks, load(Role::Landmarks, None, settings.max_faces)),
+        (Role::Blendshapes, load(Role::Blendshapes, None, settings.max_faces)),
+    ]);
     Pipeline::new(engines, settings.clone()).unwrap()
 }
 
@@ -172,6 +204,130 @@ fn in_half_precision_the_pipeline_stays_near() {
     assert!(difference.landmark_pixels() <= 0.5, "{difference:?}");
 }
 
+/// Frames of two heads through both, and what each says of them.
+fn both(models: &Models, mut check: impl FnMut(&Pipeline, &Pipeline)) {
+    let settings = PipelineSettings { max_faces: 4, ..PipelineSettings::default() };
+    let (mut gpu, mut cpu) = (models.on_gpu(&settings), models.on_cpu(&settings));
+    assert_eq!(gpu.parts(), cpu.parts());
+    let mut camera =
+        SyntheticCamera::new(SyntheticSettings { heads: 2, script: Motion::Idle, ..Default::default() });
+    let (mut frame, mut faces) = (Frame::empty(), 0);
+    for index in 0..20 {
+        camera.render(index, index as i64 * 33_333_333, &mut frame);
+        let view = frame.view().unwrap();
+        faces += gpu.process(view, index, frame.capture_nanos).unwrap().face_count;
+        cpu.process(view, index, frame.capture_nanos).unwrap();
+        assert_eq!(gpu.last().face_count, cpu.last().face_count, "frame {index}");
+        check(&gpu, &cpu);
+    }
+    assert!(faces >= 36, "{faces} faces");
+}
+
+/// The built-in landmark network without the irises.
+fn mesh_model() -> Vec<u8> {
+    let bytes = models().get(Role::Landmarks).unwrap().read().unwrap();
+    let mut model = Model::read(&bytes).unwrap();
+    let graph = &mut model.graph;
+    for node in &mut graph.nodes {
+        for output in node.outputs.iter_mut().filter(|output| *output == "landmarks") {
+            *output = "all_landmarks".into();
+        }
+    }
+    for (name, value) in [("first", 0), ("end", 3 * MESH_LANDMARK_COUNT as i64), ("axis", 1)] {
+        graph.initializers.push(Tensor::from_i64(name, &[value]));
+    }
+    graph.nodes.push(Node {
+        op: "Slice".into(),
+        name: "mesh".into(),
+        inputs: ["all_landmarks", "first", "end", "axis"].map(str::to_owned).to_vec(),
+        outputs: vec!["landmarks".into()],
+        attributes: vec![],
+    });
+    let output = graph.outputs.iter_mut().find(|output| output.name == "landmarks").unwrap();
+    *output.dims.as_mut().unwrap().last_mut().unwrap() = Dimension::Fixed(3 * MESH_LANDMARK_COUNT);
+    model.write()
+}
+
+#[test]
+fn a_landmark_network_without_irises_gives_the_cpus_mesh() {
+    if !is_here() {
+        return;
+    }
+    let mut models = Models::read();
+    models.insert(Role::Landmarks, "mesh.onnx", mesh_model());
+    both(&models, |gpu, cpu| {
+        // The blendshapes read the irises: neither engine computes them.
+        assert_eq!(gpu.parts(), FaceParts::NONE);
+        assert_eq!(gpu.timings().optional_nanos, [0; Role::OPTIONAL.len()]);
+        for (ours, theirs) in gpu.last().faces().iter().zip(cpu.last().faces()) {
+            assert_eq!(ours.track_id, theirs.track_id);
+            let (mesh, irises) = ours.measured.landmarks.split_at(MESH_LANDMARK_COUNT);
+            let pairs = mesh.iter().zip(&theirs.measured.landmarks);
+            let sum: f32 = pairs.map(|(p, q)| (p[0] - q[0]).hypot(p[1] - q[1])).sum();
+            assert!(sum / MESH_LANDMARK_COUNT as f32 <= 0.1, "{sum}");
+            assert!(irises.as_flattened().iter().all(|v| v.is_nan()));
+            assert!(ours.measured.blendshapes.iter().all(|v| v.is_nan()));
+        }
+    });
+}
+
+#[test]
+fn without_a_blendshape_network_the_graphs_have_none() {
+    if !is_here() {
+        return;
+    }
+    let mut models = Models::read();
+    models.0.retain(|(role, ..)| *role != Role::Blendshapes);
+    both(&models, |gpu, _| {
+        assert_eq!(gpu.parts(), FaceParts::of(&[FacePart::Irises]));
+        for face in gpu.last().faces() {
+            assert!(face.measured.landmarks.as_flattened().iter().all(|v| v.is_finite()));
+            assert!(face.measured.blendshapes.iter().chain(&face.smoothed.blendshapes).all(|v| v.is_nan()));
+        }
+    });
+}
+
+/// The tests' own network: the mean of the landmarks that blendshapes are made of.
+fn mean_model() -> Vec<u8> {
+    let value = |name: &str, dims: &[usize]| {
+        let dims =
+            std::iter::once(Dimension::Dynamic("N".into())).chain(dims.iter().copied().map(Dimension::Fixed));
+        ValueInfo { name: name.into(), element: ElementType::Float, dims: Some(dims.collect()) }
+    };
+    let mean = Node {
+        op: "ReduceMean".into(),
+        name: "mean".into(),
+        inputs: vec!["points".into()],
+        outputs: vec!["mean".into()],
+        attributes: vec![("axes".into(), Attribute::Ints(vec![1])), ("keepdims".into(), Attribute::Int(0))],
+    };
+    let graph = Graph {
+        name: "mean".into(),
+        nodes: vec![mean],
+        initializers: vec![],
+        inputs: vec![value("points", &[146, 2])],
+        outputs: vec![value("mean", &[2])],
+    };
+    Model { ir_version: 8, opset: 17, producer: "tests".into(), graph }.write()
+}
+
+#[test]
+fn another_optional_network_runs_in_the_graph() {
+    if !is_here() {
+        return;
+    }
+    let mut models = Models::read();
+    models.insert(Role::Mean, "mean.onnx", mean_model());
+    both(&models, |gpu, cpu| {
+        for (ours, theirs) in gpu.derived().iter().zip(cpu.derived()) {
+            for (p, q) in ours.of(Role::Mean).iter().zip(theirs.of(Role::Mean)) {
+                assert!((p - q).abs() <= 0.2, "{p} {q}");
+            }
+            assert!(ours.of(Role::Blendshapes).iter().all(|v| v.is_finite()));
+        }
+    });
+}
+
 #[test]
 fn tensorrt_engines_keep_the_contract() {
     if !is_here() {
@@ -192,8 +348,8 @@ fn frames_of_another_size_are_taken_and_nothing_grows() {
         return;
     }
     let models = Models::read();
-    let sources = [0, 1, 2].map(|index| models.source(index));
-    let stages = GpuStages::load(&options(GpuPrecision::Fp32, 2), sources, &mut print_news).unwrap();
+    let sources = models.sources();
+    let stages = GpuStages::load(&options(GpuPrecision::Fp32, 2), &sources, &mut print_news).unwrap();
     let device = stages.device().clone();
     let mut pipeline = Pipeline::with_stages(Box::new(stages), PipelineSettings::default()).unwrap();
     let mut allocations = Vec::new();

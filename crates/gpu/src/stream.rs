@@ -151,6 +151,30 @@ impl Stream {
         Ok(())
     }
 
+    /// Copies the elements `range` within device memory to another place, in stream order.
+    ///
+    /// # Errors
+    /// When the range or its target lies outside of its buffer, or the driver fails.
+    pub fn copy_range<T: Pod>(
+        &self,
+        from: &DeviceBuffer<T>,
+        range: Range<usize>,
+        to: &DeviceBuffer<T>,
+        start: usize,
+    ) -> Result<(), GpuError> {
+        let target = start..start + range.len();
+        let (source_at, bytes) = span::<T>("a copy", &range, from.len())?;
+        let (target_at, _) = span::<T>("a copy's target", &target, to.len())?;
+        self.context.bind()?;
+        // SAFETY: both buffers hold their range, and a graph that records this keeps them.
+        check("cuMemcpyDtoDAsync", unsafe {
+            let (source, target) = (from.pointer() + source_at as u64, to.pointer() + target_at as u64);
+            sys::cuMemcpyDtoDAsync_v2(target, source, bytes, self.handle)
+        })?;
+        self.note(CopiedBytes::default(), || vec![from.keeper(), to.keeper()]);
+        Ok(())
+    }
+
     /// Sets every byte of a buffer, in stream order.
     ///
     /// # Errors

@@ -96,6 +96,10 @@ fn lines(
     mesh.reserve_vertices(edges.len() * 4);
     for &[from, to] in edges {
         let (a, b) = (screen.landmark(face, from), screen.landmark(face, to));
+        // Irises that the landmark network does not find.
+        if a.any_nan() || b.any_nan() {
+            continue;
+        }
         let side = (b - a).rot90().normalized() * (width * 0.5);
         let first = mesh.vertices.len() as u32;
         for point in [a + side, a - side, b + side, b - side] {

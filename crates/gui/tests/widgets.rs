@@ -217,6 +217,21 @@ fn who_is_being_named_stays_in_the_field_though_others_come_and_all_leave() {
 }
 
 #[test]
+fn a_face_without_irises_and_blendshapes_is_shown() {
+    let (mut harness, _) = open_with(1, |backend| backend.parts = mien_face::FaceParts::NONE);
+    harness.run_steps(3);
+    page(&mut harness, View::Signals);
+    harness.run_steps(3);
+    harness.get_by_label_contains("Blendshapes are not computed");
+    // A dash in place of each value, also of those that are plotted.
+    assert_eq!(harness.query_all_by_label("browDownLeft –").count(), 1);
+    harness.get_by_label_contains("browDownLeft").click();
+    harness.run_steps(3);
+    page(&mut harness, View::Live);
+    harness.run_steps(3);
+}
+
+#[test]
 fn the_signals_page_stays_while_the_face_is_out_of_view() {
     let nobody_in_view = std::rc::Rc::<std::cell::Cell<bool>>::default();
     let shared = nobody_in_view.clone();

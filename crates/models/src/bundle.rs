@@ -58,8 +58,8 @@ pub fn read_bundle(bytes: &[u8]) -> Result<Vec<BundlePart>, String> {
 /// [`TfliteError`]: what is wrong with it, or that it is none of these.
 pub fn convert_tflite(bytes: &[u8]) -> Result<Model<'static>, TfliteError> {
     to_onnx(bytes, &|shape| match shape {
-        [1, 256, 256, 3] | [1, 128, 128, 3] => Some("image"),
-        [1, 1, 1, 1434] => Some("landmarks"),
+        [1, 256, 256, 3] | [1, 192, 192, 3] | [1, 128, 128, 3] => Some("image"),
+        [1, 1, 1, 1434] | [1, 1, 1, 1404] => Some("landmarks"),
         [1, 1, 1, 1] => Some("presence"),
         [1, 1] => Some("tongue_out"),
         [1, 146, 2] => Some("points"),

@@ -2,7 +2,7 @@
 
 use mien_engine::{Engine, EngineError, EngineOptions, RtenEngine};
 
-use crate::{Role, detector_anchor_count};
+use crate::Role;
 
 /// The picture that a detector of any size is tried on: height and width in pixels.
 const TRIAL_SIZE: [usize; 2] = [320, 320];
@@ -21,40 +21,19 @@ pub fn dry_run(role: Role, file: &str, bytes: &[u8]) -> Result<(), String> {
         engine => engine,
     };
     let mut engine = engine.map_err(|error| error.to_string())?;
-    let outputs = role.outputs(engine.outputs())?;
-    if role == Role::Detector {
-        check_anchors(&engine, &outputs)?;
-    }
+    let fit = role.contract().fit(engine.inputs(), engine.outputs()).map_err(|misfit| {
+        format!("it needs one {} {} (per item), but has {}", misfit.kind, misfit.expected, misfit.found)
+    })?;
     for pattern in [smooth, busy, |_| 0.0] {
         for (at, value) in engine.input_mut(0, 1).iter_mut().enumerate() {
             *value = pattern(at);
         }
         engine.run(1).map_err(|error| error.to_string())?;
-        for &output in &outputs {
+        for &output in &fit.outputs {
             if !engine.output(output).iter().all(|value| value.is_finite()) {
                 let name = &engine.outputs()[output].name;
                 return Err(format!("its output {name} is not a number on a trial input"));
             }
-        }
-    }
-    Ok(())
-}
-
-/// Whether the detector's outputs have one row per anchor of Mien's anchor grids.
-fn check_anchors(engine: &RtenEngine, outputs: &[usize]) -> Result<(), String> {
-    let &[_, height, width] = engine.inputs()[0].shape.as_slice() else {
-        return Err("its input is no picture".to_owned());
-    };
-    let anchors = detector_anchor_count(height, width);
-    for &output in outputs {
-        let rows = engine.outputs()[output].shape.first();
-        if engine.outputs()[output].shape.len() != 2 || rows != Some(&anchors) {
-            return Err(format!(
-                "its output {} has shape {:?} for a picture of {width}×{height}, where RetinaFace \
-                 with strides 8, 16, 32 and two anchors per cell has {anchors} rows",
-                engine.outputs()[output].name,
-                engine.outputs()[output].shape
-            ));
         }
     }
     Ok(())

@@ -96,6 +96,14 @@ pub enum ModelError {
         /// The folders, and what in them was not usable.
         looked: String,
     },
+    /// An optional model that is asked for and cannot be used.
+    #[error("{role} cannot be computed: {reason}; take `{role} = \"auto\"` or other models")]
+    NotPossible {
+        /// The role.
+        role: Role,
+        /// Why.
+        reason: String,
+    },
     /// A folder that the user named, with no model in it.
     #[error(
         "{} has no model of Mien's{skipped}; name the folder that has them, or import some with `mien models import FILE`",

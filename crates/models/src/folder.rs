@@ -9,7 +9,7 @@ use mien_onnx::Model;
 use crate::manifest::{MANIFEST_FILE, Manifest, ManifestEntry, tensor_specs};
 use crate::{ModelError, Role};
 
-/// A manifest of this many bytes is none: three models take about 3 KiB.
+/// A manifest of this many bytes is none: a model takes about 1 KiB.
 const MOST_MANIFEST_BYTES: u64 = 1 << 20;
 /// ONNX files that are looked into in a folder without a manifest.
 const MOST_FILES: usize = 256;
@@ -175,7 +175,7 @@ impl Folder {
         let bytes = read_model_file(&path).map_err(|error| error.to_string())?;
         let model = Model::read(&bytes).map_err(|error| error.to_string())?;
         let role = Role::recognise(&model)
-            .ok_or("its tensors are not those of RetinaFace, 478 landmarks or 52 blendshapes")?;
+            .ok_or_else(|| format!("its tensors are not those of {}", Role::summaries()))?;
         Ok(ManifestEntry {
             file: file.to_owned(),
             role,

@@ -102,7 +102,7 @@ fn onnx_candidate(path: &Path, onnx: Vec<u8>, role: Option<Role>) -> Result<Cand
     let model = Model::read(&onnx).map_err(|error| invalid(path, error))?;
     let role = match role {
         Some(role) => {
-            role.check(&model).map_err(|reason| ModelError::WrongTensors {
+            role.contract().check(&model).map_err(|reason| ModelError::WrongTensors {
                 path: path.to_owned(),
                 role,
                 reason,
@@ -117,8 +117,8 @@ fn onnx_candidate(path: &Path, onnx: Vec<u8>, role: Option<Role>) -> Result<Cand
 
 /// Why a network fits no role, role by role.
 fn misfits(model: &Model) -> String {
-    let reasons = Role::ALL.into_iter().filter_map(|role| {
-        let reason = role.check(model).err()?;
+    let reasons = Role::ALL.iter().copied().filter_map(|role| {
+        let reason = role.contract().check(model).err()?;
         Some(format!("as {role}, {reason}"))
     });
     reasons.collect::<Vec<_>>().join("; ")

@@ -1,7 +1,7 @@
 //! Model files: manifest, roles, hashes, import of foreign bundles.
 //!
-//! Mien runs three networks, its [`Role`]s: a detector (RetinaFace), 478 landmarks, 52 blendshapes. They
-//! lie in folders; [`ModelSet::find`] looks for each role in these, in this order:
+//! Mien runs one network for each [`Role`], some of which it can do without. They lie in folders;
+//! [`ModelSet::find`] looks for each role in these, in this order:
 //!
 //! 1. the folder that the user names (`--models DIR`),
 //! 2. the folder in the environment variable `MIEN_MODELS`,
@@ -14,6 +14,9 @@
 //! one, ONNX files are recognised by their tensors' shapes. What a [`ModelFile`] says about itself
 //! (folder, hash, licence) belongs into logs and results.
 //!
+//! [`ModelSet::select`] decides which of them a run uses. An optional network that is absent, switched off, or reads
+//! what the others do not find, is left out, and [`Selection::absent`] says why.
+//!
 //! Nothing outside of a model's folder is ever read for it: only plain file names, no links that lead
 //! out, no ONNX external data.
 
@@ -23,7 +26,7 @@ mod error;
 mod folder;
 mod import;
 mod manifest;
-mod role;
+mod selection;
 mod set;
 pub mod tflite;
 
@@ -33,5 +36,6 @@ pub use error::ModelError;
 pub use folder::{Folder, Listing, Skipped};
 pub use import::{ImportReport, Imported, Unused, import};
 pub use manifest::{MANIFEST_FILE, Manifest, ManifestEntry, Size, TensorSpec, tensor_specs};
-pub use role::{DETECTOR_STRIDES, ParseRoleError, Role, detector_anchor_count};
+pub use mien_engine::Role;
+pub use selection::{Absent, Selection};
 pub use set::{ModelFile, ModelSet, Origin, Place, VerifyReport, builtin_folder, places, user_folder};

@@ -9,8 +9,8 @@ use mien_onnx::Model;
 use crate::manifest::{same_tensors, tensor_specs};
 use crate::{Folder, ManifestEntry, ModelError, Role, dry_run};
 
-/// Which folder a model comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which folder a model comes from; earlier ones come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// The folder that the user named.
     Named,
@@ -48,6 +48,12 @@ impl ModelFile {
     #[must_use]
     pub fn role(&self) -> Role {
         self.entry.role
+    }
+
+    /// The folder that it lies in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where it lies.
@@ -91,7 +97,7 @@ impl ModelFile {
             {
                 return Err(unfit("its tensors are not those that the manifest lists".to_owned()));
             }
-            self.entry.role.check(&model).map_err(unfit)?;
+            self.entry.role.contract().check(&model).map_err(unfit)?;
             dry_run(self.entry.role, &self.entry.file, &bytes).map_err(unfit)
         });
         VerifyReport { role: self.entry.role, path, result }

@@ -30,6 +30,10 @@ pub enum Need {
     Namespace,
     /// The rights of root.
     Root,
+    /// Permission to run the program as another user.
+    OtherUser,
+    /// A system without liblsl.
+    NoLiblsl,
     /// An X server with OpenGL, and the tools that operate it.
     Screen,
     /// An NVIDIA GPU with its driver, and TensorRT where the test uses it.
@@ -52,6 +56,8 @@ impl Need {
             Self::Liblsl => "liblsl",
             Self::Namespace => "namespace",
             Self::Root => "root",
+            Self::OtherUser => "other-user",
+            Self::NoLiblsl => "no-liblsl",
             Self::Screen => "screen",
             Self::Gpu => "gpu",
             Self::NoGpu => "no-gpu",

@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use mien_engine::{Engine, EngineError, EngineInfo, EngineOptions, RtenEngine, TensorInfo};
+use mien_engine::{Engine, EngineError, EngineInfo, EngineOptions, Role, RtenEngine, TensorInfo};
 use mien_face::Frame;
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineSettings, StageTimings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
@@ -97,11 +97,20 @@ fn pipeline(max_faces: usize) -> Pipeline {
         let options = EngineOptions { input_size, threads: None, max_batch };
         Box::new(Marked(RtenEngine::load(&find(&folder, names), &options).expect("a sound model")))
     };
-    let engines = PipelineEngines {
-        detector: engine(&["detector.onnx", "retinaface_mnet025_640x640.onnx"], Some(DETECTOR_INPUT), 1),
-        landmarks: engine(&["landmarks.onnx", "mediapipe_face_landmarks_detector.onnx"], None, max_faces),
-        blendshapes: engine(&["blendshapes.onnx", "mediapipe_face_blendshapes.onnx"], None, max_faces),
-    };
+    let engines = PipelineEngines::from([
+        (
+            Role::Detector,
+            engine(&["detector.onnx", "retinaface_mnet025_640x640.onnx"], Some(DETECTOR_INPUT), 1),
+        ),
+        (
+            Role::Landmarks,
+            engine(&["landmarks.onnx", "mediapipe_face_landmarks_detector.onnx"], None, max_faces),
+        ),
+        (
+            Role::Blendshapes,
+            engine(&["blendshapes.onnx", "mediapipe_face_blendshapes.onnx"], None, max_faces),
+        ),
+    ]);
     let settings = PipelineSettings { max_faces, ..PipelineSettings::default() };
     Pipeline::new(engines, settings).expect("models of the right shapes")
 }
@@ -152,7 +161,7 @@ fn measure(people: usize) {
     }
     let grown = LIVE_BYTES.load(Relaxed) - live;
     let ms = |nanos: u64| nanos as f64 * 1e-6 / FRAMES as f64;
-    let networks = sum.detect_nanos + sum.landmarks_nanos + sum.blendshapes_nanos;
+    let networks = sum.detect_nanos + sum.landmarks_nanos + sum.optional_nanos[0];
     println!(
         "{:6.2} | {:10.3} {:7.3} {:7.3} {:6.3} {:9.3} {:11.3} {:6.3} {:7.3} {:7.3} | {:11.2} {:14.2} {:11}",
         f64::from(faces) / FRAMES as f64,
@@ -161,7 +170,7 @@ fn measure(people: usize) {
         ms(sum.decode_nanos),
         ms(sum.crop_nanos),
         ms(sum.landmarks_nanos),
-        ms(sum.blendshapes_nanos),
+        ms(sum.optional_nanos[0]),
         ms(sum.pose_nanos),
         ms(sum.total_nanos),
         ms(sum.total_nanos - networks),
@@ -177,7 +186,9 @@ fn add(sum: &mut StageTimings, frame: &StageTimings) {
     sum.decode_nanos += frame.decode_nanos;
     sum.crop_nanos += frame.crop_nanos;
     sum.landmarks_nanos += frame.landmarks_nanos;
-    sum.blendshapes_nanos += frame.blendshapes_nanos;
+    for (sum, nanos) in sum.optional_nanos.iter_mut().zip(frame.optional_nanos) {
+        *sum += nanos;
+    }
     sum.pose_nanos += frame.pose_nanos;
     sum.total_nanos += frame.total_nanos;
 }

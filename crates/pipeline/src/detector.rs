@@ -1,17 +1,15 @@
 //! The detector stage: whole frame → detections.
 
-use mien_engine::Engine;
+use mien_engine::{BLAZEFACE, Engine, Role};
 use mien_face::FrameView;
 use mien_geometry::{
     Affine, BLAZEFACE_PRIORS, BlazeFaceDecoder, Border, Cropper, Detection, Letterbox, Normalization, Region,
-    RetinaFaceDecoder, mediapipe_detection_region, retinaface_prior_count,
+    RetinaFaceDecoder, mediapipe_detection_region,
 };
 
-use crate::tensors::Role;
+use crate::tensors::{failed, fit};
 use crate::timings::timed;
 use crate::{PipelineError, PipelineSettings, StageTimings};
-
-const ROLE: Role = Role::Detector;
 
 /// A detector network with what comes before and after it.
 pub(crate) struct DetectorStage {
@@ -65,7 +63,7 @@ impl DetectorStage {
             Network::RetinaFace(network) => network.letterbox.apply(frame, input),
             Network::BlazeFace(network) => network.fill(frame, input),
         });
-        timed(&mut timings.detect_nanos, || engine.run(1)).map_err(ROLE.failed())?;
+        timed(&mut timings.detect_nanos, || engine.run(1)).map_err(failed(Role::Detector))?;
         timed(&mut timings.decode_nanos, || match network {
             Network::RetinaFace(network) => {
                 network.decoder.decode(
@@ -101,27 +99,12 @@ impl DetectorStage {
 
 impl RetinaFace {
     fn new(engine: &dyn Engine) -> Result<Self, PipelineError> {
-        let input = ROLE.input(
-            &engine.info().model_file,
-            engine.inputs(),
-            "[3, height, width]",
-            |t| matches!(t.shape[..], [3, height, width] if height > 0 && width > 0),
-        )?;
-        let (height, width) = (input[1], input[2]);
-        let priors = retinaface_prior_count(height, width);
-        let output = |name, columns| {
-            ROLE.output(
-                &engine.info().model_file,
-                engine.outputs(),
-                name,
-                &format!("[{priors}, {columns}]"),
-                |t| t.shape == [priors, columns],
-            )
-        };
+        let fit = fit(Role::Detector.contract(), engine)?;
+        let (height, width) = (fit.input[1], fit.input[2]);
         Ok(Self {
-            boxes: output("loc", 4)?,
-            confidences: output("conf", 2)?,
-            keypoints: output("landms", 10)?,
+            boxes: fit.outputs[0],
+            confidences: fit.outputs[1],
+            keypoints: fit.outputs[2],
             letterbox: Letterbox::new(height, width, Normalization::RETINAFACE),
             decoder: RetinaFaceDecoder::new(height, width),
         })
@@ -130,20 +113,12 @@ impl RetinaFace {
 
 impl BlazeFace {
     fn new(engine: &dyn Engine) -> Result<Self, PipelineError> {
-        let input = ROLE.input(&engine.info().model_file, engine.inputs(), "[3, 128, 128]", |t| {
-            t.shape == [3, 128, 128]
-        })?;
-        let output = |name, columns| {
-            let expected = format!("[{BLAZEFACE_PRIORS}, {columns}]");
-            ROLE.output(&engine.info().model_file, engine.outputs(), name, &expected, |t| {
-                t.shape == [BLAZEFACE_PRIORS, columns]
-            })
-        };
+        let fit = fit(&BLAZEFACE, engine)?;
         Ok(Self {
-            regressors: output("regressors", 16)?,
-            logits: output("scores", 1)?,
+            regressors: fit.outputs[0],
+            logits: fit.outputs[1],
             cropper: Cropper::new(),
-            size: input[1],
+            size: fit.input[1],
             decoder: BlazeFaceDecoder::new(),
             detections: Vec::with_capacity(BLAZEFACE_PRIORS),
         })

@@ -1,16 +1,14 @@
 //! What can go wrong, and what to do about it.
 
-use mien_engine::EngineError;
-
-use crate::Role;
+use mien_engine::{EngineError, Misfit, Role};
 
 /// Why a pipeline cannot be built or a frame cannot be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// A model's tensors do not have the shapes that its role needs, or several could be meant.
     #[error(
-        "{file} is no {role} model: it needs one {kind} {expected} (per item), but has {found}; \
-         choose a model made for this role"
+        "{file} is no {noun} model: it needs one {kind} {expected} (per item), but has {found}; \
+         choose a model made for this role", noun = role.contract().noun
     )]
     Tensor {
         /// The model's file name.
@@ -24,6 +22,12 @@ pub enum PipelineError {
         /// Names and shapes of what there is.
         found: String,
     },
+    /// A role that must be there has no network.
+    #[error("there is no {noun} model", noun = role.contract().noun)]
+    NoNetwork {
+        /// The role.
+        role: Role,
+    },
     /// A setting is out of its range.
     #[error("the setting `{setting}` is {found}, but must be {expected}")]
     Setting {
@@ -35,7 +39,7 @@ pub enum PipelineError {
         found: String,
     },
     /// An engine failed while it ran.
-    #[error("the {role} model failed: {source}")]
+    #[error("the {noun} model failed: {source}", noun = role.contract().noun)]
     Engine {
         /// Whose engine.
         role: Role,
@@ -51,6 +55,15 @@ pub enum PipelineError {
     /// The GPU's memory does not suffice: fewer faces at a time may do.
     #[error(transparent)]
     GpuMemory(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl PipelineError {
+    /// The model in `file` does not fit its role's contract.
+    #[must_use]
+    pub fn tensor(file: &str, role: Role, misfit: Misfit) -> Self {
+        let Misfit { kind, expected, found } = misfit;
+        Self::Tensor { file: file.to_owned(), role, kind, expected, found }
+    }
 }
 
 impl From<mien_face::FrameError> for PipelineError {

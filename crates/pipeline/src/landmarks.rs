@@ -1,16 +1,14 @@
 //! The landmark stage: regions of a frame → landmarks and presence.
 
-use mien_engine::Engine;
-use mien_face::{FrameView, LANDMARK_COUNT, MAX_FACES};
+use mien_engine::{Engine, Role};
+use mien_face::{FaceParts, FrameView, MAX_FACES};
 use mien_geometry::{Border, Cropper, Normalization, Region, landmarks_from_crop};
 use mien_tracking::Appearance;
 
 use crate::stages::{Reading, Readings};
-use crate::tensors::Role;
+use crate::tensors::{failed, fit};
 use crate::timings::timed;
 use crate::{PipelineError, StageTimings};
-
-const ROLE: Role = Role::Landmarks;
 
 /// A landmark network with what comes before and after it.
 pub(crate) struct LandmarkStage {
@@ -20,26 +18,23 @@ pub(crate) struct LandmarkStage {
     size: usize,
     landmarks: usize,
     presence: usize,
+    /// Numbers of a face's landmarks.
+    numbers: usize,
+    /// Whether the irises are among them.
+    pub parts: FaceParts,
 }
 
 impl LandmarkStage {
     pub(crate) fn new(engine: Box<dyn Engine>) -> Result<Self, PipelineError> {
-        let input = ROLE.input(
-            &engine.info().model_file,
-            engine.inputs(),
-            "[3, size, size]",
-            |t| matches!(t.shape[..], [3, height, width] if height == width && height > 0),
-        )?;
-        let output = |name, count, expected| {
-            ROLE.output(&engine.info().model_file, engine.outputs(), name, expected, |t| {
-                t.elements() == count
-            })
-        };
+        let contract = Role::Landmarks.contract();
+        let fit = fit(contract, &*engine)?;
         Ok(Self {
-            landmarks: output("landmarks", 3 * LANDMARK_COUNT, "of 1434 numbers")?,
-            presence: output("presence", 1, "of 1 number")?,
+            landmarks: fit.outputs[0],
+            presence: fit.outputs[1],
+            numbers: fit.numbers[0],
+            parts: contract.gives(&fit.numbers),
             cropper: Cropper::new(),
-            size: input[1],
+            size: fit.input[1],
             engine,
         })
     }
@@ -85,7 +80,7 @@ impl LandmarkStage {
         });
         timed(&mut timings.landmarks_nanos, || {
             self.engine.run(count)?;
-            let landmarks = self.engine.output(self.landmarks).chunks_exact(3 * LANDMARK_COUNT);
+            let landmarks = self.engine.output(self.landmarks).chunks_exact(self.numbers);
             let presence = self.engine.output(self.presence);
             for (((region, reading), landmarks), logit) in
                 batch.iter_mut().flatten().zip(landmarks).zip(presence)
@@ -95,6 +90,6 @@ impl LandmarkStage {
             }
             Ok(())
         })
-        .map_err(ROLE.failed())
+        .map_err(failed(Role::Landmarks))
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! A [`Pipeline`] takes the frames of one camera or file in order. Every few frames, and at once when a
 //! face is lost, the detector looks at the whole frame; in between, each face's region follows its own
-//! landmarks. All buffers are made at the start (and when the frame's size grows): in steady state this
-//! crate allocates nothing.
+//! landmarks. Networks that Mien can do without ([`FACE_NETWORKS`]) read the faces last. All buffers are made at the
+//! start (and when the frame's size grows): in steady state this crate allocates nothing.
 
-mod blendshapes;
 mod cpu;
+mod derived;
 mod detector;
 mod error;
 mod landmarks;
@@ -20,11 +20,12 @@ mod stages;
 mod tensors;
 mod timings;
 
+pub use derived::{Derived, FACE_NETWORKS, FaceInput, FaceNetwork};
 pub use error::PipelineError;
 pub use mien_tracking::OneEuroParameters;
-pub use pipeline::{Pipeline, PipelineEngines};
+pub use pipeline::Pipeline;
 pub use possible::POSSIBLE_FACE_SCORE;
 pub use settings::{PipelineSettings, RegionSource};
 pub use stages::{Reading, Readings, Stages};
-pub use tensors::Role;
+pub use tensors::PipelineEngines;
 pub use timings::StageTimings;

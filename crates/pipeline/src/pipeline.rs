@@ -3,37 +3,24 @@
 use std::time::Instant;
 
 use bytemuck::Zeroable;
-use mien_engine::Engine;
-use mien_face::{Face, FaceBox, FrameError, FrameFaces, Picture};
+use mien_face::{Face, FaceBox, FaceParts, FrameError, FrameFaces, Picture};
 use mien_geometry::{Region, head_pose};
 use mien_tracking::{Tracker, is_same_face};
 
 use crate::cpu::CpuStages;
+use crate::derived::{Derived, OptionalNetworks};
 use crate::plan::Plan;
 use crate::possible::PossibleFaces;
 use crate::slot::Slot;
 use crate::stages::Stages;
 use crate::timings::timed;
-use crate::{PipelineError, PipelineSettings, RegionSource, StageTimings};
-
-/// The three networks. Outputs are recognised by their shapes (and, where two fit, by the names
-/// `loc`, `conf`, `landms`, `landmarks`, `presence`, `coefficients`).
-pub struct PipelineEngines {
-    /// RetinaFace: image `[n, 3, height, width]` (BGR minus 104, 117, 123) → boxes `[n, priors, 4]`,
-    /// confidences `[n, priors, 2]`, key points `[n, priors, 10]`. Or MediaPipe's BlazeFace: image
-    /// `[n, 3, 128, 128]` → `[n, 896, 16]`, `[n, 896, 1]`.
-    pub detector: Box<dyn Engine>,
-    /// Landmarks: image `[n, 3, size, size]` (RGB, 0–1) → 478 × (x, y, z) in crop pixels, presence
-    /// logit.
-    pub landmarks: Box<dyn Engine>,
-    /// Blendshapes: `[n, 146, 2]` landmarks in frame pixels → 52 coefficients.
-    pub blendshapes: Box<dyn Engine>,
-}
+use crate::{PipelineEngines, PipelineError, PipelineSettings, RegionSource, StageTimings};
 
 /// Tracks the faces of one camera or file.
 pub struct Pipeline {
     settings: PipelineSettings,
     stages: Box<dyn Stages>,
+    optional: OptionalNetworks,
     tracker: Tracker,
     slots: Vec<Slot>,
     plan: Plan,
@@ -68,9 +55,11 @@ impl Pipeline {
         settings.check()?;
         let tracker = Tracker::new(settings.max_faces, settings.max_absence_nanos)
             .with_first_track_id(settings.first_track_id);
+        let parts = stages.parts();
         Ok(Self {
+            optional: OptionalNetworks::of(&*stages, tracker.slots()),
             stages,
-            slots: (0..tracker.slots()).map(|_| Slot::new()).collect(),
+            slots: (0..tracker.slots()).map(|_| Slot::new(parts)).collect(),
             tracker,
             plan: Plan::new(settings.max_faces),
             possible: PossibleFaces::default(),
@@ -110,8 +99,7 @@ impl Pipeline {
             self.describe_faces(frame.width(), frame.height());
         });
         let count = self.order.len();
-        let filled = self.stages.blendshapes(&mut self.result.faces[..count], &mut self.timings);
-        if let Err(error) = filled {
+        if let Err(error) = self.derive(count) {
             self.clear_result();
             return Err(error);
         }
@@ -125,6 +113,18 @@ impl Pipeline {
         self.timings.pose_nanos = pose_nanos;
         self.timings.total_nanos = start.elapsed().as_nanos() as u64;
         Ok(&self.result)
+    }
+
+    /// What is measured of a face; the rest is NaN.
+    #[must_use]
+    pub fn parts(&self) -> FaceParts {
+        self.stages.parts()
+    }
+
+    /// What the optional networks say of each face of the last frame.
+    #[must_use]
+    pub fn derived(&self) -> &[Derived] {
+        &self.optional.derived[..self.result.faces().len()]
     }
 
     /// Says of the last frame that its picture is damaged: its result is marked so.
@@ -342,7 +342,7 @@ impl Pipeline {
 
     /// Writes landmarks and pose of the faces in view into the result, by track id.
     fn describe_faces(&mut self, frame_width: u32, frame_height: u32) {
-        let Self { tracker, slots, result, order, settings, .. } = self;
+        let Self { tracker, slots, result, optional, order, settings, .. } = self;
         order.clear();
         order.extend(tracker.in_view());
         order.sort_unstable_by_key(|&slot| tracker.track(slot).track_id());
@@ -356,22 +356,34 @@ impl Pipeline {
             }
             pose.is_some()
         });
-        for (face, &slot) in result.faces.iter_mut().zip(&*order) {
+        for ((face, derived), &slot) in result.faces.iter_mut().zip(&mut optional.derived).zip(&*order) {
             slots[slot].describe(tracker.track(slot).track_id(), face);
+            derived.clone_from(&slots[slot].reading.derived);
         }
     }
 
-    /// Drops faces whose blendshapes are not finite, and filters the rest.
+    /// Lets the optional networks read the first `count` faces of the result.
+    fn derive(&mut self, count: usize) -> Result<(), PipelineError> {
+        let Self { stages, result, optional, timings, .. } = self;
+        let faces = &mut result.faces[..count];
+        stages.derive(faces, &mut optional.derived[..count], timings)?;
+        optional.write(faces);
+        faces.iter_mut().for_each(|face| face.measured.keep_parts(stages.parts()));
+        Ok(())
+    }
+
+    /// Drops faces of which an optional network does not say finite numbers, and filters the rest.
     fn finish_faces(&mut self, nanos: i64) {
-        let Self { tracker, slots, result, order, settings, .. } = self;
+        let Self { tracker, slots, result, optional, order, settings, .. } = self;
         let mut count = 0;
         for (place, &slot) in order.iter().enumerate() {
-            if !result.faces[place].measured.blendshapes.iter().all(|v| v.is_finite()) {
+            if !optional.is_finite(place) {
                 tracker.lose(slot);
                 self.dropped_faces += 1;
                 continue;
             }
             result.faces.swap(count, place);
+            optional.derived.swap(count, place);
             let face = &mut result.faces[count];
             face.smoothed = match &settings.smoothing {
                 Some(parameters) => slots[slot].smooth(&face.measured, nanos, parameters),

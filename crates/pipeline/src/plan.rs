@@ -189,11 +189,12 @@ impl Plan {
         settings: &PipelineSettings,
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError> {
+        let parts = stages.parts();
         let unread = self.candidates.iter_mut().filter(|c| c.unread);
         stages.read(frame, &mut unread.map(|c| (&c.region, &mut c.reading)), timings)?;
         for candidate in self.candidates.iter_mut().filter(|c| c.unread) {
             candidate.unread = false;
-            let finite = candidate.reading.is_finite();
+            let finite = candidate.reading.is_finite(parts);
             self.not_finite += u64::from(!finite);
             let next = Region::from_landmarks(&candidate.reading.landmarks);
             // The detector's region is only roughly right: a newcomer is judged in that of its landmarks.

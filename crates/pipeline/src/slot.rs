@@ -1,6 +1,6 @@
 //! What is kept of a face from frame to frame.
 
-use mien_face::{Face, FaceBox, FaceState, HeadPose};
+use mien_face::{Face, FaceBox, FaceParts, FaceState, HeadPose};
 use mien_geometry::{Detection, Region, keypoints_from_landmarks, landmark_bounds};
 use mien_tracking::OneEuroParameters;
 
@@ -33,14 +33,15 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new() -> Self {
+    /// Of a pipeline that measures these parts of a face.
+    pub(crate) fn new(parts: FaceParts) -> Self {
         let nowhere =
             HeadPose { camera_from_head: [0.0; 16], rotation_deg: [0.0; 3], translation_cm: [0.0; 3] };
         Self {
             reading: Reading::empty(),
             region: Region { center: [0.0; 2], size: 1.0, rotation_rad: 0.0 },
             pose: nowhere,
-            filter: FaceFilter::new(),
+            filter: FaceFilter::new(parts),
             detected: None,
             score: 0.0,
             detection_age_frames: 0,
@@ -84,7 +85,7 @@ impl Slot {
             && nanos.saturating_sub(self.detection_nanos) >= UNCONFIRMED_NANOS
     }
 
-    /// Everything but the filtered state; blendshapes as far as they were read with the landmarks.
+    /// Everything but the filtered state and what optional networks say.
     pub(crate) fn describe(&self, track_id: u32, face: &mut Face) {
         let landmarks = &self.reading.landmarks;
         face.track_id = track_id;
@@ -95,7 +96,6 @@ impl Slot {
         face.keypoints = keypoints_from_landmarks(landmarks);
         face.measured.landmarks = *landmarks;
         face.measured.pose = self.pose;
-        face.measured.blendshapes = self.reading.blendshapes;
     }
 
     /// The filtered state after `measured`.

@@ -1,6 +1,6 @@
 //! The temporal filter of one face.
 
-use mien_face::{BLENDSHAPE_COUNT, FaceState, HeadPose, LANDMARK_COUNT};
+use mien_face::{BLENDSHAPE_COUNT, FacePart, FaceParts, FaceState, HeadPose, LANDMARK_COUNT};
 use mien_geometry::{quaternion_from_rotation, rotation_from_quaternion, rotation_to_euler_deg};
 use mien_tracking::{OneEuroFilter, OneEuroParameters};
 
@@ -12,6 +12,8 @@ const QUATERNION_UNIT: f32 = 0.5;
 /// One-Euro filters of everything that is measured of a face.
 #[derive(Debug)]
 pub(crate) struct FaceFilter {
+    /// What is measured; the rest is NaN.
+    parts: FaceParts,
     landmarks: OneEuroFilter,
     blendshapes: OneEuroFilter,
     quaternion: OneEuroFilter,
@@ -20,8 +22,9 @@ pub(crate) struct FaceFilter {
 }
 
 impl FaceFilter {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(parts: FaceParts) -> Self {
         Self {
+            parts,
             landmarks: OneEuroFilter::new(3 * LANDMARK_COUNT),
             blendshapes: OneEuroFilter::new(BLENDSHAPE_COUNT),
             quaternion: OneEuroFilter::new(4),
@@ -48,7 +51,9 @@ impl FaceFilter {
     ) -> FaceState {
         let mut state = *measured;
         self.landmarks.step(state.landmarks.as_flattened_mut(), nanos, face_size, parameters);
-        self.blendshapes.step(&mut state.blendshapes, nanos, 1.0, parameters);
+        if self.parts.contains(FacePart::Blendshapes) {
+            self.blendshapes.step(&mut state.blendshapes, nanos, 1.0, parameters);
+        }
         state.pose = self.step_pose(&measured.pose, nanos, parameters);
         state
     }
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_constant_state_passes_unchanged() {
-        let mut filter = FaceFilter::new();
+        let mut filter = FaceFilter::new(FaceParts::ALL);
         let expected = state([10.0, -20.0, 5.0]);
         for frame in 0..5 {
             let found = filter.step(&expected, 100.0, frame * 33_000_000, &PARAMETERS);
@@ -127,7 +132,7 @@ mod tests {
     #[test]
     fn turning_past_half_a_turn_does_not_spin_back() {
         // Between roll 179° and 181° the quaternion's sign flips, and so does the angle's.
-        let mut filter = FaceFilter::new();
+        let mut filter = FaceFilter::new(FaceParts::ALL);
         for frame in 0..40 {
             let roll = 170.0 + 0.5 * frame as f32;
             let found = filter.step(&state([0.0, 0.0, roll]), 100.0, frame * 33_000_000, &PARAMETERS);
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_reset_forgets() {
-        let mut filter = FaceFilter::new();
+        let mut filter = FaceFilter::new(FaceParts::ALL);
         filter.step(&state([0.0; 3]), 100.0, 0, &PARAMETERS);
         filter.reset();
         let found = filter.step(&state([0.0, 30.0, 0.0]), 100.0, 33_000_000, &PARAMETERS);

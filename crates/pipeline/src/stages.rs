@@ -1,23 +1,24 @@
 //! What looks at pixels, on whatever processor.
 
-use mien_face::{BLENDSHAPE_COUNT, Face, LANDMARK_COUNT, Picture};
+use mien_engine::Role;
+use mien_face::{Face, FaceParts, LANDMARK_COUNT, Picture, landmark_count};
 use mien_geometry::{Detection, Region};
 use mien_tracking::Appearance;
 
-use crate::{PipelineError, PipelineSettings, StageTimings};
+use crate::{Derived, PipelineError, PipelineSettings, StageTimings};
 
 /// What the landmark model says about one region.
 #[derive(Debug, Clone)]
 pub struct Reading {
-    /// In frame pixels.
+    /// In frame pixels; the irises' are NaN where the landmark model does not find them.
     pub landmarks: [[f32; 3]; LANDMARK_COUNT],
     /// Probability 0–1 that the region holds a face.
     pub presence: f32,
     /// What the region looks like.
     pub appearance: Appearance,
-    /// Coefficients 0–1, where the stages compute them along with the landmarks; see
-    /// [`Stages::blendshapes`].
-    pub blendshapes: [f32; BLENDSHAPE_COUNT],
+    /// What optional networks say of the face, where the stages run them along with the landmarks; see
+    /// [`Stages::derive`].
+    pub derived: Derived,
 }
 
 impl Reading {
@@ -28,14 +29,14 @@ impl Reading {
             landmarks: [[0.0; 3]; LANDMARK_COUNT],
             presence: 0.0,
             appearance: Appearance::of_crop(&[0.0; 3], 1),
-            blendshapes: [0.0; BLENDSHAPE_COUNT],
+            derived: Derived::default(),
         }
     }
 
-    /// Whether landmarks and presence are all finite numbers.
-    pub(crate) fn is_finite(&self) -> bool {
+    /// Whether the landmarks that there are with these parts, and presence, are all finite numbers.
+    pub(crate) fn is_finite(&self, parts: FaceParts) -> bool {
         // A sum is finite only when every term is; these terms are too small to overflow.
-        let sum: f32 = self.landmarks.as_flattened().iter().map(|v| v * 1e-6).sum();
+        let sum: f32 = self.landmarks[..landmark_count(parts)].as_flattened().iter().map(|v| v * 1e-6).sum();
         sum.is_finite() && self.presence.is_finite()
     }
 }
@@ -52,6 +53,17 @@ pub trait Stages: Send {
     /// Whether pictures may come as JPEG files. Stages that do not take them are never given any.
     fn takes_jpeg(&self) -> bool {
         false
+    }
+
+    /// What they measure of a face, beside what all do.
+    fn parts(&self) -> FaceParts {
+        FaceParts::ALL
+    }
+
+    /// Whether they run the network of this role.
+    fn runs(&self, role: Role) -> bool {
+        let _ = role;
+        true
     }
 
     /// Begins a frame: every later call until the next start is about it. `regions` are those of the
@@ -99,12 +111,17 @@ pub trait Stages: Send {
         timings: &mut StageTimings,
     ) -> Result<(), PipelineError>;
 
-    /// Fills in `measured.blendshapes` from `measured.landmarks`, unless they were read along with the
-    /// landmarks and are there already.
+    /// Runs the optional networks on the faces' `measured.landmarks`, unless that was done along with the
+    /// landmarks: `derived` has what the readings have. For each face there is one.
     ///
     /// # Errors
-    /// When the blendshape network fails.
-    fn blendshapes(&mut self, faces: &mut [Face], timings: &mut StageTimings) -> Result<(), PipelineError>;
+    /// When a network fails.
+    fn derive(
+        &mut self,
+        faces: &[Face],
+        derived: &mut [Derived],
+        timings: &mut StageTimings,
+    ) -> Result<(), PipelineError>;
 
     /// The frame as a picture for people, at most `most` (width, height) pixels large and of the frame's
     /// shape: its size, and its tight rows of red, green, blue. Frames that fit stay as they are.

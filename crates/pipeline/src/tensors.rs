@@ -1,87 +1,54 @@
-//! Which tensor is which.
+//! Engines by role, and which of their tensors is which.
 
-use mien_engine::{EngineError, TensorInfo};
+use std::collections::BTreeMap;
+
+use mien_engine::{Contract, Engine, EngineError, Fit, Role};
 
 use crate::PipelineError;
 
-/// The part that a network plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Finds faces in a whole frame.
-    Detector,
-    /// Finds landmarks in a face's region.
-    Landmarks,
-    /// Turns landmarks into blendshapes.
-    Blendshapes,
-}
+/// The networks of a pipeline: one for each role that must be there, and optional ones. The [`Contract`] of each
+/// role says what they read and give; a detector may also be MediaPipe's BlazeFace
+/// ([`BLAZEFACE`](mien_engine::BLAZEFACE)).
+#[derive(Default)]
+pub struct PipelineEngines(BTreeMap<Role, Box<dyn Engine>>);
 
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Detector => "detector",
-            Self::Landmarks => "landmark",
-            Self::Blendshapes => "blendshape",
-        })
+impl PipelineEngines {
+    /// Puts a network in, in place of the one that had the role.
+    pub fn insert(&mut self, role: Role, engine: Box<dyn Engine>) {
+        self.0.insert(role, engine);
+    }
+
+    /// Takes the network of a role out.
+    pub fn remove(&mut self, role: Role) -> Option<Box<dyn Engine>> {
+        self.0.remove(&role)
+    }
+
+    /// Takes out the network of a role that must be there.
+    pub(crate) fn take(&mut self, role: Role) -> Result<Box<dyn Engine>, PipelineError> {
+        self.remove(role).ok_or(PipelineError::NoNetwork { role })
     }
 }
 
-impl Role {
-    pub(crate) fn failed(self) -> impl Fn(EngineError) -> PipelineError {
-        move |source| PipelineError::Engine { role: self, source }
+impl FromIterator<(Role, Box<dyn Engine>)> for PipelineEngines {
+    fn from_iter<T: IntoIterator<Item = (Role, Box<dyn Engine>)>>(engines: T) -> Self {
+        Self(engines.into_iter().collect())
     }
+}
 
-    /// The shape of the only input of the model in `file`, which `fits` must accept.
-    ///
-    /// # Errors
-    /// [`PipelineError::Tensor`], saying what was `expected`.
-    pub fn input(
-        self,
-        file: &str,
-        inputs: &[TensorInfo],
-        expected: &str,
-        fits: impl Fn(&TensorInfo) -> bool,
-    ) -> Result<Vec<usize>, PipelineError> {
-        match inputs {
-            [input] if fits(input) => Ok(input.shape.clone()),
-            inputs => Err(self.mismatch(file, "input", expected, inputs)),
-        }
+impl<const N: usize> From<[(Role, Box<dyn Engine>); N]> for PipelineEngines {
+    fn from(engines: [(Role, Box<dyn Engine>); N]) -> Self {
+        engines.into_iter().collect()
     }
+}
 
-    /// The place of the output that `fits` accepts; of several, the one called `name`.
-    ///
-    /// # Errors
-    /// [`PipelineError::Tensor`], saying what was `expected`.
-    pub fn output(
-        self,
-        file: &str,
-        outputs: &[TensorInfo],
-        name: &str,
-        expected: &str,
-        fits: impl Fn(&TensorInfo) -> bool,
-    ) -> Result<usize, PipelineError> {
-        let fitting = || outputs.iter().enumerate().filter(|(_, output)| fits(output));
-        let named = fitting().find(|(_, output)| output.name == name);
-        let only = || fitting().next().filter(|_| fitting().count() == 1);
-        match named.or_else(only) {
-            Some((index, _)) => Ok(index),
-            None => Err(self.mismatch(file, "output", expected, outputs)),
-        }
-    }
+/// Where the contract's tensors are in an engine.
+pub(crate) fn fit(contract: &Contract, engine: &dyn Engine) -> Result<Fit, PipelineError> {
+    contract
+        .fit(engine.inputs(), engine.outputs())
+        .map_err(|misfit| PipelineError::tensor(&engine.info().model_file, contract.role, misfit))
+}
 
-    fn mismatch(
-        self,
-        file: &str,
-        kind: &'static str,
-        expected: &str,
-        tensors: &[TensorInfo],
-    ) -> PipelineError {
-        let found: Vec<_> = tensors.iter().map(|t| format!("`{}` {:?}", t.name, t.shape)).collect();
-        PipelineError::Tensor {
-            file: file.to_owned(),
-            role: self,
-            kind,
-            expected: expected.to_owned(),
-            found: found.join(", "),
-        }
-    }
+/// Says whose engine failed.
+pub(crate) fn failed(role: Role) -> impl Fn(EngineError) -> PipelineError {
+    move |source| PipelineError::Engine { role, source }
 }

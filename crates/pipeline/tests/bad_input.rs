@@ -3,6 +3,7 @@
 mod fakes;
 
 use fakes::{FakeEngine, FakeFace, SIDE, engines, lock, picture, pipeline, view, world};
+use mien_engine::Role;
 use mien_face::{FrameView, PixelFormat};
 use mien_pipeline::{OneEuroParameters, Pipeline, PipelineError, PipelineSettings, RegionSource};
 
@@ -18,39 +19,54 @@ fn models_of_another_shape_are_refused_by_name() {
     let settings = PipelineSettings::default;
 
     let mut wrong = engines(&world, 1);
-    wrong.landmarks = FakeEngine::idle("hands.onnx", &[("image", &[3, 64, 64])], &[("points", &[63])]);
+    wrong.insert(
+        Role::Landmarks,
+        FakeEngine::idle("hands.onnx", &[("image", &[3, 64, 64])], &[("points", &[63])]),
+    );
     let text = message(Pipeline::new(wrong, settings()));
     assert!(text.contains("hands.onnx") && text.contains("1434") && text.contains("`points` [63]"), "{text}");
 
     let mut wrong = engines(&world, 1);
-    wrong.landmarks = FakeEngine::idle(
-        "face.onnx",
-        &[("image", &[64, 64, 3])],
-        &[("landmarks", &[1434]), ("presence", &[1])],
+    wrong.insert(
+        Role::Landmarks,
+        FakeEngine::idle(
+            "face.onnx",
+            &[("image", &[64, 64, 3])],
+            &[("landmarks", &[1434]), ("presence", &[1])],
+        ),
     );
     let text = message(Pipeline::new(wrong, settings()));
     assert!(text.contains("[3, size, size]") && text.contains("`image` [64, 64, 3]"), "{text}");
 
     // Two outputs of one number, neither called presence.
     let mut wrong = engines(&world, 1);
-    wrong.landmarks = FakeEngine::idle(
-        "face.onnx",
-        &[("image", &[3, 64, 64])],
-        &[("landmarks", &[1434]), ("a", &[1]), ("b", &[1])],
+    wrong.insert(
+        Role::Landmarks,
+        FakeEngine::idle(
+            "face.onnx",
+            &[("image", &[3, 64, 64])],
+            &[("landmarks", &[1434]), ("a", &[1]), ("b", &[1])],
+        ),
     );
     assert!(message(Pipeline::new(wrong, settings())).contains("of 1 number"));
 
     let mut wrong = engines(&world, 1);
-    wrong.detector = FakeEngine::idle(
-        "detector.onnx",
-        &[("input", &[3, 256, 256])],
-        &[("loc", &[100, 4]), ("conf", &[100, 2]), ("landms", &[100, 10])],
+    wrong.insert(
+        Role::Detector,
+        FakeEngine::idle(
+            "detector.onnx",
+            &[("input", &[3, 256, 256])],
+            &[("loc", &[100, 4]), ("conf", &[100, 2]), ("landms", &[100, 10])],
+        ),
     );
     let text = message(Pipeline::new(wrong, settings()));
     assert!(text.contains("[2688, 4]") && text.contains("`loc` [100, 4]"), "{text}");
 
     let mut wrong = engines(&world, 1);
-    wrong.blendshapes = FakeEngine::idle("shapes.onnx", &[("points", &[478, 2])], &[("out", &[52])]);
+    wrong.insert(
+        Role::Blendshapes,
+        FakeEngine::idle("shapes.onnx", &[("points", &[478, 2])], &[("out", &[52])]),
+    );
     assert!(message(Pipeline::new(wrong, settings())).contains("[146, 2]"));
 }
 

@@ -1,7 +1,7 @@
 //! What the descriptions of a camera's streams are made of.
 
 use mien_address::SourceAddress;
-use mien_face::MAX_FACES;
+use mien_face::{FacePart, FaceParts, MAX_FACES};
 
 use crate::{StreamIdentity, Synchronization};
 
@@ -32,6 +32,8 @@ pub struct CameraDescription {
     pub engine: String,
     /// The networks.
     pub models: Vec<ModelNote>,
+    /// What they measure of a face.
+    pub parts: FaceParts,
     /// The temporal filter and its settings; `None` while it is off.
     pub filter: Option<String>,
     /// What is known of the camera's timing.
@@ -47,6 +49,13 @@ impl CameraDescription {
     #[must_use]
     pub fn slot_count(&self, settings: &StreamSettings) -> usize {
         settings.slots.max(self.participants.len()).clamp(1, MAX_FACES)
+    }
+
+    /// What each of its slots sends: the kinds of the settings that it can measure.
+    pub fn kinds<'a>(&self, settings: &'a StreamSettings) -> impl Iterator<Item = StreamKind> + use<'a> {
+        let parts = self.parts;
+        let measures = move |kind: &StreamKind| kind.needs().is_none_or(|part| parts.contains(part));
+        settings.kinds.iter().copied().filter(measures)
     }
 
     /// The first part of its streams' names: prefix and camera.
@@ -76,6 +85,16 @@ pub enum StreamKind {
     Pose,
     /// Score, presence, latency, dropped frames.
     Quality,
+}
+
+impl StreamKind {
+    /// The part of a face without which there is nothing to send.
+    fn needs(self) -> Option<FacePart> {
+        match self {
+            Self::Blendshapes => Some(FacePart::Blendshapes),
+            Self::Landmarks | Self::Pose | Self::Quality => None,
+        }
+    }
 }
 
 /// Which streams there are.

@@ -1,6 +1,6 @@
 //! The descriptions: the one place that says channel names, units and types.
 
-use mien_face::{BLENDSHAPE_NAMES, LANDMARK_COUNT};
+use mien_face::{BLENDSHAPE_NAMES, FacePart, FaceParts, LANDMARK_COUNT};
 use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 
 use crate::{CameraDescription, StreamIdentity, StreamKind, StreamSettings};
@@ -19,7 +19,7 @@ const CAMERA_COORDINATES: &str = "camera: x right in the picture, y up, z toward
 pub fn camera_streams(camera: &CameraDescription, settings: &StreamSettings) -> Vec<StreamDescription> {
     let mut streams = Vec::new();
     for slot in 0..camera.slot_count(settings) {
-        for &kind in &settings.kinds {
+        for kind in camera.kinds(settings) {
             streams.push(slot_stream(camera, settings, slot, kind, false));
             if camera.filter.is_some() && kind.is_filtered() {
                 streams.push(slot_stream(camera, settings, slot, kind, true));
@@ -198,7 +198,13 @@ fn details(camera: &CameraDescription) -> Vec<Element> {
             .with(Element::text("name", &model.name))
             .with(Element::text("sha256", &model.sha256))
     });
-    vec![acquisition.with(Element::new("networks").with_all(models)), camera.synchronization.element()]
+    let acquisition = acquisition.with(Element::new("networks").with_all(models));
+    let absent: Vec<&str> = FaceParts::ALL.without(camera.parts).iter().map(FacePart::name).collect();
+    let acquisition = match absent.is_empty() {
+        true => acquisition,
+        false => acquisition.with(Element::text("not_measured", absent.join(" "))),
+    };
+    vec![acquisition, camera.synchronization.element()]
 }
 
 fn software() -> [Element; 2] {
@@ -279,6 +285,27 @@ mod tests {
         for stream in &all {
             let document = stream.document(0.0);
             assert!(!document.contains("s3cret") && !document.contains("pa55"), "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_measured_has_no_stream_and_is_said() {
+        let camera = |parts| CameraDescription {
+            name: "front".to_owned(),
+            filter: Some("One-Euro".to_owned()),
+            parts,
+            ..CameraDescription::default()
+        };
+        let settings = StreamSettings { slots: 2, ..StreamSettings::default() };
+        let everything = camera_streams(&camera(FaceParts::ALL), &settings);
+        assert_eq!(everything.len(), 2 * 7 + 1);
+        assert!(everything.iter().all(|stream| !stream.document(0.0).contains("not_measured")));
+        let streams = camera_streams(&camera(FaceParts::NONE), &settings);
+        assert_eq!(streams.len(), 2 * 5 + 1);
+        for stream in &streams {
+            assert!(!stream.name.contains("blendshapes"), "{}", stream.name);
+            let said = "<not_measured>irises blendshapes</not_measured>";
+            assert!(stream.document(0.0).contains(said), "{}", stream.document(0.0));
         }
     }
 

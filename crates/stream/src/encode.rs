@@ -135,7 +135,7 @@ impl CameraEncoder {
         let mut stream = 0;
         for place in places {
             let face = place.map(|index| &faces[index]);
-            for &kind in &self.settings.kinds {
+            for kind in self.camera.kinds(&self.settings) {
                 let filtered = self.camera.filter.is_some() && kind.is_filtered();
                 if face.is_some() || self.settings.fill {
                     if kind == StreamKind::Quality {
@@ -253,6 +253,31 @@ mod tests {
             ..CameraDescription::default()
         };
         CameraEncoder::new(camera, StreamSettings { slots: 2, fill, ..StreamSettings::default() })
+    }
+
+    #[test]
+    fn rows_and_streams_agree_where_blendshapes_are_not_measured() {
+        let camera = CameraDescription {
+            name: "front".to_owned(),
+            filter: Some("One-Euro".to_owned()),
+            parts: mien_face::FaceParts::NONE,
+            ..CameraDescription::default()
+        };
+        let mut encoder =
+            CameraEncoder::new(camera, StreamSettings { slots: 2, ..StreamSettings::default() });
+        let widths: Vec<usize> = encoder.streams().iter().map(|stream| stream.channels.len()).collect();
+        assert_eq!(widths.len(), 2 * 5 + 1);
+        for (index, track_ids) in [&[][..], &[1], &[1, 2]].into_iter().enumerate() {
+            let rows = encoder.encode(&frame(index as u64, index as i64 + 1, track_ids), 0).unwrap();
+            let width = |row: Row<'_>| match row {
+                Row::Float32(values) => values.len(),
+                Row::Double64(values) => values.len(),
+            };
+            let mut found: Vec<(usize, usize)> =
+                rows.iter().map(|(stream, row)| (stream, width(row))).collect();
+            found.sort_unstable();
+            assert_eq!(found, widths.iter().copied().enumerate().collect::<Vec<_>>());
+        }
     }
 
     #[test]

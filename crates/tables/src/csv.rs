@@ -5,15 +5,18 @@
 //! OpenFace's camera frame has x right, y down and z away from the camera, millimetres and radians, and
 //! rotation = R_x(pose_Rx) · R_y(pose_Ry) · R_z(pose_Rz).
 
-use mien_face::{BLENDSHAPE_NAMES, Face, FrameFaces, HeadPose, LANDMARK_COUNT};
+use mien_face::{BLENDSHAPE_NAMES, Face, FacePart, FaceParts, FrameFaces, HeadPose, LANDMARK_COUNT};
 
 use crate::jsonl::seconds;
 
 /// Columns after `success` that are empty without a face.
-const MEASURES: usize = 6 + 3 * LANDMARK_COUNT + BLENDSHAPE_NAMES.len();
+fn measures(parts: FaceParts) -> usize {
+    let blendshapes = if parts.contains(FacePart::Blendshapes) { BLENDSHAPE_NAMES.len() } else { 0 };
+    6 + 3 * LANDMARK_COUNT + blendshapes
+}
 
 /// Appends the line of column names.
-pub(crate) fn write_header(row: &mut Vec<u8>) {
+pub(crate) fn write_header(row: &mut Vec<u8>, parts: FaceParts) {
     row.extend_from_slice(b"frame,face_id,timestamp,confidence,success");
     for name in ["pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"] {
         row.push(b',');
@@ -24,7 +27,7 @@ pub(crate) fn write_header(row: &mut Vec<u8>) {
             row.extend_from_slice(format!(",{axis}_{i}").as_bytes());
         }
     }
-    for name in BLENDSHAPE_NAMES {
+    for name in BLENDSHAPE_NAMES.iter().filter(|_| parts.contains(FacePart::Blendshapes)) {
         row.extend_from_slice(b",bs_");
         row.extend_from_slice(name.as_bytes());
     }
@@ -32,13 +35,13 @@ pub(crate) fn write_header(row: &mut Vec<u8>) {
 }
 
 /// Appends the frame's lines.
-pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces) {
+pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces, parts: FaceParts) {
     for face in frame.faces() {
-        write_face(row, frame, face);
+        write_face(row, frame, face, parts);
     }
     if frame.faces().is_empty() {
         write_start(row, frame, 0, 0.0, false);
-        row.resize(row.len() + MEASURES, b',');
+        row.resize(row.len() + measures(parts), b',');
         write_end(row, frame);
     }
 }
@@ -61,7 +64,7 @@ fn write_start(row: &mut Vec<u8>, frame: &FrameFaces, face_id: u32, confidence: 
     row.extend_from_slice(if success { b",1" } else { b",0" });
 }
 
-fn write_face(row: &mut Vec<u8>, frame: &FrameFaces, face: &Face) {
+fn write_face(row: &mut Vec<u8>, frame: &FrameFaces, face: &Face, parts: FaceParts) {
     write_start(row, frame, face.track_id, face.score, true);
     for value in openface_pose(&face.smoothed.pose) {
         number(row, value);
@@ -71,7 +74,7 @@ fn write_face(row: &mut Vec<u8>, frame: &FrameFaces, face: &Face) {
             number(row, landmark[axis]);
         }
     }
-    for &coefficient in &face.smoothed.blendshapes {
+    for &coefficient in face.smoothed.blendshapes.iter().filter(|_| parts.contains(FacePart::Blendshapes)) {
         number(row, coefficient);
     }
     write_end(row, frame);
@@ -135,16 +138,21 @@ mod tests {
 
     #[test]
     fn every_row_has_every_column() {
-        let mut header = Vec::new();
-        write_header(&mut header);
-        let mut frame = FrameFaces::boxed();
-        let mut row = Vec::new();
-        write_row(&mut row, &frame);
-        frame.face_count = 2;
-        write_row(&mut row, &frame);
-        let commas = |line: &[u8]| line.iter().filter(|&&byte| byte == b',').count();
-        let lines: Vec<&[u8]> = row.split_inclusive(|&byte| byte == b'\n').collect();
-        assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| commas(line) == commas(&header)));
+        let mut columns = Vec::new();
+        for parts in [FaceParts::ALL, FaceParts::of(&[FacePart::Irises]), FaceParts::NONE] {
+            let mut header = Vec::new();
+            write_header(&mut header, parts);
+            let mut frame = FrameFaces::boxed();
+            let mut row = Vec::new();
+            write_row(&mut row, &frame, parts);
+            frame.face_count = 2;
+            write_row(&mut row, &frame, parts);
+            let commas = |line: &[u8]| line.iter().filter(|&&byte| byte == b',').count();
+            let lines: Vec<&[u8]> = row.split_inclusive(|&byte| byte == b'\n').collect();
+            assert_eq!(lines.len(), 3);
+            assert!(lines.iter().all(|line| commas(line) == commas(&header)));
+            columns.push(1 + commas(&header));
+        }
+        assert_eq!(columns, [1500, 1448, 1448]);
     }
 }

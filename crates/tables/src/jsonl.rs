@@ -1,15 +1,21 @@
 //! One JSON object per frame.
 
-use mien_face::{Face, FrameFaces};
+use mien_face::{Face, FacePart, FaceParts, FrameFaces};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 /// Appends the frame's object and a line feed. Its size is given where it is not the usual one.
-pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces, usual_size: Option<[u32; 2]>) {
+pub(crate) fn write_row(
+    row: &mut Vec<u8>,
+    frame: &FrameFaces,
+    parts: FaceParts,
+    usual_size: Option<[u32; 2]>,
+) {
     let own_size = [frame.frame_width, frame.frame_height];
     let size = usual_size.filter(|usual| *usual != own_size).map(|_| own_size);
     // Writing to memory cannot fail, and no key of these types is anything but a string.
-    serde_json::to_writer(&mut *row, &FrameRow { frame, size }).expect("plain numbers are always JSON");
+    serde_json::to_writer(&mut *row, &FrameRow { frame, parts, size })
+        .expect("plain numbers are always JSON");
     row.push(b'\n');
 }
 
@@ -20,11 +26,12 @@ pub(crate) fn seconds(nanos: i64) -> f64 {
 
 struct FrameRow<'a> {
     frame: &'a FrameFaces,
+    parts: FaceParts,
     size: Option<[u32; 2]>,
 }
 
-struct Faces<'a>(&'a [Face]);
-struct FaceRow<'a>(&'a Face);
+struct Faces<'a>(&'a [Face], FaceParts);
+struct FaceRow<'a>(&'a Face, FaceParts);
 struct Pose<'a>(&'a Face);
 
 impl Serialize for FrameRow<'_> {
@@ -41,14 +48,14 @@ impl Serialize for FrameRow<'_> {
         if is_damaged {
             row.serialize_field("damaged", &true)?;
         }
-        row.serialize_field("faces", &Faces(frame.faces()))?;
+        row.serialize_field("faces", &Faces(frame.faces(), self.parts))?;
         row.end()
     }
 }
 
 impl Serialize for Faces<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(FaceRow))
+        serializer.collect_seq(self.0.iter().map(|face| FaceRow(face, self.1)))
     }
 }
 
@@ -56,12 +63,15 @@ impl Serialize for FaceRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let face = self.0;
         let bounds = &face.bounds;
-        let mut row = serializer.serialize_struct("face", 6)?;
+        let has_blendshapes = self.1.contains(FacePart::Blendshapes);
+        let mut row = serializer.serialize_struct("face", 5 + usize::from(has_blendshapes))?;
         row.serialize_field("id", &face.track_id)?;
         row.serialize_field("score", &face.score)?;
         row.serialize_field("box", &[bounds.x1, bounds.y1, bounds.x2, bounds.y2])?;
         row.serialize_field("landmarks", &face.smoothed.landmarks[..])?;
-        row.serialize_field("blendshapes", &face.smoothed.blendshapes[..])?;
+        if has_blendshapes {
+            row.serialize_field("blendshapes", &face.smoothed.blendshapes[..])?;
+        }
         row.serialize_field("pose", &Pose(face))?;
         row.end()
     }

@@ -17,6 +17,7 @@ mod writer;
 
 pub use error::TableError;
 pub use meta::{
-    EngineRecord, InputClock, InputRecord, MetaFile, ModelRecord, Outcome, Provenance, StageRecord,
+    AbsentRecord, EngineRecord, InputClock, InputRecord, MetaFile, ModelRecord, Outcome, Provenance,
+    StageRecord,
 };
 pub use writer::{TableFormat, TableWriter};

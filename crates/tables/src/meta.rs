@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use mien_face::BLENDSHAPE_NAMES;
+use mien_face::{BLENDSHAPE_NAMES, FacePart, FaceParts};
 use serde::{Serialize, Serializer};
 
 use crate::row_file::create;
@@ -22,6 +22,9 @@ pub struct Provenance {
     pub engine: EngineRecord,
     /// Which networks.
     pub models: Vec<ModelRecord>,
+    /// What of a face they do not measure.
+    #[serde(serialize_with = "as_reasons", skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<AbsentRecord>,
     /// Every setting of the pipeline, by name.
     pub settings: serde_json::Value,
 }
@@ -89,6 +92,15 @@ pub struct ModelRecord {
     pub engine: String,
 }
 
+/// What of a face is not measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentRecord {
+    /// The part.
+    pub part: FacePart,
+    /// Why.
+    pub reason: String,
+}
+
 /// How long a stage took in the frames in which it ran.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StageRecord {
@@ -137,12 +149,27 @@ struct Content<'a> {
     #[serde(flatten)]
     provenance: &'a Provenance,
     #[serde(serialize_with = "as_map")]
-    columns: &'static [(&'static str, &'static str)],
+    columns: Vec<(&'static str, &'static str)>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     blendshape_names: &'a [&'static str],
 }
 
-fn as_map<S: Serializer>(pairs: &&'static [(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().copied())
+}
+
+/// Part by part: `{"irises": "why"}`.
+fn as_reasons<S: Serializer>(absent: &[AbsentRecord], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(absent.iter().map(|absent| (absent.part.name(), &absent.reason)))
+}
+
+impl Provenance {
+    /// What of a face is measured.
+    #[must_use]
+    pub fn parts(&self) -> FaceParts {
+        let absent: Vec<FacePart> = self.absent.iter().map(|absent| absent.part).collect();
+        FaceParts::ALL.without(FaceParts::of(&absent))
+    }
 }
 
 /// `NAME.meta.json` beside `NAME.jsonl` or `NAME.csv`. It says `"complete": false` until
@@ -190,13 +217,14 @@ impl MetaFile {
 
     /// Replaces the file as a whole, so that it is never half written.
     fn write(&self, outcome: &Outcome) -> Result<(), TableError> {
+        let parts = self.provenance.parts();
         let content = Content {
             format: self.format.name(),
             table: self.table.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             outcome,
             provenance: &self.provenance,
-            columns: self.format.columns(),
-            blendshape_names: &BLENDSHAPE_NAMES,
+            columns: self.format.columns(parts),
+            blendshape_names: if parts.contains(FacePart::Blendshapes) { &BLENDSHAPE_NAMES } else { &[] },
         };
         let mut json = serde_json::to_vec_pretty(&content).expect("plain data is always JSON");
         json.push(b'\n');

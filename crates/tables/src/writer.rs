@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use mien_face::FrameFaces;
+use mien_face::{FacePart, FaceParts, FrameFaces};
 
 use crate::row_file::{RowFile, create};
 use crate::{TableError, csv, jsonl};
@@ -30,11 +30,19 @@ impl TableFormat {
     }
 
     /// What each field or column means, with its unit.
-    pub(crate) fn columns(self) -> &'static [(&'static str, &'static str)] {
-        match self {
+    pub(crate) fn columns(self, parts: FaceParts) -> Vec<(&'static str, &'static str)> {
+        let columns = match self {
             Self::Jsonl => JSONL_FIELDS,
             Self::Csv => CSV_COLUMNS,
+        };
+        let is_there = |(name, _): &(&str, &str)| {
+            parts.contains(FacePart::Blendshapes) || ![JSONL_BLENDSHAPES, CSV_BLENDSHAPES].contains(name)
+        };
+        let mut columns: Vec<_> = columns.iter().copied().filter(is_there).collect();
+        if !parts.contains(FacePart::Irises) {
+            columns.push(("absent.irises", "landmarks 468-477 are empty (CSV) or null (JSON lines)"));
         }
+        columns
     }
 }
 
@@ -55,6 +63,11 @@ impl FromStr for TableFormat {
     }
 }
 
+/// What blendshapes are called in JSON lines.
+const JSONL_BLENDSHAPES: &str = "faces[].blendshapes";
+/// What they are called in CSV.
+const CSV_BLENDSHAPES: &str = "bs_NAME";
+
 const JSONL_FIELDS: &[(&str, &str)] = &[
     ("frame", "number of the frame at its source, from 0"),
     ("time", "seconds on the clock that `input.clock` names"),
@@ -70,7 +83,7 @@ const JSONL_FIELDS: &[(&str, &str)] = &[
     ("faces[].score", "detector confidence 0-1 when it last saw the face"),
     ("faces[].box", "[x1, y1, x2, y2] in pixels of the source frame; the top left corner is (0, 0)"),
     ("faces[].landmarks", "478 x [x, y, z]: pixels; z on the scale of x, smaller is nearer to the camera"),
-    ("faces[].blendshapes", "52 coefficients 0-1, in the order of `blendshape_names`"),
+    (JSONL_BLENDSHAPES, "52 coefficients 0-1, in the order of `blendshape_names`"),
     ("faces[].pose.matrix", "camera_from_head, 4x4 row-major, cm; x right, y up, z towards the viewer"),
     ("faces[].pose.rotation_deg", "[pitch, yaw, roll]; R = R_y(yaw) R_x(pitch) R_z(roll) in that frame"),
     ("faces[].pose.translation_cm", "[x, y, z] of the head's origin in that frame"),
@@ -86,7 +99,7 @@ const CSV_COLUMNS: &[(&str, &str)] = &[
     ("pose_Rx, pose_Ry, pose_Rz", "radians about those axes; R = R_x R_y R_z"),
     ("x_N, y_N", "landmark N in pixels of the source frame; the top left corner is (0, 0)"),
     ("z_N", "depth of landmark N on the scale of x, smaller is nearer to the camera"),
-    ("bs_NAME", "blendshape coefficient 0-1"),
+    (CSV_BLENDSHAPES, "blendshape coefficient 0-1"),
     ("damaged", "1 where the frame is damaged, or made from a damaged one: do not trust what was measured"),
     ("frame_width, frame_height", "size of the frame in square pixels; empty where it was not recorded"),
 ];
@@ -97,21 +110,36 @@ pub struct TableWriter {
     rows: RowFile,
     path: PathBuf,
     format: TableFormat,
+    parts: FaceParts,
     usual_size: Option<[u32; 2]>,
 }
 
 impl TableWriter {
-    /// Starts a file.
+    /// Starts a file for faces of which everything is measured.
+    ///
+    /// # Errors
+    /// As [`TableWriter::create_for`].
+    pub fn create(path: &Path, format: TableFormat, overwrite: bool) -> Result<Self, TableError> {
+        Self::create_for(FaceParts::ALL, path, format, overwrite)
+    }
+
+    /// Starts a file for faces of which these parts are measured: there are no columns for blendshapes without
+    /// them, and irises that are absent are empty.
     ///
     /// # Errors
     /// [`TableError::Exists`] when there is one and `overwrite` is off; [`TableError::Create`].
-    pub fn create(path: &Path, format: TableFormat, overwrite: bool) -> Result<Self, TableError> {
+    pub fn create_for(
+        parts: FaceParts,
+        path: &Path,
+        format: TableFormat,
+        overwrite: bool,
+    ) -> Result<Self, TableError> {
         let mut rows = RowFile::new(create(path, overwrite)?, path);
         if format == TableFormat::Csv {
-            csv::write_header(rows.row());
+            csv::write_header(rows.row(), parts);
             rows.end_row()?;
         }
-        Ok(Self { rows, path: path.to_owned(), format, usual_size: None })
+        Ok(Self { rows, path: path.to_owned(), format, parts, usual_size: None })
     }
 
     /// Says which width and height the frames have, as the file beside the table does: only rows of frames of
@@ -133,8 +161,8 @@ impl TableWriter {
     /// When the file cannot be continued. It is then cut after its last whole row and takes no more.
     pub fn write(&mut self, frame: &FrameFaces) -> Result<(), TableError> {
         match self.format {
-            TableFormat::Jsonl => jsonl::write_row(self.rows.row(), frame, self.usual_size),
-            TableFormat::Csv => csv::write_row(self.rows.row(), frame),
+            TableFormat::Jsonl => jsonl::write_row(self.rows.row(), frame, self.parts, self.usual_size),
+            TableFormat::Csv => csv::write_row(self.rows.row(), frame, self.parts),
         }
         self.rows.end_row()
     }

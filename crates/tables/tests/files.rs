@@ -52,6 +52,7 @@ fn provenance() -> Provenance {
             input_shape: vec![3, 480, 640],
             engine: "rten, FP32".into(),
         }],
+        absent: Vec::new(),
         settings: serde_json::json!({"detect_every": 5}),
     }
 }

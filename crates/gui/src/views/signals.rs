@@ -120,7 +120,11 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: Option<&Face>) {
         ui.add(egui::TextEdit::singleline(&mut signals.filter).desired_width(120.0)).labelled_by(name.id);
         ui.toggle_value(&mut signals.by_value, "Largest first");
     });
-    let values = face.map_or([0.0; BLENDSHAPE_COUNT], |face| face.smoothed.blendshapes);
+    let measured = face.map(|face| face.smoothed.blendshapes).filter(|values| !values[0].is_nan());
+    if face.is_some() && measured.is_none() {
+        ui.label(RichText::new("Blendshapes are not computed; Check-up says why.").weak());
+    }
+    let values = measured.unwrap_or([0.0; BLENDSHAPE_COUNT]);
     let listed = signals.listed(&values);
     let mut toggled = None;
     egui::ScrollArea::vertical().auto_shrink(false).show_rows(ui, ROW, listed.len(), |ui, rows| {
@@ -144,7 +148,8 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: Option<&Face>) {
                 font.clone(),
                 text,
             );
-            let number = face.map_or_else(|| NOTHING.to_owned(), |_| format!("{:.2}", values[blendshape]));
+            let number =
+                measured.map_or_else(|| NOTHING.to_owned(), |_| format!("{:.2}", values[blendshape]));
             ui.painter().text(right, egui::Align2::RIGHT_CENTER, &number, font, text);
             let name = BLENDSHAPE_NAMES[blendshape];
             response.widget_info(|| {
@@ -179,8 +184,9 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
     let series = |plot: &mut PlotUi<'_>, name: &str, place: usize, value: &dyn Fn(&Sample) -> f32| {
         for run in &runs {
             let samples = history.samples().range(run.clone());
-            let points: PlotPoints<'_> =
-                samples.map(|sample| [sample.seconds - now, f64::from(value(sample))]).collect();
+            let points = samples.map(|sample| [sample.seconds - now, f64::from(value(sample))]);
+            // What is not measured is NaN.
+            let points: PlotPoints<'_> = points.filter(|point| !point[1].is_nan()).collect();
             let line = Line::new(name.to_owned(), points).id((name, run.start)).width(1.6);
             // The plot's bands, for points that are dense, are thin where they are steep, and break.
             plot.line(line.color(colors[place % colors.len()]).allow_band(false));
@@ -295,6 +301,9 @@ fn blinks(blendshapes: &[f32; BLENDSHAPE_COUNT]) -> [f32; 2] {
 
 fn gaze_text(face: &Face) -> String {
     let [across, along] = gaze(&face.smoothed.blendshapes);
+    if across.is_nan() {
+        return NOTHING.to_owned();
+    }
     let word = |amount: f32, positive: &'static str, negative: &'static str| {
         if amount > 0.2 {
             positive
@@ -311,6 +320,9 @@ fn gaze_text(face: &Face) -> String {
 
 fn blink_text(face: &Face) -> String {
     let [left, right] = blinks(&face.smoothed.blendshapes);
+    if left.is_nan() {
+        return NOTHING.to_owned();
+    }
     match (left > 0.5, right > 0.5) {
         (true, true) => "closed",
         (true, false) => "left closed",
@@ -387,5 +399,7 @@ mod tests {
         set(face, "eyeLookInRight");
         set(face, "eyeBlinkLeft");
         assert_eq!((gaze_text(face).as_str(), blink_text(face).as_str()), ("left", "left closed"));
+        face.smoothed.keep_parts(mien_face::FaceParts::NONE);
+        assert_eq!((gaze_text(face).as_str(), blink_text(face).as_str()), (NOTHING, NOTHING));
     }
 }

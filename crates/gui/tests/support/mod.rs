@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mien_capture::{CameraControl, CameraDevice, CameraMode, ControlValues};
 use mien_config::{Camera, Config};
 use mien_control::{CameraState, CameraStatus};
-use mien_face::{Frame, FrameFaces};
+use mien_face::{FaceParts, Frame, FrameFaces};
 use mien_gui::{
     Backend, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad,
     RecordingStatus, SaveState, SettingsFile, StreamStatus,
@@ -32,6 +32,8 @@ pub struct ScriptedBackend {
     frames_shown: u64,
     /// Whether nobody is seen.
     pub nobody_in_view: Rc<Cell<bool>>,
+    /// What is measured of a face.
+    pub parts: FaceParts,
     /// The first camera's state.
     pub first_state: Rc<Cell<CameraState>>,
     /// How the recording stands.
@@ -148,6 +150,7 @@ impl ScriptedBackend {
             frame: Frame::empty(),
             frames_shown: 0,
             nobody_in_view: Rc::default(),
+            parts: FaceParts::ALL,
             first_state: Rc::new(Cell::new(CameraState::Live)),
             recording: RecordingStatus { free_bytes: 412_000_000_000, ..RecordingStatus::default() },
             streams: ["landmarks", "blendshapes", "pose", "quality"]
@@ -213,6 +216,7 @@ impl ScriptedBackend {
             for (place, value) in face.smoothed.blendshapes.iter_mut().enumerate() {
                 *value = 0.5 + 0.5 * (self.frames_shown as f32 * 0.05 + place as f32).sin();
             }
+            face.smoothed.keep_parts(self.parts);
             face.measured = face.smoothed;
         }
     }

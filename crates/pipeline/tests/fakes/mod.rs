@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use mien_engine::{Engine, EngineError, EngineInfo, Precision, TensorInfo};
+use mien_engine::{Engine, EngineError, EngineInfo, Precision, Role, TensorInfo};
 use mien_face::{CANONICAL_VERTICES_CM, FrameView, LANDMARK_COUNT, PixelFormat};
 use mien_geometry::retinaface_prior_count;
 use mien_pipeline::{Pipeline, PipelineEngines, PipelineError, PipelineSettings};
@@ -198,6 +198,11 @@ pub fn detector(world: &SharedWorld) -> Box<dyn Engine> {
 
 /// Reads from the crop's colours where it lies, and finds the face nearest to its middle.
 pub fn landmarks(world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
+    landmarks_of(LANDMARK_COUNT, world, max_batch)
+}
+
+/// The same, of which only so many landmarks come out.
+pub fn landmarks_of(points: usize, world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
     let world = world.clone();
     let compute: Compute = Box::new(move |inputs, batch, outputs| {
         let mut world = lock(&world);
@@ -218,7 +223,7 @@ pub fn landmarks(world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
             let seen = nearest.filter(|face| distance(face) < 0.6 * face.half && scale > 1e-6);
             let presence = if seen.is_some() { 8.0 } else { -8.0 };
             outputs[1][item] = world.next_presences.pop_front().unwrap_or(presence);
-            let to = &mut outputs[0][item * 3 * LANDMARK_COUNT..][..3 * LANDMARK_COUNT];
+            let to = &mut outputs[0][item * 3 * points..][..3 * points];
             let truth = true_landmarks(&seen.unwrap_or(FakeFace { x: 0.0, y: 0.0, half: 1.0 }));
             for (to, [x, y, z]) in to.as_chunks_mut::<3>().0.iter_mut().zip(truth) {
                 let (dx, dy) = (x - middle[0], y - middle[1]);
@@ -235,7 +240,7 @@ pub fn landmarks(world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
         }
         Ok(())
     });
-    let outputs: Tensors = &[("landmarks", &[1434, 1, 1]), ("presence", &[1]), ("tongue_out", &[1])];
+    let outputs: Tensors = &[("landmarks", &[3 * points, 1, 1]), ("presence", &[1]), ("tongue_out", &[1])];
     let image: &[usize] = &[3, CROP, CROP];
     Box::new(FakeEngine::new("landmarks.onnx", &[("image", image)], outputs, max_batch, compute))
 }
@@ -256,11 +261,11 @@ pub fn blendshapes(world: &SharedWorld, max_batch: usize) -> Box<dyn Engine> {
 }
 
 pub fn engines(world: &SharedWorld, max_batch: usize) -> PipelineEngines {
-    PipelineEngines {
-        detector: detector(world),
-        landmarks: landmarks(world, max_batch),
-        blendshapes: blendshapes(world, max_batch),
-    }
+    PipelineEngines::from([
+        (Role::Detector, detector(world)),
+        (Role::Landmarks, landmarks(world, max_batch)),
+        (Role::Blendshapes, blendshapes(world, max_batch)),
+    ])
 }
 
 pub fn pipeline(world: &SharedWorld, settings: PipelineSettings) -> Result<Pipeline, PipelineError> {

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use mien_face::{FaceBox, FaceState, FrameFaces, MAX_FACES};
+use mien_face::{
+    BLENDSHAPE_COUNT, FaceBox, FacePart, FaceParts, FaceState, FrameFaces, HeadPose, LANDMARK_COUNT,
+    MAX_FACES,
+};
 use mien_geometry::rotation_from_euler_deg;
 use mien_tables::{TableError, TableFormat, TableWriter};
 
-use super::frames::{FrameRecord, Frames, Item};
+use super::frames::{CameraLayout, FrameRecord, Frames, Item};
 use super::layout::Kind;
 use super::{Progress, Source, step};
 use crate::{RecordError, check_name};
@@ -24,7 +27,10 @@ pub(super) fn export(
         frames.cameras().iter().map(|camera| out.join(format!("{}.csv", camera.name))).collect();
     let mut tables = files
         .iter()
-        .map(|path| TableWriter::create(path, TableFormat::Csv, false).map_err(failed))
+        .zip(frames.cameras())
+        .map(|(path, camera)| {
+            TableWriter::create_for(parts_of(camera), path, TableFormat::Csv, false).map_err(failed)
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let mut faces = FrameFaces::boxed();
     while let Some(item) = frames.next()? {
@@ -39,6 +45,25 @@ pub(super) fn export(
     }
     Ok(files)
 }
+
+/// What the session says of a camera's faces.
+fn parts_of(camera: &CameraLayout) -> FaceParts {
+    let blendshapes = FaceParts::of(&[FacePart::Blendshapes]);
+    let mut kinds = camera.slots.iter().flat_map(|slot| &slot.kinds);
+    let has = kinds.any(|(kind, _)| matches!(kind, Kind::Blendshapes | Kind::BlendshapesFiltered));
+    if has { FaceParts::ALL } else { FaceParts::ALL.without(blendshapes) }
+}
+
+/// What a session without streams for it says of a face.
+const NOT_RECORDED: FaceState = FaceState {
+    landmarks: [[f32::NAN; 3]; LANDMARK_COUNT],
+    blendshapes: [f32::NAN; BLENDSHAPE_COUNT],
+    pose: HeadPose {
+        camera_from_head: [f32::NAN; 16],
+        rotation_deg: [f32::NAN; 3],
+        translation_cm: [f32::NAN; 3],
+    },
+};
 
 /// What the system said, with what helps; nothing of an export is kept.
 fn failed(error: TableError) -> RecordError {
@@ -69,6 +94,7 @@ fn fill(faces: &mut FrameFaces, record: &FrameRecord) {
         face.track_id = value(4) as u32;
         face.detection_age_frames = value(5) as u32;
         face.bounds = FaceBox { x1: value(6), y1: value(7), x2: value(8), y2: value(9) };
+        face.measured = NOT_RECORDED;
         fill_state(&mut face.measured, slot, [Kind::Landmarks, Kind::Blendshapes, Kind::Pose]);
         let filtered = [Kind::LandmarksFiltered, Kind::BlendshapesFiltered, Kind::PoseFiltered];
         face.smoothed = face.measured;
