@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 
 use mien_annotate::write_png;
 use mien_face::BLENDSHAPE_NAMES;
-use support::{fail, frames_with, have_ffmpeg, json, mien, mien_without_models, rows, shared, succeed};
+use support::{fail, frames_with, json, mien, rows, succeed};
 
 #[test]
 fn version_help_and_nonsense() {
-    let version = succeed(mien_without_models().arg("--version"));
+    let version = succeed(mien().arg("--version"));
     assert!(version.starts_with(concat!("mien ", env!("CARGO_PKG_VERSION"))), "{version}");
-    assert!(succeed(mien_without_models().arg("--help")).contains("track"));
+    assert!(succeed(mien().arg("--help")).contains("track"));
     for nonsense in [
         &["trak"][..],
         &["track"],
@@ -25,14 +25,14 @@ fn version_help_and_nonsense() {
         &["record", "--source", "synthetic", "--seconds=-1"],
         &["record", "--source", "synthetic", "--subject", "../x"],
     ] {
-        let output = mien_without_models().args(nonsense).output().unwrap();
+        let output = mien().args(nonsense).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{nonsense:?}");
     }
 }
 
 #[test]
 fn a_reader_that_has_gone_away_is_no_fault() {
-    let mut child = mien_without_models()
+    let mut child = mien()
         .args(["config", "print"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
@@ -46,7 +46,7 @@ fn a_reader_that_has_gone_away_is_no_fault() {
 
 #[test]
 fn standard_error_that_nobody_reads_ends_no_run() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     command
         .args(["-v", "track", "/nonexistent/one.mp4", "synthetic?seconds=0.1", "--out"])
@@ -59,7 +59,7 @@ fn standard_error_that_nobody_reads_ends_no_run() {
 
 #[test]
 fn inputs_of_one_name_have_results_of_their_own() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     command.arg("track");
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (folder.path().join("one"), folder.path().join("other"));
@@ -78,7 +78,7 @@ fn inputs_of_one_name_have_results_of_their_own() {
 
 #[test]
 fn the_synthetic_camera_becomes_json_lines() {
-    let Some(mut mien) = mien() else { return };
+    let mut mien = mien();
     let folder = tempfile::tempdir().unwrap();
     let output = mien
         .args(["track", "synthetic?heads=2&seconds=1", "--smooth", "--out"])
@@ -123,7 +123,7 @@ fn the_synthetic_camera_becomes_json_lines() {
 
 #[test]
 fn csv_has_openfaces_columns_and_a_row_without_a_face() {
-    let Some(mut mien) = mien() else { return };
+    let mut mien = mien();
     let folder = tempfile::tempdir().unwrap();
     mien.args(["track", "synthetic?heads=0&seconds=0.1&width=320&height=240", "synthetic?seconds=0.1"]);
     succeed(mien.args(["--format", "csv", "--out"]).arg(folder.path()));
@@ -146,16 +146,16 @@ fn csv_has_openfaces_columns_and_a_row_without_a_face() {
 
 #[test]
 fn annotated_videos_and_pictures() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     succeed(command.args(["track", "synthetic?seconds=0.4&fps=20", "--annotate", "--out"]).arg(&out));
     let video = out.join("synthetic.annotated.mkv");
     // The drawn video is a video again.
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     succeed(command.arg("track").arg(&video).arg("--out").arg(&out));
     let rows = rows(&out.join("synthetic.annotated.jsonl"));
     assert_eq!(rows.len(), 8);
@@ -168,7 +168,7 @@ fn annotated_videos_and_pictures() {
         let grey = vec![128; (width * height * 3) as usize];
         write_png(&images.join(format!("{width}x{height}.png")), &grey, width, height).unwrap();
     }
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     succeed(command.arg("track").arg(&images).args(["--annotate", "--out"]).arg(&out));
     let meta = json(&out.join("images.meta.json"));
     assert_eq!(meta["frames"], 4);
@@ -178,7 +178,7 @@ fn annotated_videos_and_pictures() {
 
 #[test]
 fn the_demo_finds_its_heads_and_leaves_a_picture() {
-    let Some(mut mien) = mien() else { return };
+    let mut mien = mien();
     let folder = tempfile::tempdir().unwrap();
     let said =
         succeed(mien.args(["demo", "--source", "synthetic?heads=2&seconds=2", "--out"]).arg(folder.path()));
@@ -197,7 +197,7 @@ fn the_demo_finds_its_heads_and_leaves_a_picture() {
 
 #[test]
 fn results_are_not_replaced_unasked() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("synthetic.jsonl");
     std::fs::write(&table, "precious").unwrap();
@@ -206,40 +206,38 @@ fn results_are_not_replaced_unasked() {
     assert!(line.contains("synthetic.jsonl exists already") && line.contains("--overwrite"), "{line}");
     assert_eq!(std::fs::read(&table).unwrap(), b"precious");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was left beside it");
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     succeed(command.args(arguments).arg(folder.path()).arg("--overwrite"));
     assert_eq!(rows(&table).len(), 3);
 }
 
 #[test]
 fn models_are_listed_verified_and_imported() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let listed = succeed(command.args(["models", "list"]));
     for role in ["detector", "landmarks", "blendshapes"] {
         assert!(listed.lines().any(|line| line.starts_with(role)), "{listed}");
     }
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     assert_eq!(succeed(command.args(["models", "verify"])).matches("sound").count(), 3);
 
-    let Some(bundle) = shared("models/face_landmarker.task") else {
-        return eprintln!("skipped: no ../shared/models/face_landmarker.task");
-    };
+    let Some(bundle) = mien_needs::reference("models/face_landmarker.task") else { return };
     let home = tempfile::tempdir().unwrap();
     let import = |command: &mut std::process::Command| {
         succeed(command.env("XDG_DATA_HOME", home.path()).args(["models", "import"]).arg(&bundle))
     };
-    let said = import(&mut mien_without_models());
+    let said = import(&mut mien());
     assert!(said.contains("landmarks") && said.contains("blendshapes"), "{said}");
     assert!(home.path().join("mien/models/manifest.toml").exists());
 }
 
 #[test]
 fn a_real_clip_has_its_person_in_every_frame() {
-    let Some(clip) = shared("clips/asl_no.mkv") else { return eprintln!("skipped: no ../shared/clips") };
-    if !have_ffmpeg() {
+    let Some(clip) = mien_needs::reference("clips/asl_no.mkv") else { return };
+    if !mien_needs::ffmpeg() {
         return;
     }
-    let Some(mut mien) = mien() else { return };
+    let mut mien = mien();
     let folder = tempfile::tempdir().unwrap();
     succeed(mien.arg("track").arg(clip).arg("--out").arg(folder.path()));
     let rows = rows(&folder.path().join("asl_no.jsonl"));

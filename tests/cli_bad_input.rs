@@ -10,18 +10,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{fail, have_ffmpeg, json, mien, mien_without_models, refusal, rows, succeed};
+use support::{fail, json, mien, refusal, rows, succeed};
 
 /// `mien track INPUT --out FOLDER/out`.
-fn track(input: &Path, folder: &Path) -> Option<Command> {
-    let mut command = mien()?;
+fn track(input: &Path, folder: &Path) -> Command {
+    let mut command = mien();
     command.arg("track").arg(input).arg("--out").arg(folder.join("out"));
-    Some(command)
+    command
 }
 
 #[test]
 fn missing_empty_and_garbled_videos() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -35,7 +35,7 @@ fn missing_empty_and_garbled_videos() {
         ("garbled.mkv", "cannot be read as a video"),
         ("sound.txt", "cannot be read as a video"),
     ] {
-        let Some(mut command) = track(&at(name), folder.path()) else { return };
+        let mut command = track(&at(name), folder.path());
         let line = fail(&mut command);
         assert!(line.contains(name) && line.contains(words), "{line}");
     }
@@ -44,24 +44,24 @@ fn missing_empty_and_garbled_videos() {
 
 #[test]
 fn pictures_to_calibrate_with_are_for_eight_bits() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let line = fail(command.args(["engines", "build", "--precision", "fp16", "--calibrate", "people.mp4"]));
     assert!(line.contains("--calibrate is for --precision int8"), "{line}");
 }
 
 #[test]
 fn a_video_cut_short_keeps_what_was_read() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     command.args(["track", "synthetic?seconds=1", "--annotate", "--out"]);
     succeed(command.arg(folder.path()));
     let whole = std::fs::read(folder.path().join("synthetic.annotated.mkv")).unwrap();
     let cut = folder.path().join("cut.mkv");
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    let Some(mut command) = track(&cut, folder.path()) else { return };
+    let mut command = track(&cut, folder.path());
     let line = fail(&mut command);
     assert!(line.contains("cut.mkv is damaged") && line.contains("frames could be read"), "{line}");
     let rows = rows(&folder.path().join("out/cut.jsonl"));
@@ -80,7 +80,7 @@ fn a_bad_image_among_good_ones_is_named_and_skipped() {
         mien_annotate::write_png(&images.join(name), &[90; 64 * 48 * 3], 64, 48).unwrap();
     }
     std::fs::write(images.join("b.png"), b"\x89PNG\r\n\x1a\nand then nothing").unwrap();
-    let Some(mut command) = track(&images, folder.path()) else { return };
+    let mut command = track(&images, folder.path());
     let line = fail(&mut command);
     assert!(line.contains("b.png") && line.contains("cannot be read as an image"), "{line}");
     let frames: Vec<u64> = rows(&folder.path().join("out/images.jsonl"))
@@ -92,7 +92,7 @@ fn a_bad_image_among_good_ones_is_named_and_skipped() {
 
 #[test]
 fn one_bad_input_does_not_stop_the_others() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     command.args(["track", "/nonexistent/one.mp4", "synthetic?seconds=0.1", "--out"]);
     let output = command.arg(folder.path()).output().unwrap();
@@ -110,7 +110,7 @@ fn a_folder_that_may_not_be_read() {
     std::fs::create_dir(&locked).unwrap();
     std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o000)).unwrap();
     let reopen = || std::fs::set_permissions(&locked, PermissionsExt::from_mode(0o700)).unwrap();
-    let mut command = mien_without_models();
+    let mut command = mien();
     if std::fs::read_dir(&locked).is_ok() {
         // Permissions do not bind this user (root), so the program runs as one whom they bind.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
@@ -119,7 +119,8 @@ fn a_folder_that_may_not_be_read() {
         let runs = other.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if !runs.is_ok_and(|status| status.success()) {
             reopen();
-            return eprintln!("skipped: permissions do not bind root, and the program cannot run as another");
+            let why = "permissions do not bind root, and the program cannot run as another user";
+            return mien_needs::skip(mien_needs::Need::OtherUser, why);
         }
         let program = command.get_program().to_owned();
         command = Command::new("setpriv");
@@ -137,36 +138,34 @@ fn video_without_ffmpeg() {
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("clip.mp4");
     std::fs::write(&video, b"anything").unwrap();
-    let mut command = mien_without_models();
+    let mut command = mien();
     command.env("PATH", folder.path()).arg("track").arg(&video).arg("--out").arg(folder.path());
     let line = fail(&mut command);
     assert!(line.contains("clip.mp4") && line.contains("apt-get install ffmpeg"), "{line}");
 }
 
 /// The file of a role's model, as `mien models list` tells it.
-fn model_path(role: &str) -> Option<PathBuf> {
-    let listed = succeed(mien()?.args(["models", "list"]));
+fn model_path(role: &str) -> PathBuf {
+    let listed = succeed(mien().args(["models", "list"]));
     let line = listed.lines().find_map(|line| line.strip_prefix(role)).expect("the role is listed");
-    Some(line.rsplit_once("  (").expect("path and origin").0.trim().into())
+    line.rsplit_once("  (").expect("path and origin").0.trim().into()
 }
 
 #[test]
 fn damaged_and_unfit_models() {
-    let (Some(detector), Some(blendshapes)) = (model_path("detector"), model_path("blendshapes")) else {
-        return;
-    };
+    let (detector, blendshapes) = (model_path("detector"), model_path("blendshapes"));
     let folder = tempfile::tempdir().unwrap();
     let cut = folder.path().join("cut.onnx");
     let whole = std::fs::read(detector).unwrap();
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    let line = fail(mien_without_models().args(["models", "import"]).arg(&cut));
+    let line = fail(mien().args(["models", "import"]).arg(&cut));
     assert!(line.contains("cut.onnx") && line.contains("cut short"), "{line}");
 
-    let mut command = mien_without_models();
+    let mut command = mien();
     let line = fail(command.args(["models", "import", "--role", "detector"]).arg(&blendshapes));
     assert!(line.contains(&blendshapes.display().to_string()) && line.contains("detector"), "{line}");
 
-    let mut command = mien_without_models();
+    let mut command = mien();
     command.args(["track", "synthetic?seconds=0.1", "--models", "/nonexistent/models", "--out"]);
     let line = fail(command.arg(folder.path().join("out")));
     assert!(line.contains("/nonexistent/models"), "{line}");
@@ -175,16 +174,16 @@ fn damaged_and_unfit_models() {
 #[test]
 fn a_folder_without_models_that_was_named_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut command) = track(Path::new("synthetic?seconds=0.1"), folder.path()) else { return };
+    let mut command = track(Path::new("synthetic?seconds=0.1"), folder.path());
     let line = fail(command.arg("--models").arg(folder.path()));
     assert!(line.contains("has no model of Mien's") && line.contains("mien models import"), "{line}");
 }
 
 #[test]
 fn a_model_that_changed_since_it_was_imported_is_refused() {
-    let Some(blendshapes) = model_path("blendshapes") else { return };
+    let blendshapes = model_path("blendshapes");
     let home = tempfile::tempdir().unwrap();
-    let mut command = mien_without_models();
+    let mut command = mien();
     succeed(command.env("XDG_DATA_HOME", home.path()).args(["models", "import"]).arg(blendshapes));
     let models = home.path().join("mien/models");
     let is_onnx = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "onnx");
@@ -194,26 +193,26 @@ fn a_model_that_changed_since_it_was_imported_is_refused() {
     bytes[middle] ^= 1;
     std::fs::write(&file, bytes).unwrap();
 
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     command.args(["track", "synthetic?seconds=0.1", "--models"]).arg(&models);
     let line = fail(command.arg("--out").arg(home.path().join("out")));
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     assert!(line.contains(&name) && line.to_lowercase().contains("sha"), "{line}");
 
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let line = fail(command.args(["models", "verify", "--models"]).arg(&models));
     assert!(line.contains("1 of 3 models are not sound"), "{line}");
 }
 
 #[test]
 fn a_full_disk_keeps_whole_rows() {
-    let Some(command) = mien() else { return };
+    let command = mien();
     let folder = tempfile::tempdir().unwrap();
     // A device that is always full.
     if Path::new("/dev/full").exists() {
         std::fs::create_dir(folder.path().join("full")).unwrap();
         symlink("/dev/full", folder.path().join("full/synthetic.jsonl")).unwrap();
-        let Some(mut command) = mien() else { return };
+        let mut command = mien();
         command.args(["track", "synthetic?heads=2&seconds=1", "--overwrite", "--out"]);
         let line = fail(command.arg(folder.path().join("full")));
         assert!(line.contains("synthetic.jsonl") && line.contains("free some space"), "{line}");
@@ -233,8 +232,8 @@ fn a_full_disk_keeps_whole_rows() {
 }
 
 /// Starts a run without an end, and waits until rows are on disk.
-fn endless(folder: &Path) -> Option<std::process::Child> {
-    let mut command = mien()?;
+fn endless(folder: &Path) -> std::process::Child {
+    let mut command = mien();
     command.args(["track", "synthetic?seconds=100000", "--out"]).arg(folder);
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(300);
@@ -243,7 +242,7 @@ fn endless(folder: &Path) -> Option<std::process::Child> {
         assert!(Instant::now() < deadline, "no rows appear");
         std::thread::sleep(Duration::from_millis(20));
     }
-    Some(child)
+    child
 }
 
 fn signal(child: &std::process::Child, name: &str) {
@@ -254,7 +253,7 @@ fn signal(child: &std::process::Child, name: &str) {
 #[test]
 fn control_c_finishes_the_files() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(child) = endless(folder.path()) else { return };
+    let child = endless(folder.path());
     signal(&child, "INT");
     let line = refusal(&child.wait_with_output().unwrap());
     assert!(line.contains("interrupted after"), "{line}");
@@ -267,7 +266,7 @@ fn control_c_finishes_the_files() {
 #[test]
 fn a_killed_run_leaves_whole_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(child) = endless(folder.path()) else { return };
+    let child = endless(folder.path());
     signal(&child, "KILL");
     child.wait_with_output().unwrap();
     assert!(!rows(&folder.path().join("synthetic.jsonl")).is_empty());

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{mien_without_models, refusal, succeed, text};
+use support::{mien, refusal, succeed, text};
 
 /// The checks of `mien doctor --json`, whether or not something failed.
 fn report(command: &mut Command) -> (Output, Value) {
@@ -37,7 +37,7 @@ fn program(folder: &Path, name: &str, script: &str) {
 
 #[test]
 fn everything_is_looked_at_and_told_on_one_page() {
-    let output = mien_without_models().arg("doctor").output().unwrap();
+    let output = mien().arg("doctor").output().unwrap();
     let page = text(&output.stdout);
     for name in [
         "Configuration",
@@ -61,7 +61,7 @@ fn everything_is_looked_at_and_told_on_one_page() {
         );
     }
     assert!(page.starts_with("mien ") && !page.contains('\x1b'), "{page}");
-    for check in report(&mut mien_without_models()).1["checks"].as_array().unwrap() {
+    for check in report(&mut mien()).1["checks"].as_array().unwrap() {
         let known = ["ok", "warning", "missing", "failed"].contains(&check["state"].as_str().unwrap());
         assert!(known && check["found"].as_str().unwrap().len() > 1, "{check}");
     }
@@ -72,7 +72,7 @@ fn where_there_is_nothing_each_thing_is_missed_by_name() {
     let empty = tempfile::tempdir().unwrap();
     // Only a package manager, so that there is a line to type.
     program(empty.path(), "apt-get", "exit 1");
-    let mut bare = mien_without_models();
+    let mut bare = mien();
     bare.env("PATH", empty.path())
         .env("LSL_LIBRARY", empty.path().join("liblsl.so"))
         .env("MIEN_TENSORRT", empty.path())
@@ -105,7 +105,7 @@ fn what_hangs_crashes_or_lies_costs_its_own_line() {
     std::fs::create_dir(folder.path().join("models")).unwrap();
     std::fs::write(folder.path().join("models/manifest.toml"), "nonsense").unwrap();
     let started = Instant::now();
-    let mut broken = mien_without_models();
+    let mut broken = mien();
     broken
         .env("PATH", folder.path())
         .env("LSL_LIBRARY", &library)
@@ -126,7 +126,7 @@ fn a_wrong_configuration_is_a_failure_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("mien.toml");
     std::fs::write(&config, "version = 1\n[rings]\nslots = 5\n").unwrap();
-    let output = mien_without_models().args(["doctor", "--config"]).arg(&config).output().unwrap();
+    let output = mien().args(["doctor", "--config"]).arg(&config).output().unwrap();
     assert!(refusal(&output).contains("Configuration"));
     let page = text(&output.stdout);
     assert!(page.contains("mien.toml:3: slots") && page.contains("→ mien config check "), "{page}");
@@ -134,9 +134,9 @@ fn a_wrong_configuration_is_a_failure_with_its_place() {
 
 #[test]
 fn one_check_can_be_asked_for() {
-    let found = succeed(mien_without_models().args(["doctor", "--probe", "processor"]));
+    let found = succeed(mien().args(["doctor", "--probe", "processor"]));
     let found: Value = serde_json::from_str(&found).unwrap();
     assert_eq!(found[0]["name"], "Processor");
-    let output = mien_without_models().args(["doctor", "--probe", "nonsense"]).output().unwrap();
+    let output = mien().args(["doctor", "--probe", "nonsense"]).output().unwrap();
     assert!(refusal(&output).contains("nonsense"));
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{fail, have_ffmpeg, mien, mien_without_models, refusal, succeed, text, wait_for_ffmpeg};
+use support::{fail, mien, refusal, succeed, text, wait_for_ffmpeg};
 
 /// Kibibytes of memory that a command may have for an input of a megabyte.
 const MOST_KIB: u32 = 1 << 20;
@@ -126,15 +126,14 @@ fn names_from_files_do_not_command_the_terminal() {
         &["export", "--to", "bids"],
     ];
     for command in commands {
-        let output = mien_without_models().args(command).arg(&folder).output().unwrap();
+        let output = mien().args(command).arg(&folder).output().unwrap();
         for said in [text(&output.stdout), text(&output.stderr)] {
             assert!(!commands_the_terminal(&said), "{command:?}: {said:?}");
             assert!(!said.lines().any(|line| line.starts_with("mien: all is well")), "{said}");
         }
     }
     let missing = parent.path().join("\u{1b}[31mnothing.mp4");
-    let said =
-        fail(mien_without_models().arg("track").arg(missing).arg("--out").arg(parent.path().join("o")));
+    let said = fail(mien().arg("track").arg(missing).arg("--out").arg(parent.path().join("o")));
     assert!(!commands_the_terminal(&said) && said.contains("u{1b}"), "{said:?}");
 }
 
@@ -145,12 +144,12 @@ struct Recording {
 }
 
 impl Recording {
-    /// Starts a recording of the synthetic camera; `None` without models or ffmpeg.
+    /// Starts a recording of the synthetic camera; `None` without ffmpeg.
     fn start(out: &Path, more: &[&str]) -> Option<Self> {
-        let mut command = mien()?;
-        if !have_ffmpeg() {
+        if !mien_needs::ffmpeg() {
             return None;
         }
+        let mut command = mien();
         command.arg("record").arg("--out").arg(out).args(["--no-stream", "--engine", "cpu", "--anyway"]);
         command.args(["--source", "synthetic"]).args(more);
         let mut process =
@@ -250,7 +249,7 @@ fn pictures_that_a_killed_ffmpeg_had_are_told_as_lost() {
     assert_eq!(code, Some(0), "{said}");
     let before = said.split(" lost with the process").next().unwrap();
     let lost: u64 = before.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("{said}"));
-    let found = succeed(mien_without_models().args(["session", "check"]).arg(&folder));
+    let found = succeed(mien().args(["session", "check"]).arg(&folder));
     let taken_off = if lost == 1 { "1 row beside".to_owned() } else { format!("{lost} rows beside") };
     assert!(lost > 0 && found.contains(&taken_off), "{lost}: {found}");
 }
@@ -268,7 +267,7 @@ fn a_worker_killed_at_once_leaves_its_frames() {
     recording.end();
     wait_for_ffmpeg(&folder);
     // Its video lacks what it had in hand; its results are there.
-    let output = mien_without_models().args(["session", "check"]).arg(&folder).output().unwrap();
+    let output = mien().args(["session", "check"]).arg(&folder).output().unwrap();
     let found = text(&output.stdout);
     assert!(found.contains("mien_camera_Frames") && !found.contains("data.xdf: "), "{found}");
 }
@@ -281,14 +280,14 @@ fn a_folder_whose_name_is_no_text_is_recorded_into() {
     let (code, said) = recording.end();
     assert_eq!(code, Some(0), "{said}");
     let folder = out.join("sub-01_ses-01_task-default");
-    let found = succeed(mien_without_models().args(["session", "check"]).arg(&folder));
+    let found = succeed(mien().args(["session", "check"]).arg(&folder));
     assert!(found.contains("camera.mkv") && !found.contains("PROBLEM"), "{found}");
-    succeed(mien_without_models().arg("export").arg(&folder).args(["--to", "bids"]));
+    succeed(mien().arg("export").arg(&folder).args(["--to", "bids"]));
 }
 
 #[test]
 fn the_limit_on_the_size_of_files_is_an_error_and_no_end() {
-    let Some(command) = mien() else { return };
+    let command = mien();
     let parent = tempfile::tempdir().unwrap();
     // In units of 512 bytes: some thirty frames.
     let script = "ulimit -f 400; exec \"$0\" \"$@\"";

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use support::{have_ffmpeg, mien, mien_without_models, succeed};
+use support::{mien, succeed, wait};
 
 /// Set in the process that runs inside the namespace.
 const INSIDE: &str = "MIEN_TEST_NETWORK";
@@ -30,13 +30,11 @@ const MOST_LOG_BYTES: u64 = 1_000_000;
 
 #[test]
 fn a_recording_runs_through_every_attack_from_the_network() {
-    let Some(unshare) = namespace_command() else {
-        return println!("skipped: no permission for a network namespace of its own");
-    };
+    let Some(unshare) = mien_needs::network_namespace() else { return };
     if let Err(error) = mien_outlets::library() {
-        return println!("skipped: {error}");
+        return mien_needs::skip(mien_needs::Need::Liblsl, error);
     }
-    if !have_ffmpeg() || mien().is_none() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let status = Command::new("unshare")
@@ -50,24 +48,11 @@ fn a_recording_runs_through_every_attack_from_the_network() {
     assert!(status.success());
 }
 
-/// Arguments with which `unshare` may make a network namespace here.
-fn namespace_command() -> Option<&'static [&'static str]> {
-    let ways: [&[&str]; 2] = [&["--net"], &["--net", "--map-root-user"]];
-    ways.into_iter().find(|arguments| {
-        Command::new("unshare")
-            .args(*arguments)
-            .args(["sh", "-c", "ip link set lo up"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    })
-}
-
 #[test]
 #[ignore = "is run by the test above, in a namespace of its own"]
 fn attacked_inside() {
     if std::env::var_os(INSIDE).is_none() {
-        return println!("skipped: this is run by another test");
+        return println!("a role: it is run by another test");
     }
     let parent = tempfile::tempdir().unwrap();
     // liblsl would append its log to this file.
@@ -76,7 +61,7 @@ fn attacked_inside() {
     std::fs::write(parent.path().join("lsl_api.cfg"), planted).unwrap();
     let log = parent.path().join("log");
     let load = load();
-    let mut command = mien().expect("it was there");
+    let mut command = mien();
     command.current_dir(parent.path()).args(["record", "--out", "sessions", "--engine", "cpu", "--anyway"]);
     command.args(["--seconds", &SECONDS.to_string(), "--stats", "stats.json"]);
     CAMERAS.iter().for_each(|camera| _ = command.args(["--source", camera]));
@@ -125,26 +110,10 @@ fn wait_for_session(recording: &mut Child, log: &Path, parent: &Path) -> std::pa
     }
 }
 
-/// Waits for the end, which must come by itself.
-fn wait(process: &mut Child, patience: Duration) -> std::process::ExitStatus {
-    let deadline = Instant::now() + patience;
-    loop {
-        if let Some(status) = process.try_wait().unwrap() {
-            return status;
-        }
-        if Instant::now() >= deadline {
-            process.kill().unwrap();
-            process.wait().unwrap();
-            panic!("it had not ended after {patience:?}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// The session is complete, took its time, and has every row and picture of both cameras. Where the machine was not
 /// busy before, it has every frame that they gave, too.
 fn is_whole(session: &Path, load: f64) {
-    let found = succeed(mien_without_models().args(["session", "check", "--dry-run"]).arg(session));
+    let found = succeed(mien().args(["session", "check", "--dry-run"]).arg(session));
     assert!(found.contains("Complete") && !found.contains("PROBLEM"), "{found}");
     let file = std::fs::read_to_string(session.join("session.toml")).unwrap();
     let number = |key: &str| {
@@ -155,7 +124,7 @@ fn is_whole(session: &Path, load: f64) {
     // Less than two seconds late, on any machine that runs at all.
     let took = number("duration_seconds");
     assert!(took >= SECONDS as f64 - 1.0 && took < SECONDS as f64 + 5.0, "{took}");
-    succeed(mien_without_models().arg("export").arg(session).args(["--to", "csv"]));
+    succeed(mien().arg("export").arg(session).args(["--to", "csv"]));
     if load > 1.0 {
         return println!(
             "the machine is busy without an attack ({load:.1} programs wait for each processor)"

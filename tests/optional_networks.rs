@@ -8,7 +8,7 @@ use std::process::Command;
 
 use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use serde_json::Value;
-use support::{fail, have_ffmpeg, json, mien, rows, succeed, text};
+use support::{fail, json, mien, rows, succeed, text};
 
 /// A folder with the built-in detector and, cut off the built-in landmark network, one without irises.
 fn mesh_models(parent: &Path) -> PathBuf {
@@ -42,10 +42,10 @@ fn mesh_models(parent: &Path) -> PathBuf {
 
 const INPUT: &str = "synthetic?heads=1&seconds=0.5";
 
-fn track(out: &Path, more: &[&str]) -> Option<Command> {
-    let mut command = mien()?;
+fn track(out: &Path, more: &[&str]) -> Command {
+    let mut command = mien();
     command.args(["track", INPUT, "--engine", "cpu", "--out"]).arg(out).args(more);
-    Some(command)
+    command
 }
 
 /// The only results in the folder with this ending.
@@ -66,9 +66,9 @@ fn a_model_without_irises_gives_the_same_mesh_and_nothing_else() {
     let parent = tempfile::tempdir().unwrap();
     let models = mesh_models(parent.path());
     let (usual, mesh) = (parent.path().join("usual"), parent.path().join("mesh"));
-    let Some(mut command) = track(&usual, &["--raw"]) else { return };
+    let mut command = track(&usual, &["--raw"]);
     succeed(&mut command);
-    let mut command = track(&mesh, &["--raw", "--models", models.to_str().unwrap()]).unwrap();
+    let mut command = track(&mesh, &["--raw", "--models", models.to_str().unwrap()]);
     let output = command.env("RUST_LOG", "info").output().unwrap();
     let log = text(&output.stderr);
     assert!(output.status.success(), "{log}");
@@ -107,9 +107,7 @@ fn a_model_without_irises_gives_the_same_mesh_and_nothing_else() {
 fn blendshapes_are_off_where_a_person_says_so_and_an_error_where_they_cannot_be() {
     let parent = tempfile::tempdir().unwrap();
     let out = parent.path().join("off");
-    let Some(mut command) = track(&out, &["--blendshapes", "off", "--format", "csv", "--smooth"]) else {
-        return;
-    };
+    let mut command = track(&out, &["--blendshapes", "off", "--format", "csv", "--smooth"]);
     succeed(&mut command);
     let table = fs::read_to_string(result(&out, ".csv")).unwrap();
     let header: Vec<&str> = table.lines().next().unwrap().split(',').collect();
@@ -124,11 +122,11 @@ fn blendshapes_are_off_where_a_person_says_so_and_an_error_where_they_cannot_be(
 
     let models = mesh_models(parent.path());
     let models = models.to_str().unwrap();
-    let refusal = fail(&mut track(&out.join("on"), &["--blendshapes", "on", "--models", models]).unwrap());
+    let refusal = fail(&mut track(&out.join("on"), &["--blendshapes", "on", "--models", models]));
     assert!(refusal.contains("blendshapes cannot be computed"), "{refusal}");
-    let listed = succeed(mien().unwrap().args(["models", "list", "--models", models]));
+    let listed = succeed(mien().args(["models", "list", "--models", models]));
     assert!(listed.contains("mesh.onnx") && listed.contains("irises"), "{listed}");
-    succeed(mien().unwrap().args(["models", "verify", "--models", models]));
+    succeed(mien().args(["models", "verify", "--models", models]));
 }
 
 /// The tests' own network: the mean of the landmarks that blendshapes are made of.
@@ -158,15 +156,15 @@ fn mean_model() -> Vec<u8> {
 #[test]
 fn a_folder_may_have_another_optional_network() {
     let parent = tempfile::tempdir().unwrap();
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let (file, home) = (parent.path().join("mean.onnx"), parent.path().join("home"));
     fs::write(&file, mean_model()).unwrap();
     let imported = succeed(command.args(["models", "import"]).arg(&file).env("XDG_DATA_HOME", &home));
     assert!(imported.starts_with("mean "), "{imported}");
-    let verified = succeed(mien().unwrap().args(["models", "verify"]).env("XDG_DATA_HOME", &home));
+    let verified = succeed(mien().args(["models", "verify"]).env("XDG_DATA_HOME", &home));
     assert!(verified.lines().any(|line| line.starts_with("mean ") && line.ends_with("sound")), "{verified}");
     let out = parent.path().join("out");
-    succeed(track(&out, &[]).unwrap().env("XDG_DATA_HOME", &home));
+    succeed(track(&out, &[]).env("XDG_DATA_HOME", &home));
     let meta = json(&result(&out, ".meta.json"));
     let roles: Vec<&Value> = meta["models"].as_array().unwrap().iter().map(|model| &model["role"]).collect();
     assert_eq!(roles, ["detector", "landmarks", "blendshapes", "mean"]);
@@ -178,7 +176,7 @@ fn a_folder_may_have_another_optional_network() {
 
 #[test]
 fn a_session_without_irises_and_blendshapes_is_recorded_exported_and_tracked_again() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -186,7 +184,7 @@ fn a_session_without_irises_and_blendshapes_is_recorded_exported_and_tracked_aga
     let config = parent.path().join("mien.toml");
     // The session's own configuration names the models.
     fs::write(&config, format!("version = 1\n[models]\ndir = \"{}\"\n", models.display())).unwrap();
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     command.args([
         "record",
         "--source",
@@ -205,10 +203,10 @@ fn a_session_without_irises_and_blendshapes_is_recorded_exported_and_tracked_aga
     let has = |what: &str| data.windows(what.len()).any(|bytes| bytes == what.as_bytes());
     assert!(has("_landmarks</name>") && has("<not_measured>irises blendshapes</not_measured>"));
     assert!(!has("_blendshapes"), "a stream of blendshapes was recorded");
-    succeed(mien().unwrap().args(["session", "check"]).arg(&session));
+    succeed(mien().args(["session", "check"]).arg(&session));
 
     let openface = parent.path().join("openface");
-    succeed(mien().unwrap().arg("export").arg(&session).args(["--to", "openface", "--out"]).arg(&openface));
+    succeed(mien().arg("export").arg(&session).args(["--to", "openface", "--out"]).arg(&openface));
     let table = fs::read_to_string(result(&openface, ".csv")).unwrap();
     let header: Vec<&str> = table.lines().next().unwrap().split(',').collect();
     assert!(!header.iter().any(|name| name.starts_with("bs_")), "{header:?}");
@@ -224,10 +222,10 @@ fn a_session_without_irises_and_blendshapes_is_recorded_exported_and_tracked_aga
         seen.iter().all(|row| row[place("x_467")].parse::<f32>().is_ok() && row[place("x_468")].is_empty())
     );
     let bids = parent.path().join("bids");
-    succeed(mien().unwrap().arg("export").arg(&session).args(["--to", "bids", "--out"]).arg(&bids));
+    succeed(mien().arg("export").arg(&session).args(["--to", "bids", "--out"]).arg(&bids));
 
     let again = parent.path().join("again");
-    let mut command = mien().unwrap();
+    let mut command = mien();
     command.arg("track").arg(&session).args(["--engine", "cpu", "--frames", "20", "--annotate", "--models"]);
     succeed(command.arg(&models).arg("--out").arg(&again));
     let rows = rows(&result(&again, ".jsonl"));

@@ -5,15 +5,12 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use mien_config::{Config, Detection};
-use mien_engine::{EngineChoice, EngineOptions};
 use mien_face::{FaceBox, Frame, FrameFaces, PixelFormat};
 use mien_ffmpeg::Decoder;
-use mien_models::{ModelSet, Role};
-use mien_pipeline::{Pipeline, PipelineEngines};
+use mien_pipeline::Pipeline;
 use mien_record::{PrivacyKind, VideoKind, VideoRecorder, frame_times};
 use mien_synthetic::{SyntheticCamera, SyntheticSettings};
-use mien_worker::pipeline_settings;
-use support::{have_ffmpeg, mien};
+use support::{cpu_pipeline, mien};
 
 const FRAME_NANOS: i64 = 33_333_333;
 const WIDTH: u32 = 960;
@@ -64,23 +61,9 @@ impl Pan {
     }
 }
 
-/// The built-in models on the CPU, or those that this machine has.
+/// As `mien` does for frames of 960×480.
 fn pipeline(detection: &Detection) -> Pipeline {
-    let set = match support::shared("models").filter(|_| !Path::new("models/manifest.toml").exists()) {
-        Some(models) => ModelSet::find(Some(&models)).unwrap(),
-        None => ModelSet::find(None).unwrap(),
-    };
-    let load = |role: Role, input_size, max_batch| {
-        let options = EngineOptions { input_size, threads: None, max_batch };
-        set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
-    };
-    let engines = PipelineEngines::from([
-        // As `mien` chooses for frames of 960×480.
-        (Role::Detector, load(Role::Detector, Some([256, 480]), 1)),
-        (Role::Landmarks, load(Role::Landmarks, None, detection.max_faces)),
-        (Role::Blendshapes, load(Role::Blendshapes, None, detection.max_faces)),
-    ]);
-    Pipeline::new(engines, pipeline_settings(detection, &Config::default().smoothing)).unwrap()
+    cpu_pipeline(detection, &Config::default().smoothing, [256, 480])
 }
 
 fn plan(folder: &Path, privacy: PrivacyKind) -> mien_record::VideoPlan {
@@ -174,7 +157,7 @@ fn decoded(video: &Path, mut check: impl FnMut(usize, &Frame)) -> usize {
 
 /// Records with faces hidden, and checks every face in every picture.
 fn every_face_is_hidden(detection: &Detection) {
-    if !have_ffmpeg() || mien().is_none() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     const FRAMES: u64 = 36;
@@ -212,7 +195,7 @@ fn faces_are_hidden_that_nobody_tracks_because_of_a_threshold() {
 
 #[test]
 fn the_check_finds_faces_that_are_not_hidden() {
-    if !have_ffmpeg() || mien().is_none() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +214,7 @@ fn the_check_finds_faces_that_are_not_hidden() {
 /// counts for the others.
 #[test]
 fn pictures_that_nobody_looked_at_are_hidden() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -271,12 +254,14 @@ fn pictures_that_nobody_looked_at_are_hidden() {
 /// The whole program: more heads than it tracks, from the first picture on.
 #[test]
 fn mien_record_hides_every_face() {
-    let (true, Some(mut mien)) = (have_ffmpeg(), mien()) else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
     const SOURCE: &str = "synthetic?heads=7&width=960&height=360&fps=10&seed=5";
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("mien.toml");
     std::fs::write(&config, "version = 1\n[detection]\nmax_faces = 2\ndetect_every = 30\n").unwrap();
-    let output = mien
+    let output = mien()
         .args(["record", "--no-stream", "--engine", "cpu", "--seconds", "4", "--video", "ffv1"])
         .args(["--privacy", "mesh", "--source", SOURCE, "--config"])
         .arg(&config)
@@ -302,7 +287,7 @@ fn mien_record_hides_every_face() {
     });
     assert!(count >= 5, "{count} pictures\n{log}");
     // Tracking such a video again is no use, which is said.
-    let again = support::mien().unwrap();
+    let again = support::mien();
     let said = { again }
         .args(["track", "--engine", "cpu", "--frames", "1"])
         .arg(&session)

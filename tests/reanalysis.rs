@@ -7,16 +7,12 @@ use std::path::{Path, PathBuf};
 
 use mien_capture::{SourceSpec, Step};
 use mien_config::Config;
-use mien_engine::{EngineChoice, EngineOptions};
 use mien_face::Frame;
-use mien_models::{ModelSet, Role};
-use mien_pipeline::{Pipeline, PipelineEngines};
 use mien_record::{
     DiskLimits, Outputs, PrivacyKind, SessionNames, SessionPlan, VideoKind, VideoRecorder, check_session,
 };
 use mien_stream::{CameraDescription, StreamSettings};
-use mien_worker::pipeline_settings;
-use support::{have_ffmpeg, mien, mien_without_models, succeed};
+use support::{cpu_pipeline, mien, succeed};
 
 /// Two heads, who are detected on every third frame, filtered.
 const SOURCE: &str = "synthetic?heads=2&width=320&height=240&fps=30&motion=turning&seconds=1";
@@ -68,8 +64,8 @@ impl Table {
 /// What `mien export` and `mien track` make of a session.
 fn tables(session: &Path, out: &Path) -> [Table; 2] {
     let [live, again] = ["live", "again"].map(|name| out.join(name));
-    succeed(mien_without_models().arg("export").arg(session).args(["--to", "openface", "--out"]).arg(&live));
-    let mut track = mien().expect("looked for before");
+    succeed(mien().arg("export").arg(session).args(["--to", "openface", "--out"]).arg(&live));
+    let mut track = mien();
     succeed(
         track.arg("track").arg(session).args(["--engine", "cpu", "--format", "csv", "--out"]).arg(&again),
     );
@@ -83,26 +79,11 @@ fn config() -> Config {
     config
 }
 
-/// As a worker does it, from the first frame on; `None` (with a message) without models.
-fn record(parent: &Path, video: VideoKind) -> Option<PathBuf> {
-    mien()?;
-    let set = match support::shared("models").filter(|_| !Path::new("models/manifest.toml").exists()) {
-        Some(models) => ModelSet::find(Some(&models)).unwrap(),
-        None => ModelSet::find(None).unwrap(),
-    };
-    let load = |role: Role, input_size, max_batch| {
-        let options = EngineOptions { input_size, threads: None, max_batch };
-        set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
-    };
+/// As a worker does it, from the first frame on.
+fn record(parent: &Path, video: VideoKind) -> PathBuf {
     let config = config();
     let faces = config.detection.max_faces;
-    let engines = PipelineEngines::from([
-        (Role::Detector, load(Role::Detector, Some(DETECTOR_SIZE), 1)),
-        (Role::Landmarks, load(Role::Landmarks, None, faces)),
-        (Role::Blendshapes, load(Role::Blendshapes, None, faces)),
-    ]);
-    let settings = pipeline_settings(&config.detection, &config.smoothing);
-    let mut pipeline = Pipeline::new(engines, settings).unwrap();
+    let mut pipeline = cpu_pipeline(&config.detection, &config.smoothing, DETECTOR_SIZE);
 
     let camera = CameraDescription {
         name: "cam".to_owned(),
@@ -146,15 +127,16 @@ fn record(parent: &Path, video: VideoKind) -> Option<PathBuf> {
     assert_eq!(recording.stop().dropped_frames, 0);
     let folder = outputs.stop_recording().unwrap().unwrap().folder;
     assert_eq!(check_session(&folder, false).unwrap().problems, [""; 0]);
-    Some(folder)
+    folder
 }
 
 #[test]
 fn a_lossless_session_tracked_again_gives_the_same_tables() {
     let parent = tempfile::tempdir().unwrap();
-    let Some(session) = have_ffmpeg().then(|| record(parent.path(), VideoKind::Ffv1)).flatten() else {
+    if !mien_needs::ffmpeg() {
         return;
-    };
+    }
+    let session = record(parent.path(), VideoKind::Ffv1);
     let [live, again] = tables(&session, parent.path());
     assert_eq!(live.columns, again.columns);
     assert_eq!(live.frames.len(), 29);
@@ -172,9 +154,10 @@ fn a_lossless_session_tracked_again_gives_the_same_tables() {
 #[test]
 fn a_session_with_h264_keeps_frames_times_and_faces() {
     let parent = tempfile::tempdir().unwrap();
-    let Some(session) = have_ffmpeg().then(|| record(parent.path(), VideoKind::H264)).flatten() else {
+    if !mien_needs::ffmpeg() {
         return;
-    };
+    }
+    let session = record(parent.path(), VideoKind::H264);
     let [live, again] = tables(&session, parent.path());
     assert_eq!(live.columns, again.columns);
     let times = |table: &Table| -> Vec<(u64, String, usize)> {

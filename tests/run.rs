@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{fail, json, mien, mien_without_models, succeed};
+use support::{fail, json, mien, succeed};
 
 /// A configuration of small cameras that talks to nobody.
 fn config(folder: &Path, sources: &[&str]) -> PathBuf {
@@ -38,7 +38,7 @@ fn rings_of(session_pid: u32) -> Vec<String> {
 
 #[test]
 fn cameras_are_tracked_and_the_run_is_told_in_numbers() {
-    let Some(mut mien) = mien() else { return };
+    let mut mien = mien();
     let folder = tempfile::tempdir().unwrap();
     let [stats, trace] = ["stats.json", "trace.json"].map(|name| folder.path().join(name));
     // A second camera that is nobody's fault but its own.
@@ -84,7 +84,7 @@ fn cameras_are_tracked_and_the_run_is_told_in_numbers() {
 /// Shared memory for one camera (54 MB) and not for two, in a mount namespace of its own.
 #[test]
 fn full_shared_memory_costs_the_camera_that_finds_no_room_and_nothing_else() {
-    let Some(mien) = mien() else { return };
+    let mien = mien();
     let folder = tempfile::tempdir().unwrap();
     let [stats, mark] = ["stats.json", "mounted"].map(|name| folder.path().join(name));
     let config = config(folder.path(), &["synthetic", "synthetic"]);
@@ -95,8 +95,8 @@ fn full_shared_memory_costs_the_camera_that_finds_no_room_and_nothing_else() {
     little.args(["run", "--headless", "--seconds", "12", "--engine", "cpu", "--config"]).arg(&config);
     let output = little.arg("--stats").arg(&stats).stdin(Stdio::null()).output();
     let Some(output) = output.ok().filter(|_| mark.exists()) else {
-        eprintln!("skipped: this system lets nobody mount in a namespace of their own");
-        return;
+        let why = "this system lets nobody mount in a namespace of their own";
+        return mien_needs::skip(mien_needs::Need::Namespace, why);
     };
     let line = support::refusal(&output);
     assert!(
@@ -120,12 +120,8 @@ fn full_shared_memory_costs_the_camera_that_finds_no_room_and_nothing_else() {
 fn when_it_is_killed_no_worker_stays() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &["synthetic?heads=0", "synthetic?heads=0"]);
-    let mut child = mien_without_models()
-        .args(["run", "--headless", "--config"])
-        .arg(&config)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        mien().args(["run", "--headless", "--config"]).arg(&config).stderr(Stdio::null()).spawn().unwrap();
     let pid = child.id();
     let workers = || -> Vec<u32> {
         let names = std::fs::read_dir("/proc").unwrap().flatten();
@@ -153,7 +149,7 @@ fn when_it_is_killed_no_worker_stays() {
     let took = until("no worker", &|| workers().is_empty());
     println!("workers gone after {took:?}");
     // The next start removes what the workers may have left.
-    let status = mien_without_models()
+    let status = mien()
         .args(["run", "--headless", "--seconds", "0", "--config"])
         .arg(&config)
         .stderr(Stdio::null())
@@ -167,7 +163,7 @@ fn an_interrupt_ends_it_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), &["synthetic?heads=0"]);
     let stats = folder.path().join("stats.json");
-    let mut child = mien_without_models()
+    let mut child = mien()
         .args(["run", "--headless", "--config"])
         .arg(&config)
         .arg("--stats")
@@ -189,13 +185,13 @@ fn an_interrupt_ends_it_in_order() {
 
 #[test]
 fn without_cameras_or_with_a_wrong_file_it_says_what_to_do() {
-    assert!(fail(mien_without_models().args(["run", "--headless"])).contains("--source"));
+    assert!(fail(mien().args(["run", "--headless"])).contains("--source"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mien.toml");
     std::fs::write(&path, "version = 1\n[rings]\nslots = 5\n").unwrap();
-    let line = fail(mien_without_models().args(["run", "--headless", "--config"]).arg(&path));
+    let line = fail(mien().args(["run", "--headless", "--config"]).arg(&path));
     assert!(line.contains("mien.toml:3: slots: 5"), "{line}");
-    let line = fail(mien_without_models().args(["config", "check"]).arg(&path));
+    let line = fail(mien().args(["config", "check"]).arg(&path));
     assert!(line.contains("powers of two"), "{line}");
 }
 
@@ -203,14 +199,12 @@ fn without_cameras_or_with_a_wrong_file_it_says_what_to_do() {
 fn a_configuration_is_begun_checked_and_printed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new.toml");
-    succeed(mien_without_models().args(["config", "init"]).arg(&path));
-    assert!(
-        succeed(mien_without_models().args(["config", "check"]).arg(&path)).contains("1 camera, 1 enabled")
-    );
-    let printed = succeed(mien_without_models().args(["config", "print"]).arg(&path));
+    succeed(mien().args(["config", "init"]).arg(&path));
+    assert!(succeed(mien().args(["config", "check"]).arg(&path)).contains("1 camera, 1 enabled"));
+    let printed = succeed(mien().args(["config", "print"]).arg(&path));
     assert!(printed.contains("max_faces = 4") && printed.contains("name = \"camera\""), "{printed}");
-    assert!(fail(mien_without_models().args(["config", "init"]).arg(&path)).contains("already"));
-    succeed(mien_without_models().arg("cameras"));
+    assert!(fail(mien().args(["config", "init"]).arg(&path)).contains("already"));
+    succeed(mien().arg("cameras"));
 }
 
 /// The lines of a run's log until its streams are open, or it is said why there are none; the rest is read and
@@ -238,9 +232,9 @@ fn a_second_program_has_streams_of_its_own_and_says_so() {
     );
     std::fs::write(&config, text).unwrap();
     let start = || {
-        let mut command = mien()?;
+        let mut command = mien();
         command.args(["run", "--headless", "--engine", "cpu", "--seconds", "600", "--config"]).arg(&config);
-        Some(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let end = |mut run: std::process::Child| {
         kill_process(Pid::from_child(&run), Signal::INT).unwrap();
@@ -249,14 +243,14 @@ fn a_second_program_has_streams_of_its_own_and_says_so() {
     let renamed = |lines: &[String]| {
         lines.iter().filter(|line| line.contains(&format!("called `{prefix}-2_front_…`"))).count()
     };
-    let Some(mut first) = start() else { return };
+    let mut first = start();
     let of_first = lines_until_streaming(&mut first);
-    let mut second = start().unwrap();
+    let mut second = start();
     let of_second = lines_until_streaming(&mut second);
     end(first);
     end(second);
     assert_eq!((renamed(&of_first), renamed(&of_second)), (0, 1), "{of_first:#?}\n{of_second:#?}");
-    let mut third = start().unwrap();
+    let mut third = start();
     let of_third = lines_until_streaming(&mut third);
     end(third);
     assert_eq!(renamed(&of_third), 0, "the names are free again: {of_third:#?}");
@@ -266,13 +260,13 @@ fn a_second_program_has_streams_of_its_own_and_says_so() {
 fn a_file_that_is_not_there_is_refused_at_once_and_one_that_cannot_be_read_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("nothere.mp4");
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let line = fail(command.args(["run", "--headless", "--source"]).arg(&missing));
     assert!(line.contains("nothere.mp4 does not exist; check the path"), "{line}");
 
     // In a configuration it may be on a disk that is still to be mounted: the run waits for it.
     let config = config(folder.path(), &[missing.to_str().unwrap()]);
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let output =
         command.args(["run", "--headless", "--seconds", "4", "--config"]).arg(&config).output().unwrap();
     let log = support::text(&output.stderr);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{fail, have_ffmpeg, mien, mien_without_models, succeed, text};
+use support::{fail, mien, succeed, text};
 
 /// Words that nobody but the camera may get to read.
 const SECRETS: [&str; 3] = ["s3cretword", "pa55word", "YWxpY2U6czNjcmV0d29yZA"];
@@ -131,7 +131,7 @@ fn watched(command: &mut Command) -> bool {
 
 #[test]
 fn a_recording_with_a_password_tells_it_nowhere() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let address = camera();
@@ -141,7 +141,7 @@ fn a_recording_with_a_password_tells_it_nowhere() {
     let named = format!("http://alice:${{CAM_PASSWORD}}@{address}/video?pwd=${{file:{}}}", secret.display());
     let written = format!("http://alice:s3cretword@{address}/video?pwd=pa55word");
     for (name, source) in [("written", written), ("named", named)] {
-        let Some(mut command) = mien() else { return };
+        let mut command = mien();
         let out = dir.path().join(name);
         command.arg("record").arg("--out").arg(&out).args(["--source", &source, "--seconds", "2"]);
         command
@@ -157,26 +157,22 @@ fn a_recording_with_a_password_tells_it_nowhere() {
         assert!(rows.lines().count() > 2, "the camera was not read: {rows}");
         for format in ["csv", "bids"] {
             let exported = out.join(format);
-            succeed(
-                mien_without_models()
-                    .arg("export")
-                    .arg(&session)
-                    .args(["--to", format, "--out"])
-                    .arg(&exported),
-            );
+            succeed(mien().arg("export").arg(&session).args(["--to", format, "--out"]).arg(&exported));
         }
         assert_files_clean(&out);
         assert_clean("the statistics", &std::fs::read(out.with_extension("json")).unwrap());
-        let check = succeed(mien_without_models().args(["session", "check", "--redact"]).arg(&session));
+        let check = succeed(mien().args(["session", "check", "--redact"]).arg(&session));
         assert!(check.contains("no secrets of cameras' addresses were found"), "{check}");
     }
 }
 
 #[test]
 fn a_refused_or_missing_password_is_told_by_nobody() {
-    let Some(mut command) = mien().filter(|_| have_ffmpeg()) else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
     let source = format!("http://alice:s3cretword@{}/?pwd=wrong-pa55word-x", camera());
-    watched(command.args(["run", "--headless", "--engine", "cpu", "--seconds", "2", "--source", &source]));
+    watched(mien().args(["run", "--headless", "--engine", "cpu", "--seconds", "2", "--source", &source]));
 
     let unset = [
         "run",
@@ -186,7 +182,7 @@ fn a_refused_or_missing_password_is_told_by_nobody() {
         "--source",
         "http://alice:${MIEN_NO_SUCH_SECRET}@127.0.0.1:9/",
     ];
-    let line = fail(mien().unwrap().args(unset));
+    let line = fail(mien().args(unset));
     assert!(line.contains("environment variable MIEN_NO_SUCH_SECRET is not set"), "{line}");
     for arguments in [
         ["track", "http://alice:s3cretword@cam/"].as_slice(),
@@ -195,7 +191,7 @@ fn a_refused_or_missing_password_is_told_by_nobody() {
         &["config", "check", "http://alice:s3cretword@cam/"],
         &["run", "http://alice:s3cretword@cam/"],
     ] {
-        let output = mien().unwrap().args(arguments).args(["--verbose"]).output().unwrap();
+        let output = mien().args(arguments).args(["--verbose"]).output().unwrap();
         assert!(!output.status.success());
         assert_clean(&format!("{arguments:?}"), &[output.stdout, output.stderr].concat());
     }
@@ -207,13 +203,13 @@ fn a_configuration_is_printed_without_secrets() {
     let file = dir.path().join("mien.toml");
     let text = "version = 1\n[[cameras]]\nname = \"a\"\nsource = \"http://alice:s3cretword@cam/?pwd=pa55word&fps=5\"\n";
     std::fs::write(&file, text).unwrap();
-    let printed = succeed(mien_without_models().args(["config", "print"]).arg(&file));
+    let printed = succeed(mien().args(["config", "print"]).arg(&file));
     assert_clean("config print", printed.as_bytes());
     assert!(printed.contains("http://…@cam/?pwd=…&fps=5"), "{printed}");
-    let output = mien_without_models().args(["config", "check"]).arg(&file).output().unwrap();
+    let output = mien().args(["config", "check"]).arg(&file).output().unwrap();
     assert_clean("config check", &[output.stdout, output.stderr].concat());
     // Who copies what was printed is told so.
     std::fs::write(&file, printed).unwrap();
-    let refused = fail(mien_without_models().args(["config", "check"]).arg(&file));
+    let refused = fail(mien().args(["config", "check"]).arg(&file));
     assert!(refused.contains("camera a: the secret was taken out"), "{refused}");
 }

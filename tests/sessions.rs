@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{fail, have_ffmpeg, mien, mien_without_models, succeed, wait_for_ffmpeg};
+use support::{fail, mien, succeed, wait_for_ffmpeg};
 
 /// A recording of synthetic cameras that runs until it is told to end.
 struct Recording {
@@ -15,12 +15,12 @@ struct Recording {
     folder: PathBuf,
 }
 
-/// Starts a recording and waits until its data grows; `None` without models or ffmpeg.
+/// Starts a recording and waits until its data grows; `None` without ffmpeg.
 fn record(parent: &Path, cameras: usize, more: &[&str]) -> Option<Recording> {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return None;
     }
-    let mut command = mien()?;
+    let mut command = mien();
     command.arg("record").arg("--out").arg(parent).args(["--no-stream", "--engine", "cpu"]).args(more);
     for _ in 0..cameras {
         command.args(["--source", "synthetic"]);
@@ -85,27 +85,25 @@ fn a_recording_that_is_ended_is_complete_and_exports() {
     assert!(said.contains("video of camera1") && said.contains("streams"), "{said}");
     assert_eq!(support::json(&stats)["cameras"].as_array().map(Vec::len), Some(2));
     assert_eq!(recording.folder, parent.path().join("sub-P-07_ses-01_task-talk"));
-    let check = |more: &[&str]| {
-        succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder).args(more))
-    };
+    let check = |more: &[&str]| succeed(mien().args(["session", "check"]).arg(&recording.folder).args(more));
     let found = check(&["--dry-run"]);
     assert!(found.contains("Complete") && found.contains("camera2.mkv"), "{found}");
     assert!(!found.contains("PROBLEM"), "{found}");
     for format in ["csv", "parquet", "openface", "bids"] {
-        succeed(mien_without_models().arg("export").arg(&recording.folder).args(["--to", format]));
+        succeed(mien().arg("export").arg(&recording.folder).args(["--to", format]));
         assert!(recording.folder.join(format).is_dir());
     }
     let markers = std::fs::read_to_string(recording.folder.join("csv/mien_markers.csv")).unwrap();
     assert!(markers.contains("stimulus 1"), "{markers}");
     tracked_again(&recording.folder, parent.path());
-    let again = fail(mien_without_models().arg("export").arg(&recording.folder).args(["--to", "csv"]));
+    let again = fail(mien().arg("export").arg(&recording.folder).args(["--to", "csv"]));
     assert!(again.contains("exists already"), "{again}");
 }
 
 /// `mien track` makes a table of each video, with the frame numbers and times of the recording.
 fn tracked_again(session: &Path, parent: &Path) {
     let out = parent.join("again");
-    let mut track = mien().expect("it has recorded");
+    let mut track = mien();
     succeed(track.arg("track").arg(session).args(["--engine", "cpu", "--format", "csv", "--out"]).arg(&out));
     for camera in ["camera1", "camera2"] {
         let places = |path: &Path, columns: [usize; 2]| -> Vec<[String; 2]> {
@@ -134,9 +132,9 @@ fn a_killed_recording_is_made_whole() {
     recording.process.wait().unwrap();
     // The worker sees that its parent is gone, ffmpeg that its input has ended.
     wait_for_ffmpeg(&recording.folder);
-    let line = fail(mien_without_models().args(["session", "check", "--dry-run"]).arg(&recording.folder));
+    let line = fail(mien().args(["session", "check", "--dry-run"]).arg(&recording.folder));
     assert!(line.contains("found, nothing was changed"), "{line}");
-    let found = succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder));
+    let found = succeed(mien().args(["session", "check"]).arg(&recording.folder));
     assert!(found.contains("Repaired") && !found.contains("PROBLEM"), "{found}");
 }
 
@@ -154,7 +152,7 @@ fn a_killed_worker_leaves_a_marked_gap_and_a_second_video() {
     }
     signal(recording.process.id(), "-TERM");
     assert!(recording.process.wait_with_output().unwrap().status.success());
-    let found = succeed(mien_without_models().args(["session", "check"]).arg(&recording.folder));
+    let found = succeed(mien().args(["session", "check"]).arg(&recording.folder));
     assert!(found.contains("camera_part-2.mkv") && found.contains("was restarted"), "{found}");
     assert!(!found.contains("PROBLEM"), "{found}");
 }
@@ -162,15 +160,13 @@ fn a_killed_worker_leaves_a_marked_gap_and_a_second_video() {
 #[test]
 fn wrong_input_is_refused_in_one_line() {
     let parent = tempfile::tempdir().unwrap();
-    let line = fail(mien_without_models().args(["session", "check"]).arg(parent.path()));
+    let line = fail(mien().args(["session", "check"]).arg(parent.path()));
     assert!(line.contains("is no session"), "{line}");
-    let line = fail(mien_without_models().arg("record").arg("--out").arg(parent.path()));
+    let line = fail(mien().arg("record").arg("--out").arg(parent.path()));
     assert!(line.contains("there are no cameras"), "{line}");
-    if let Some(mut command) = mien() {
-        let named = ["record", "--source", "synthetic", "--no-stream", "--subject", "../evil", "--out"];
-        let output = command.args(named).arg(parent.path()).output().unwrap();
-        let said = support::text(&output.stderr);
-        assert!(output.status.code() == Some(2) && said.contains("../evil"), "{said}");
-        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
-    }
+    let named = ["record", "--source", "synthetic", "--no-stream", "--subject", "../evil", "--out"];
+    let output = mien().args(named).arg(parent.path()).output().unwrap();
+    let said = support::text(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("../evil"), "{said}");
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{have_ffmpeg, mien, mien_without_models, succeed};
+use support::{mien, succeed, wait};
 
 /// Far longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -27,28 +27,13 @@ fn hanging() -> (std::io::PipeReader, Stdio) {
     (reader, writer.into())
 }
 
-fn wait(process: &mut Child) -> std::process::ExitStatus {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(status) = process.try_wait().unwrap() {
-            return status;
-        }
-        if Instant::now() >= deadline {
-            process.kill().unwrap();
-            process.wait().unwrap();
-            panic!("it had not ended after {DEADLINE:?}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// A recording whose output and errors nobody reads.
 fn record(parent: &Path, more: &[&str]) -> Option<(Child, Vec<std::io::PipeReader>)> {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return None;
     }
     let ((errors, error_end), (output, output_end)) = (hanging(), hanging());
-    let mut command = mien()?;
+    let mut command = mien();
     command
         .args(["-vv", "record", "--no-stream", "--engine", "cpu", "--anyway", "--out"])
         .arg(parent)
@@ -73,11 +58,11 @@ fn duration_seconds(session: &Path) -> f64 {
 fn a_terminal_that_hangs_holds_no_recording() {
     let parent = tempfile::tempdir().unwrap();
     let Some((mut process, _readers)) = record(parent.path(), &["--seconds", "4"]) else { return };
-    assert!(wait(&mut process).success());
+    assert!(wait(&mut process, DEADLINE).success());
     let session = session(parent.path()).expect("a session");
     let seconds = duration_seconds(&session);
     assert!((3.5..8.0).contains(&seconds), "{seconds}");
-    succeed(mien_without_models().args(["session", "check", "--dry-run"]).arg(&session));
+    succeed(mien().args(["session", "check", "--dry-run"]).arg(&session));
 }
 
 #[test]
@@ -95,15 +80,15 @@ fn a_signal_ends_a_recording_whose_terminal_hangs() {
         std::thread::sleep(Duration::from_millis(20));
     }
     signal(process.id(), "-TERM");
-    assert!(wait(&mut process).success());
+    assert!(wait(&mut process, DEADLINE).success());
     assert!(duration_seconds(&session(parent.path()).unwrap()) > 0.0);
 }
 
 #[test]
 fn a_slow_reader_gets_every_word_that_it_asked_for() {
-    let mut command = mien_without_models();
+    let mut command = mien();
     let whole = succeed(command.args(["config", "print"]));
-    let mut process = mien_without_models().args(["config", "print"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut process = mien().args(["config", "print"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut output = process.stdout.take().unwrap();
     let mut slow = Vec::new();
     let mut bytes = [0; 64];
@@ -115,7 +100,7 @@ fn a_slow_reader_gets_every_word_that_it_asked_for() {
         slow.extend_from_slice(&bytes[..count]);
         std::thread::sleep(Duration::from_millis(1));
     }
-    assert!(wait(&mut process).success());
+    assert!(wait(&mut process, DEADLINE).success());
     assert_eq!(String::from_utf8(slow).unwrap(), whole);
 }
 
@@ -141,7 +126,7 @@ fn children(process: u32) -> Vec<u32> {
 
 #[test]
 fn a_killed_supervising_process_leaves_nothing_in_shared_memory() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     command.args(["run", "--headless", "--engine", "cpu"]);
     for _ in 0..2 {
         command.args(["--source", "synthetic?width=320&height=240&fps=5"]);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use mien_ffmpeg::Encoder;
-use support::{fail, have_ffmpeg, json, mien, rows, succeed};
+use support::{fail, json, mien, rows, succeed};
 
 /// Runs ffmpeg to make an input.
 fn ffmpeg(words: &str, folder: &Path) {
@@ -18,7 +18,10 @@ fn ffmpeg(words: &str, folder: &Path) {
 
 #[test]
 fn pixels_and_times_that_were_mended_are_told() {
-    let Some(mut command) = have_ffmpeg().then(mien).flatten() else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     ffmpeg("-f lavfi -i testsrc2=s=90x72:r=25:d=0.2,setsar=64/45 -c:v ffv1 one.mkv", folder.path());
@@ -47,7 +50,10 @@ fn pixels_and_times_that_were_mended_are_told() {
 
 #[test]
 fn a_cut_picture_is_no_picture() {
-    let Some(mut command) = have_ffmpeg().then(mien).flatten() else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     ffmpeg("-f lavfi -i testsrc2=s=320x240 -frames:v 1 cut.jpg", folder.path());
@@ -87,7 +93,10 @@ fn session(folder: &Path, cameras: &[(&str, u64, u64)]) {
 
 #[test]
 fn a_session_with_too_few_frame_times_is_one_error() {
-    let Some(mut command) = have_ffmpeg().then(mien).flatten() else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     session(folder.path(), &[("cam", 6, 2)]);
     let out = folder.path().join("out");
@@ -104,13 +113,13 @@ fn a_session_with_too_few_frame_times_is_one_error() {
 
 #[test]
 fn a_camera_of_a_session_without_its_files_is_told_and_the_others_are_tracked() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     for (missing, words) in
         [("one.mkv", "one.mkv is missing"), ("one_frames.csv", "one.mkv has no frame times beside it")]
     {
-        let Some(mut command) = mien() else { return };
+        let mut command = mien();
         let folder = tempfile::tempdir().unwrap();
         session(folder.path(), &[("one", 3, 3), ("two", 3, 3)]);
         // Somebody's own: no camera's, so no input.
@@ -126,7 +135,7 @@ fn a_camera_of_a_session_without_its_files_is_told_and_the_others_are_tracked() 
     }
     let folder = tempfile::tempdir().unwrap();
     session(folder.path(), &[("one", 3, 3), ("two", 3, 3)]);
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     succeed(command.arg("track").arg(folder.path()).arg("--out").arg(folder.path().join("out")));
 }
 
@@ -142,7 +151,7 @@ fn damage(from: &Path, to: &Path, at: f64) {
 
 #[test]
 fn damaged_frames_are_marked_or_left_out() {
-    if !have_ffmpeg() || mien().is_none() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -160,7 +169,7 @@ fn damaged_frames_are_marked_or_left_out() {
     assert!([0.5, 0.53, 0.56, 0.6].iter().any(is_damaged), "no damage is seen");
 
     let run = |arguments: &[&str], out: &str| {
-        let mut command = mien().unwrap();
+        let mut command = mien();
         command.arg("track").arg(at("bad.avi")).args(arguments).arg("--out").arg(at(out));
         command.output().unwrap()
     };
@@ -195,7 +204,10 @@ fn damaged_frames_are_marked_or_left_out() {
 
 #[test]
 fn rows_of_frames_of_another_size_say_theirs() {
-    let Some(mut command) = have_ffmpeg().then(mien).flatten() else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     for (name, size) in [("a.ts", "160x120"), ("b.ts", "90x120")] {
@@ -220,7 +232,7 @@ fn rows_of_frames_of_another_size_say_theirs() {
 
 #[test]
 fn of_several_videos_one_is_chosen_or_asked_for() {
-    if !have_ffmpeg() || mien().is_none() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -231,7 +243,7 @@ fn of_several_videos_one_is_chosen_or_asked_for() {
     for (arguments, width, told) in
         [(&[][..], 96, "left out: stream 0 (ffv1, 64×48"), (&["--stream", "0"], 64, "stream 0 (ffv1, 64×48")]
     {
-        let mut command = mien().unwrap();
+        let mut command = mien();
         command
             .arg("track")
             .arg(at("two.mkv"))
@@ -246,7 +258,7 @@ fn of_several_videos_one_is_chosen_or_asked_for() {
         assert_eq!(meta["input"]["width"], width);
         assert!(meta["notes"].to_string().contains(told), "{meta}");
     }
-    let mut command = mien().unwrap();
+    let mut command = mien();
     let line = fail(command.arg("track").arg(at("two.mkv")).args(["--stream", "5", "--out"]).arg(at("out2")));
     assert!(line.contains("no video stream number 5") && line.contains("stream 1 (ffv1, 96×64"), "{line}");
 }

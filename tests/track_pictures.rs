@@ -8,7 +8,7 @@ use std::process::Command;
 
 use mien_annotate::write_png;
 use mien_capture::{Frame, PixelFormat, Rotation, Step, open, rotated};
-use support::{fail, have_ffmpeg, json, mien, rows, succeed};
+use support::{fail, json, mien, rows, succeed};
 
 /// The synthetic camera's first picture, turned.
 fn head(rotation: Rotation) -> Frame {
@@ -37,7 +37,7 @@ fn convert(from: &Path, words: &str, to: &Path) {
 #[test]
 fn names_of_every_kind_have_their_results() {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let long = |count: usize| [vec![b'n'; count], b".png".to_vec()].concat();
     let names: Vec<Vec<u8>> = vec![
@@ -78,7 +78,7 @@ fn names_of_every_kind_have_their_results() {
         assert!(beside("jsonl").is_file() && beside("annotated.png").is_file(), "{}", path.display());
     }
     // A folder of them, too.
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let all = folder.path().join("out-of-folder");
     succeed(command.arg("track").arg(folder.path()).args(["--annotate", "--out"]).arg(&all));
     let drawn =
@@ -91,7 +91,7 @@ fn names_of_every_kind_have_their_results() {
 fn pictures_that_are_turned_are_tracked_as_if_upright() {
     let folder = tempfile::tempdir().unwrap();
     let landmarks = |file: &str, degrees: &str, out: &str| {
-        let mut command = mien()?;
+        let mut command = mien();
         let out = folder.path().join(out);
         let tracked = command.arg("track").arg(folder.path().join(file)).args(["--rotate", degrees, "--out"]);
         succeed(tracked.arg(&out));
@@ -100,18 +100,18 @@ fn pictures_that_are_turned_are_tracked_as_if_upright() {
             json(&out.join(format!("{stem}.meta.json")))["settings"]["rotate_deg"].to_string(),
             degrees
         );
-        Some(rows(&out.join(format!("{stem}.jsonl")))[0]["faces"][0]["landmarks"].clone())
+        rows(&out.join(format!("{stem}.jsonl")))[0]["faces"][0]["landmarks"].clone()
     };
     write(&head(Rotation::None), &folder.path().join("upright.png"));
-    let Some(upright) = landmarks("upright.png", "0", "0") else { return };
+    let upright = landmarks("upright.png", "0", "0");
     assert!(upright.is_array());
     for (rotation, back) in
         [(Rotation::Clockwise90, "270"), (Rotation::Half, "180"), (Rotation::Clockwise270, "90")]
     {
         write(&head(rotation), &folder.path().join("turned.png"));
-        assert_eq!(landmarks("turned.png", back, back), Some(upright.clone()), "{rotation}");
+        assert_eq!(landmarks("turned.png", back, back), upright, "{rotation}");
     }
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let output = command.args(["track", "x.png", "--rotate", "45", "--out", "o"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(support::text(&output.stderr).contains("use 0, 90, 180 or 270"));
@@ -119,7 +119,7 @@ fn pictures_that_are_turned_are_tracked_as_if_upright() {
 
 #[test]
 fn a_face_that_nobody_sees_is_not_tracked() {
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let frame = head(Rotation::None);
     let file = std::fs::File::create(folder.path().join("hidden.png")).unwrap();
@@ -137,7 +137,10 @@ fn a_face_that_nobody_sees_is_not_tracked() {
 
 #[test]
 fn every_kind_of_picture_is_tracked_as_a_png_is() {
-    let Some(mut command) = have_ffmpeg().then(mien).flatten() else { return };
+    if !mien_needs::ffmpeg() {
+        return;
+    }
+    let mut command = mien();
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write(&head(Rotation::None), &at("a.png"));
@@ -156,7 +159,7 @@ fn every_kind_of_picture_is_tracked_as_a_png_is() {
         assert!(out.join(format!("{name}.annotated.png")).is_file(), "{name}");
     }
     // Of several, one that cannot be read is named, and the others are there.
-    let Some(mut command) = mien() else { return };
+    let mut command = mien();
     std::fs::write(at("bad.heic"), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
     let line = fail(command.arg("track").arg(folder.path()).arg("--out").arg(at("all")));
     assert!(line.contains("bad.heic"), "{line}");

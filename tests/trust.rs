@@ -39,7 +39,7 @@ fn a_library_that_others_may_have_put_beside_the_program_is_not_loaded() {
     set_mode(&lib, 0o755);
     let own = said(&program, &probe);
     if own.contains("loaded by a process of its own") {
-        return println!("skipped: the system has a liblsl");
+        return mien_needs::skip(mien_needs::Need::NoLiblsl, "the system has a liblsl");
     }
     assert!(!own.contains("not used"), "it was tried: {own}");
     set_mode(&lib, 0o777);

@@ -1,7 +1,7 @@
 //! How exact the pipeline is: against MediaPipe on real clips, against the truth on synthetic people.
 //!
 //! Prints what it measures (`cargo test --test accuracy -- --nocapture`). Clips and MediaPipe's models
-//! lie beside the repository; without them, their tests are skipped.
+//! are reference data (MIEN_TEST_REFERENCE); without them, their tests are skipped.
 
 mod measure;
 mod npz;
@@ -9,8 +9,8 @@ mod npz;
 use std::collections::BTreeMap;
 
 use measure::{
-    Clip, Difference, landmark_distance_percent, mediapipe_pipeline, pose_difference, shared,
-    teacher_pipeline, usual_pipeline,
+    Clip, Difference, landmark_distance_percent, mediapipe_pipeline, pose_difference, teacher_pipeline,
+    usual_pipeline,
 };
 use mien_face::{FaceState, Frame, LANDMARK_COUNT};
 use mien_geometry::head_pose;
@@ -54,7 +54,7 @@ fn head_pose_is_mediapipes() {
 /// All stages, with MediaPipe's own networks, on single frames: only our code differs.
 #[test]
 fn with_mediapipes_networks_we_find_what_mediapipe_finds() {
-    let Some(models) = shared("models") else { return };
+    let Some(models) = mien_needs::reference("models") else { return };
     let Some(clips) = Clip::all() else { return };
     let settings = PipelineSettings {
         detect_every: 1,
@@ -97,7 +97,7 @@ fn with_mediapipes_networks_we_find_what_mediapipe_finds() {
 /// better than the reference agrees with itself.
 #[test]
 fn tracking_follows_everyone_and_stays_near_mediapipe() {
-    let Some(models) = shared("models") else { return };
+    let Some(models) = mien_needs::reference("models") else { return };
     let Some(clips) = Clip::all() else { return };
     let mut pipeline = teacher_pipeline(&models, PipelineSettings::default());
     let (mut differences, mut frames, mut complete) = (Vec::new(), 0, 0);
@@ -127,7 +127,7 @@ fn tracking_follows_everyone_and_stays_near_mediapipe() {
 /// One person who turns the head to ±25° and beyond, near and far.
 #[test]
 fn synthetic_landmarks_and_rotation_are_true() {
-    let Some(mut pipeline) = usual_pipeline(PipelineSettings::default()) else { return };
+    let mut pipeline = usual_pipeline(PipelineSettings::default());
     let (mut landmarks, mut rotation) = (Vec::new(), Vec::new());
     for seed in 0..2 {
         let settings =
@@ -162,7 +162,7 @@ fn synthetic_landmarks_and_rotation_are_true() {
 #[test]
 fn ids_stay_with_their_people_while_they_cross() {
     let settings = PipelineSettings { max_faces: 2, smoothing: None, ..PipelineSettings::default() };
-    let Some(mut pipeline) = usual_pipeline(settings) else { return };
+    let mut pipeline = usual_pipeline(settings);
     let settings = SyntheticSettings { heads: 2, script: Motion::Crossing, ..Default::default() };
     let mut camera = SyntheticCamera::new(settings);
     let mut frame = Frame::empty();

@@ -13,16 +13,6 @@ use crate::npz::Reference;
 /// Height and width of the detector's input: faces of 60 pixels in 640×480 are 30 pixels large there.
 const DETECTOR_INPUT: [usize; 2] = [256, 320];
 
-/// A file or folder beside the repository, on the maintainers' machines; `None` with a message.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: there is no {}", path.display());
-    None
-}
-
 fn engine(file: &Path, input_size: Option<[usize; 2]>, max_batch: usize) -> Box<dyn Engine> {
     let options = EngineOptions { input_size, threads: None, max_batch };
     Box::new(RtenEngine::load(file, &options).unwrap())
@@ -50,20 +40,16 @@ pub fn teacher_pipeline(models: &Path, settings: PipelineSettings) -> Pipeline {
     Pipeline::new(engines, settings).unwrap()
 }
 
-/// The networks that come with Mien, else the reference ones; `None` with a message without either.
-pub fn usual_pipeline(settings: PipelineSettings) -> Option<Pipeline> {
+/// The networks that come with Mien.
+pub fn usual_pipeline(settings: PipelineSettings) -> Pipeline {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let files = ["detector.onnx", "landmarks.onnx", "blendshapes.onnx"].map(|file| own.join(file));
-    if !files.iter().all(|file| file.exists()) {
-        return shared("models").map(|models| teacher_pipeline(&models, settings));
-    }
     let faces = settings.max_faces;
     let engines = PipelineEngines::from([
-        (Role::Detector, engine(&files[0], Some(DETECTOR_INPUT), 1)),
-        (Role::Landmarks, engine(&files[1], None, faces)),
-        (Role::Blendshapes, engine(&files[2], None, faces)),
+        (Role::Detector, engine(&own.join("detector.onnx"), Some(DETECTOR_INPUT), 1)),
+        (Role::Landmarks, engine(&own.join("landmarks.onnx"), None, faces)),
+        (Role::Blendshapes, engine(&own.join("blendshapes.onnx"), None, faces)),
     ]);
-    Some(Pipeline::new(engines, settings).unwrap())
+    Pipeline::new(engines, settings).unwrap()
 }
 
 /// A clip with its reference result.
@@ -78,9 +64,8 @@ pub struct Clip {
 impl Clip {
     /// All clips, by name; `None` (with a message) where they or ffmpeg are missing.
     pub fn all() -> Option<Vec<Self>> {
-        let (clips, references) = (shared("clips")?, shared("reference")?);
-        if std::process::Command::new("ffmpeg").arg("-version").output().is_err() {
-            eprintln!("skipped: there is no ffmpeg");
+        let (clips, references) = (mien_needs::reference("clips")?, mien_needs::reference("reference")?);
+        if !mien_needs::ffmpeg() {
             return None;
         }
         let mut found: Vec<_> =

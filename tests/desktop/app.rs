@@ -23,14 +23,14 @@ pub struct App {
 
 impl App {
     /// Opens the app with these arguments; its settings and all else that it keeps go into `home`. `None`
-    /// (with the reason printed) where there are no models or no screen.
+    /// (with the reason printed) where there is no screen.
     pub fn open(home: &Path, arguments: &[&str]) -> Option<Self> {
         Self::open_with(home, arguments, &[])
     }
 
     /// Likewise, with more variables in its environment.
     pub fn open_with(home: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
-        let mut command = mien()?;
+        let mut command = mien();
         let screen = Screen::start(1440, 900)?;
         command
             .args(arguments)

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use app::{App, PATIENCE, children, is_gone, kill_worker, worker};
 use screen::until;
-use support::{have_ffmpeg, mien_without_models, succeed};
+use support::{mien, succeed};
 
 /// Small cameras that a loaded machine can follow, and nothing on the network; for pictures to keep, streams and
 /// more frames.
@@ -71,12 +71,12 @@ fn finish_recording(app: App, folder: &Path) -> PathBuf {
 /// The session's data are there, whole, and of about so many seconds.
 fn check_session(folder: &Path) -> String {
     let session = session(folder).expect("there is a session");
-    succeed(mien_without_models().args(["session", "check"]).arg(session))
+    succeed(mien().args(["session", "check"]).arg(session))
 }
 
 #[test]
 fn four_cameras_are_watched_recorded_and_checked() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ impl Shots {
 
 #[test]
 fn closing_while_recording_asks_and_finishes_the_files() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -264,7 +264,7 @@ fn a_killed_worker_is_seen_and_comes_back() {
 
 #[test]
 fn a_named_person_keeps_the_name_when_the_worker_comes_back() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

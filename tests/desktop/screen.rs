@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mien_needs::Need;
+
 /// See the module. Ends with the test.
 pub struct Screen {
     server: Child,
@@ -129,10 +131,9 @@ impl Drop for Screen {
     }
 }
 
-/// Tells why a test is skipped. Where `./x test` has found all that a screen needs it must not be.
+/// Skips a test that needs a screen.
 pub fn skip(why: &str) {
-    assert!(std::env::var_os("MIEN_TEST_SCREEN").is_none(), "{why}");
-    eprintln!("skipped: {why}; `./x test` installs what is needed");
+    mien_needs::skip(Need::Screen, format_args!("{why}; `./x test` installs what is needed"));
 }
 
 /// A part of a screen: red, green, blue for each of `width` × `height` pixels from the corner `left`, `top`.

@@ -2,47 +2,23 @@
 
 #![allow(dead_code, reason = "each test file uses its own share")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use mien_config::{Detection, Smoothing};
+use mien_engine::{EngineChoice, EngineOptions};
+use mien_models::{ModelSet, Role};
+use mien_pipeline::{Pipeline, PipelineEngines};
+use mien_worker::pipeline_settings;
 use serde_json::Value;
 
-/// Where reference clips and models lie on the maintainers' machines.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
-    path.exists().then_some(path)
-}
-
-/// The program, with a home of its own so that nobody's imported models interfere, and with the
-/// reference models where the built-in ones are missing. `None` (with a message) without any models.
-pub fn mien() -> Option<Command> {
-    let mut command = mien_without_models();
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/manifest.toml");
-    if !built_in.exists() {
-        let Some(models) = shared("models") else {
-            eprintln!("skipped: neither models/ nor ../shared/models has models");
-            return None;
-        };
-        command.env("MIEN_MODELS", models);
-    }
-    Some(command)
-}
-
-/// The program, where no model is needed.
-pub fn mien_without_models() -> Command {
+/// The program with its built-in models, whatever this user has imported.
+pub fn mien() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mien"));
     command.stdin(Stdio::null()).env_remove("RUST_LOG").env_remove("MIEN_MODELS");
     command.env("XDG_DATA_HOME", std::env::temp_dir().join("mien-tests-without-models"));
     command
-}
-
-pub fn have_ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
-    if !found {
-        eprintln!("skipped: ffmpeg is not installed");
-    }
-    found
 }
 
 /// Waits until no ffmpeg writes into this folder any more: a check beside it would look too early.
@@ -55,6 +31,22 @@ pub fn wait_for_ffmpeg(folder: &Path) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while std::fs::read_dir("/proc").into_iter().flatten().flatten().any(|process| names_it(&process)) {
         assert!(Instant::now() < deadline, "ffmpeg still writes into {folder}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits for the end, which must come by itself.
+pub fn wait(process: &mut Child, patience: Duration) -> ExitStatus {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() >= deadline {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            panic!("it had not ended after {patience:?}");
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -102,4 +94,19 @@ pub fn json(path: &Path) -> Value {
 /// Frames of these rows that have `count` faces or more.
 pub fn frames_with(rows: &[Value], count: usize) -> usize {
     rows.iter().filter(|row| row["faces"].as_array().is_some_and(|faces| faces.len() >= count)).count()
+}
+
+/// The built-in models on the CPU with these settings. `detector_size` is the height and width of the detector's input.
+pub fn cpu_pipeline(detection: &Detection, smoothing: &Smoothing, detector_size: [usize; 2]) -> Pipeline {
+    let set = ModelSet::find(None).unwrap();
+    let load = |role: Role, input_size, max_batch| {
+        let options = EngineOptions { input_size, threads: None, max_batch };
+        set.get(role).unwrap().load(EngineChoice::Cpu, &options).unwrap().engine
+    };
+    let engines = PipelineEngines::from([
+        (Role::Detector, load(Role::Detector, Some(detector_size), 1)),
+        (Role::Landmarks, load(Role::Landmarks, None, detection.max_faces)),
+        (Role::Blendshapes, load(Role::Blendshapes, None, detection.max_faces)),
+    ]);
+    Pipeline::new(engines, pipeline_settings(detection, smoothing)).unwrap()
 }

@@ -164,7 +164,7 @@ impl Source for NetworkSource {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
 
     use super::*;
 
@@ -225,17 +225,9 @@ mod tests {
         format!("http://{address}/").into()
     }
 
-    fn ffmpeg_is_missing() -> bool {
-        let missing = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_err();
-        if missing {
-            println!("skipped: ffmpeg is not installed");
-        }
-        missing
-    }
-
     #[test]
     fn a_camera_in_the_network_is_read_until_it_hangs_up() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let plain = camera((0..12).map(|number| jpeg(number * 10)).collect());
@@ -268,7 +260,7 @@ mod tests {
 
     #[test]
     fn pictures_that_were_cut_off_are_left_out_and_counted() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let cut = |number: u32, jpeg: Vec<u8>| match number % 4 {
@@ -291,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_picture_has_its_own_size_and_stands_upright() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let sized = |width: u32, height: u32| {
@@ -320,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_slow_camera_is_waited_for() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         // Slower than the shortest wait.
@@ -337,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_web_page_is_called_one() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let page = || vec![b"<!DOCTYPE html><html><body>Please log in</body></html>".to_vec()];
@@ -366,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_video_stream_that_changes_its_size_goes_on() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let sizes = [(320, 240), (176, 240)];
@@ -384,7 +376,7 @@ mod tests {
 
     #[test]
     fn pixels_that_are_not_square_are_made_square() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         // Of a JFIF header: no unit, then the pixels' aspect.
@@ -403,7 +395,7 @@ mod tests {
 
     #[test]
     fn nobody_there_is_a_clear_error() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

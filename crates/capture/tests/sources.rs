@@ -1,7 +1,7 @@
 //! Every source, opened the way a person would.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 use mien_capture::{Frame, SourceError, SourceKind, Step, open};
@@ -123,15 +123,6 @@ fn a_jpeg_is_read_when_it_is_whole() {
     refusal(&path);
 }
 
-/// Whether ffmpeg can be had; says that the test is skipped where it cannot.
-fn have_ffmpeg() -> bool {
-    let version = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status();
-    if version.is_err() {
-        println!("skipped: ffmpeg is not installed");
-    }
-    version.is_ok()
-}
-
 /// Has ffmpeg make a file with these words before its name.
 fn ffmpeg(words: &str, file: &Path) {
     assert!(Command::new("ffmpeg").args(words.split(' ')).arg(file).status().unwrap().success());
@@ -139,7 +130,7 @@ fn ffmpeg(words: &str, file: &Path) {
 
 #[test]
 fn pictures_that_move_are_read_as_videos() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -164,7 +155,7 @@ fn pictures_that_move_are_read_as_videos() {
 
 #[test]
 fn times_that_go_backwards_are_told_once() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

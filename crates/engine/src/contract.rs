@@ -136,7 +136,7 @@ impl Tensor {
 }
 
 impl Contract {
-    /// What of a face a network of this role gives whose outputs have so many numbers (see [`Fit::numbers`]).
+    /// What of a face a network of this role gives whose outputs have so many numbers (see [`Fit::numbers`](crate::Fit::numbers)).
     #[must_use]
     pub fn gives(&self, numbers: &[usize]) -> FaceParts {
         match numbers.first() {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::{halving_network, picture_network};
 use mien_engine::{Engine, EngineChoice, EngineError, EngineOptions, RtenEngine, conformance};
@@ -151,18 +151,6 @@ fn an_engine_asked_for_by_name_is_never_replaced() {
     assert!("Cuda".parse::<EngineChoice>().is_err());
 }
 
-/// A model of the reference data, or `None` with a message when the data are absent.
-fn reference_model(name: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("MIEN_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let path = shared.join("models").join(name);
-    if !path.is_file() {
-        eprintln!("skipped: {} is absent (set MIEN_SHARED)", path.display());
-        return None;
-    }
-    Some(path)
-}
-
 #[test]
 fn the_teachers_conform() {
     for (name, size, max_batch) in [
@@ -170,7 +158,7 @@ fn the_teachers_conform() {
         ("mediapipe_face_landmarks_detector.onnx", None, 3),
         ("mediapipe_face_blendshapes.onnx", None, 3),
     ] {
-        let Some(path) = reference_model(name) else {
+        let Some(path) = mien_needs::reference(&format!("models/{name}")) else {
             return;
         };
         let options = EngineOptions { input_size: size, ..options(max_batch) };

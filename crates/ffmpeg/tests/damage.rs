@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use mien_ffmpeg::{DecodeOptions, Decoder, FfmpegError};
-use support::{Read, ffmpeg, have_ffmpeg, read};
+use support::{Read, ffmpeg, read};
 
 /// Moving noise, so that every picture has something to lose.
 const NOISE: &str = "-f lavfi -i testsrc2=s=160x120:r=25:d=4,noise=alls=8:allf=t";
@@ -34,7 +34,7 @@ fn wrong(whole: &[Read], found: &[Read]) -> Vec<usize> {
 
 #[test]
 fn damaged_frames_are_marked_up_to_the_next_that_stands_for_itself() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -81,7 +81,7 @@ fn damaged_frames_are_marked_up_to_the_next_that_stands_for_itself() {
 
 #[test]
 fn a_transport_stream_that_lost_packets_is_marked_and_one_that_begins_late_is_not() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ fn a_transport_stream_that_lost_packets_is_marked_and_one_that_begins_late_is_no
 
 #[test]
 fn a_frame_that_is_missing_is_an_error_at_the_end() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +132,7 @@ fn a_frame_that_is_missing_is_an_error_at_the_end() {
 
 #[test]
 fn a_frame_of_a_decoder_that_was_restarted_is_the_next_one() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,18 +1,10 @@
 //! Pictures go through ffmpeg and come back, with their times. Skipped where ffmpeg is missing.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mien_face::Frame;
 use mien_ffmpeg::{Decoder, Encoder, FfmpegError};
-
-fn have_ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
-    if !found {
-        eprintln!("skipped: ffmpeg is not installed");
-    }
-    found
-}
 
 /// A grey picture whose left half is lighter.
 fn picture(width: u32, height: u32, level: u8) -> Vec<u8> {
@@ -31,7 +23,7 @@ fn write_video(path: &Path, width: u32, height: u32, times: &[i64]) {
 
 #[test]
 fn times_and_pictures_survive() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -58,7 +50,7 @@ fn times_and_pictures_survive() {
 
 #[test]
 fn odd_sizes_are_padded_not_refused() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +78,7 @@ fn white_box(frame: &Frame) -> [usize; 4] {
 
 #[test]
 fn pixels_that_are_not_square_are_made_square() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +112,7 @@ fn pixels_that_are_not_square_are_made_square() {
 
 #[test]
 fn times_that_go_backwards_go_on_at_the_rate_and_are_told() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -151,7 +143,7 @@ fn times_that_go_backwards_go_on_at_the_rate_and_are_told() {
 
 #[test]
 fn pictures_that_an_edit_list_leaves_out_are_read_all_the_same() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -171,7 +163,7 @@ fn pictures_that_an_edit_list_leaves_out_are_read_all_the_same() {
 
 #[test]
 fn damage_is_told_after_the_frames_before_it() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +192,7 @@ fn damage_is_told_after_the_frames_before_it() {
 
 #[test]
 fn what_is_no_video_is_refused_with_the_reason() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -216,7 +208,7 @@ fn what_is_no_video_is_refused_with_the_reason() {
 
 #[test]
 fn an_encoder_that_cannot_write_says_so() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let path = Path::new("/nonexistent-folder/video.mkv");
@@ -231,7 +223,7 @@ fn an_encoder_that_cannot_write_says_so() {
 
 #[test]
 fn a_decoder_dropped_midway_leaves_no_child() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 mod support;
 
 use mien_ffmpeg::DecodeOptions;
-use support::{Read, ffmpeg, have_ffmpeg, is_near, read};
+use support::{Read, ffmpeg, is_near, read};
 
 /// A black picture with a white box, 12 frames of it.
 const BOX: &str = "-f lavfi -i color=black:s=64x48:r=25:d=0.48,drawbox=x=8:y=4:w=12:h=20:color=white:t=fill";
@@ -34,7 +34,7 @@ fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 
 #[test]
 fn pictures_of_a_camera_that_was_turned_are_upright() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ fn pictures_of_a_camera_that_was_turned_are_upright() {
 
 #[test]
 fn orientation_in_the_stream_is_applied() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ fn orientation_in_the_stream_is_applied() {
 
 #[test]
 fn frames_of_another_size_keep_their_shape() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +119,7 @@ fn frames_of_another_size_keep_their_shape() {
 
 #[test]
 fn what_is_transparent_is_not_seen() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use mien_ffmpeg::{DecodeOptions, Decoder, FfmpegError};
-use support::{ffmpeg, have_ffmpeg, read};
+use support::{ffmpeg, read};
 
 fn open(path: &Path, stream: Option<u32>) -> Decoder {
     Decoder::open_with(path, &DecodeOptions { stream, ..DecodeOptions::default() }).unwrap()
@@ -19,7 +19,7 @@ fn chosen(path: &Path) -> (u32, u32, Option<String>) {
 
 #[test]
 fn a_cover_without_its_flag_is_no_video() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ fn a_cover_without_its_flag_is_no_video() {
 
 #[test]
 fn of_two_videos_the_default_one_is_read_or_the_larger() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -79,7 +79,7 @@ fn of_two_videos_the_default_one_is_read_or_the_larger() {
 
 #[test]
 fn a_stream_that_is_not_there_is_refused_with_those_that_are() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

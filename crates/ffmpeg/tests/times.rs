@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 
 use mien_ffmpeg::{DecodeOptions, Decoder};
-use support::{ffmpeg, have_ffmpeg, read};
+use support::{ffmpeg, read};
 
 fn micros(path: &Path) -> (Decoder, Vec<i64>) {
     let (decoder, frames, error) = read(path, &DecodeOptions::default());
@@ -22,7 +22,7 @@ fn assert_gap(found: &[i64], before: i64, gap_micros: i64) {
 
 #[test]
 fn gaps_stay_as_long_as_they_are() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -52,7 +52,7 @@ fn gaps_stay_as_long_as_they_are() {
 
 #[test]
 fn steps_back_of_a_transport_stream_are_told_and_mended() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -82,7 +82,7 @@ fn steps_back_of_a_transport_stream_are_told_and_mended() {
 
 #[test]
 fn a_clock_that_overflows_goes_on() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -97,7 +97,7 @@ fn a_clock_that_overflows_goes_on() {
 
 #[test]
 fn a_video_whose_container_knows_only_times_of_decoding_begins_at_zero() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ fn a_video_whose_container_knows_only_times_of_decoding_begins_at_zero() {
 
 #[test]
 fn a_video_that_begins_later_than_its_sound_keeps_its_place() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -235,7 +235,7 @@ fn manifests_are_read_strictly() {
 
 #[test]
 fn mediapipes_detector_is_not_mistaken_for_one_of_ours() {
-    let Some(file) = common::reference_file("models/mediapipe_face_detector.onnx") else {
+    let Some(file) = mien_needs::reference("models/mediapipe_face_detector.onnx") else {
         return;
     };
     let listing = Folder::open(file.parent().unwrap()).unwrap().list().unwrap();

@@ -2,7 +2,6 @@
 
 mod common;
 
-use common::reference_file;
 use mien_models::{Role, convert_tflite, dry_run, import, read_bundle};
 
 fn next(seed: &mut u64) -> usize {
@@ -12,7 +11,7 @@ fn next(seed: &mut u64) -> usize {
 
 #[test]
 fn a_damaged_bundle_is_survived() {
-    let Some(bundle) = reference_file("models/face_landmarker.task") else {
+    let Some(bundle) = mien_needs::reference("models/face_landmarker.task") else {
         return;
     };
     let whole = std::fs::read(bundle).unwrap();
@@ -48,7 +47,7 @@ fn a_damaged_bundle_is_survived() {
 #[test]
 fn damaged_reference_networks_are_refused_or_run() {
     for name in ["mediapipe_face_blendshapes.onnx", "retinaface_mnet025_640x640.onnx"] {
-        let Some(path) = reference_file(&format!("models/{name}")) else {
+        let Some(path) = mien_needs::reference(&format!("models/{name}")) else {
             return;
         };
         let whole = std::fs::read(path).unwrap();

@@ -2,7 +2,6 @@
 
 mod common;
 
-use common::reference_file;
 use mien_engine::{Engine, EngineOptions, RtenEngine};
 use mien_models::{Role, convert_tflite, import, read_bundle};
 
@@ -36,7 +35,7 @@ fn largest_difference(ours: &mut RtenEngine, theirs: &mut RtenEngine, input: &[f
 
 #[test]
 fn the_bundle_reproduces_the_reference_networks() {
-    let Some(bundle) = reference_file("models/face_landmarker.task") else {
+    let Some(bundle) = mien_needs::reference("models/face_landmarker.task") else {
         return;
     };
     let parts = read_bundle(&std::fs::read(bundle).unwrap()).unwrap();
@@ -47,7 +46,7 @@ fn the_bundle_reproduces_the_reference_networks() {
     ] {
         let part = parts.iter().find(|p| p.name == part).unwrap();
         let converted = convert_tflite(&part.bytes).unwrap();
-        let reference = reference_file(&format!("models/{reference}")).unwrap();
+        let reference = mien_needs::reference(&format!("models/{reference}")).unwrap();
         let mut ours = engine(&part.name, &converted.write());
         let mut theirs = RtenEngine::load(&reference, &EngineOptions::default()).unwrap();
         assert_eq!(ours.inputs(), theirs.inputs());
@@ -67,7 +66,7 @@ fn the_bundle_reproduces_the_reference_networks() {
 
 #[test]
 fn the_converted_landmark_network_takes_any_batch() {
-    let Some(bundle) = reference_file("models/face_landmarker.task") else {
+    let Some(bundle) = mien_needs::reference("models/face_landmarker.task") else {
         return;
     };
     let parts = read_bundle(&std::fs::read(bundle).unwrap()).unwrap();
@@ -80,7 +79,7 @@ fn the_converted_landmark_network_takes_any_batch() {
 
 #[test]
 fn the_bundle_is_imported_and_found() {
-    let Some(bundle) = reference_file("models/face_landmarker.task") else {
+    let Some(bundle) = mien_needs::reference("models/face_landmarker.task") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -117,6 +117,8 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
+    use mien_needs::{Need, skip};
+
     use super::*;
 
     fn set_mode(path: &Path, mode: u32) {
@@ -188,7 +190,7 @@ mod tests {
         let (_folder, file) = library();
         set_mode(&file, 0o664);
         if chown(&file, None, Some(65_534)).is_err() {
-            return println!("skipped: only root gives files to another group");
+            return skip(Need::Root, "only root gives files to another group");
         }
         assert!(matches!(open(&file), Err(Distrust::Writable { .. })));
     }
@@ -197,7 +199,7 @@ mod tests {
     fn what_another_user_owns_is_refused() {
         let (_folder, file) = library();
         if chown(&file, Some(65_534), None).is_err() {
-            return println!("skipped: only root gives files away");
+            return skip(Need::Root, "only root gives files away");
         }
         assert!(matches!(open(&file), Err(Distrust::Owner { owner: 65_534, .. })));
         chown(&file, Some(0), None).unwrap();

@@ -12,16 +12,6 @@ pub struct Coded {
     pictures: Vec<Vec<u8>>,
 }
 
-/// Whether ffmpeg has this encoder; says so where it does not.
-pub fn can_encode(encoder: &str) -> bool {
-    let output = Command::new("ffmpeg").args(["-hide_banner", "-encoders"]).output().unwrap();
-    let has = String::from_utf8_lossy(&output.stdout).contains(encoder);
-    if !has {
-        println!("skipped: this ffmpeg lacks {encoder}");
-    }
-    has
-}
-
 /// Has ffmpeg encode a picture of a video at this rate with these words.
 fn encode(picture: &RgbImage, rate: &str, words: &str) -> Vec<u8> {
     let (width, height) = picture.dimensions();

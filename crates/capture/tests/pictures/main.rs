@@ -4,20 +4,11 @@ mod heif;
 
 use std::io::Cursor;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use image::codecs::webp::WebPEncoder;
 use image::{ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use mien_capture::{Frame, Rotation, Source, SourceError, SourceKind, Step, open, rotated};
-
-/// Whether ffmpeg can be had; says that the test is skipped where it cannot.
-fn have_ffmpeg() -> bool {
-    let version = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status();
-    if version.is_err() {
-        println!("skipped: ffmpeg is not installed");
-    }
-    version.is_ok()
-}
 
 /// Red at the left, green at the right, with a blue stripe at the bottom.
 fn flag(width: u32, height: u32) -> RgbImage {
@@ -252,7 +243,7 @@ fn pictures_of_all_kinds_are_pictures_whatever_their_names() {
 
 #[test]
 fn what_ffmpeg_reads_is_a_picture_too() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -428,7 +419,7 @@ fn read_heif(name: &str, file: &[u8]) -> Frame {
 
 #[test]
 fn the_tiles_of_a_phones_photo_are_put_together() {
-    if !have_ffmpeg() || !heif::can_encode("libx265") {
+    if !mien_needs::ffmpeg_with_encoder("libx265") {
         return;
     }
     // 2 × 2 tiles of 64 pixels for a photo of 120 × 100: the last ones reach beyond it.
@@ -458,10 +449,7 @@ fn the_tiles_of_a_phones_photo_are_put_together() {
 
 #[test]
 fn a_heif_picture_in_one_piece_is_read() {
-    if !have_ffmpeg() {
-        return;
-    }
-    if heif::can_encode("libx265") {
+    if mien_needs::ffmpeg_with_encoder("libx265") {
         let coded = heif::encode_hevc(&[flag(64, 64)]);
         assert_eq!(corners(&read_heif("one.heic", &heif::single_file(&coded, "hvc1", [64, 64]))), "rgbb");
         // The left half is transparent. What is coded has 16 for black.
@@ -472,7 +460,7 @@ fn a_heif_picture_in_one_piece_is_read() {
         assert!(left.iter().all(|value| value.abs_diff(128) < 20), "{left:?}");
         assert_eq!(corners(&frame)[1..3], *"gb");
     }
-    if heif::can_encode("libaom-av1") {
+    if mien_needs::ffmpeg_with_encoder("libaom-av1") {
         let coded = heif::encode_av1(&flag(64, 64));
         assert_eq!(corners(&read_heif("one.avif", &heif::single_file(&coded, "av01", [64, 64]))), "rgbb");
     }
@@ -480,7 +468,7 @@ fn a_heif_picture_in_one_piece_is_read() {
 
 #[test]
 fn a_heif_file_that_lacks_something_is_refused() {
-    if !have_ffmpeg() || !heif::can_encode("libx265") {
+    if !mien_needs::ffmpeg_with_encoder("libx265") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

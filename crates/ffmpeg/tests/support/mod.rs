@@ -3,19 +3,10 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mien_face::Frame;
 use mien_ffmpeg::{DecodeOptions, Decoder, FfmpegError};
-
-/// Whether ffmpeg can be had; says that the test is skipped where it cannot.
-pub fn have_ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
-    if !found {
-        eprintln!("skipped: ffmpeg is not installed");
-    }
-    found
-}
 
 /// Runs ffmpeg in a folder to make an input.
 pub fn ffmpeg(words: &str, folder: &Path) {

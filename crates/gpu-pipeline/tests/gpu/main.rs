@@ -1,6 +1,5 @@
-//! The stages on a real GPU with a real TensorRT, held against the CPU's. Without these the tests say that
-//! they were skipped (see them with `--nocapture`), or fail where MIEN_TEST_GPU=1 says that there must be
-//! both. Engines are taken from, and put into, the user's cache (MIEN_ENGINES names another).
+//! The stages on a real GPU with a real TensorRT, held against the CPU's. Without these the tests are
+//! skipped. Engines are taken from, and put into, the user's cache (MIEN_ENGINES names another).
 
 mod models;
 mod networks;
@@ -8,6 +7,7 @@ mod networks;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mien_face::{Frame, FrameFaces, LANDMARK_COUNT, Picture};
 use mien_gpu_pipeline::{GpuPrecision, GpuStages, TensorRtEngine, tensorrt_library};
+use mien_needs::{Need, skip};
 use mien_pipeline::{Pipeline, PipelineError, PipelineSettings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 
@@ -20,8 +20,7 @@ fn is_here() -> bool {
     match found {
         Ok(_) => true,
         Err(error) => {
-            assert!(std::env::var_os("MIEN_TEST_GPU").is_none(), "MIEN_TEST_GPU is set, but {error}");
-            eprintln!("skipped: {error}");
+            skip(Need::Gpu, error);
             false
         }
     }
@@ -166,7 +165,7 @@ fn jpeg_frames_are_decoded_on_the_gpu_and_damaged_ones_are_said() {
     let settings = PipelineSettings::default();
     let (mut gpu, mut cpu) = (gpu_pipeline(GpuPrecision::Fp32, &settings), cpu_pipeline(&settings));
     if !gpu.takes_jpeg() {
-        return eprintln!("skipped: no nvJPEG");
+        return skip(Need::NvJpeg, "there is no nvJPEG");
     }
     assert!(!cpu.takes_jpeg());
     let mut camera = SyntheticCamera::new(SyntheticSettings { script: Motion::Idle, ..Default::default() });

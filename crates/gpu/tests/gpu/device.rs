@@ -13,7 +13,7 @@ use mien_gpu::{
 #[test]
 fn a_machine_without_the_driver_is_told_so() {
     let message = match Device::open(0) {
-        Ok(_) => return eprintln!("skipped: there is a GPU"),
+        Ok(_) => return mien_needs::skip(mien_needs::Need::NoGpu, "there is a GPU"),
         Err(GpuError::DriverMissing) => GpuError::DriverMissing.to_string(),
         Err(error @ (GpuError::NoGpu | GpuError::DriverTooOld { .. } | GpuError::GpuTooOld { .. })) => {
             error.to_string()

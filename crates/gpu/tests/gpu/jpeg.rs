@@ -1,6 +1,7 @@
 //! nvJPEG, where it is installed.
 
 use mien_gpu::{GpuError, JpegDecoder};
+use mien_needs::{Need, skip};
 
 use crate::common::{device, poisoned};
 
@@ -22,7 +23,7 @@ fn pictures_are_decoded_without_new_memory() {
     let Some(device) = device() else { return };
     let mut decoder = match JpegDecoder::new(&device) {
         Ok(decoder) => decoder,
-        Err(error @ GpuError::NvJpegMissing { .. }) => return eprintln!("skipped: {error}"),
+        Err(error @ GpuError::NvJpegMissing { .. }) => return skip(Need::NvJpeg, error),
         Err(error) => panic!("{error}"),
     };
     eprintln!("nvJPEG {:?} from {}", decoder.version(), decoder.library());
@@ -58,7 +59,7 @@ fn pictures_are_decoded_without_new_memory() {
 #[test]
 fn what_is_no_picture_is_refused() {
     let Some(device) = device() else { return };
-    let Ok(mut decoder) = JpegDecoder::new(&device) else { return eprintln!("skipped: no nvJPEG") };
+    let Ok(mut decoder) = JpegDecoder::new(&device) else { return skip(Need::NvJpeg, "there is no nvJPEG") };
     let rgb = poisoned(&device, 160 * 120 * 3);
     for nonsense in [&b""[..], b"\xff\xd8\xff", &[7; 500], &RAMP_420[..60]] {
         let error = decoder.decode(nonsense, &rgb).unwrap_err();

@@ -79,7 +79,7 @@ fn signal(pid: Option<u32>, name: &str) {
 #[ignore = "is run by a test above, in a namespace of its own"]
 fn replaced_inside() {
     if std::env::var_os(INSIDE).is_none() {
-        return println!("skipped: this is run by another test");
+        return println!("a role: it is run by another test");
     }
     let mut publishing = Publishing::start(None).unwrap();
     let mut before = publishing.until("streamed", |status, _| status.samples > 10);
@@ -117,7 +117,7 @@ fn replaced_inside() {
 #[ignore = "is run by a test above, in a namespace of its own"]
 fn starved_inside() {
     if std::env::var_os(INSIDE).is_none() {
-        return println!("skipped: this is run by another test");
+        return println!("a role: it is run by another test");
     }
     let enough = Limits { resident_bytes: 1 << 30, data_bytes: 4 << 30, descriptors: 1024 };
     let starved = [

@@ -44,7 +44,7 @@ fn required_streams_are_found() {
 #[ignore = "is run by the test above, in a namespace of its own"]
 fn required_streams_inside() {
     if std::env::var_os(INSIDE).is_none() {
-        return println!("skipped: this is run by another test");
+        return println!("a role: it is run by another test");
     }
     let settings = StreamSettings::default();
     let streams = vec![CameraEncoder::new(camera(0), settings.clone()).streams().to_vec()];
@@ -61,8 +61,7 @@ fn required_streams_inside() {
 #[test]
 fn liblsls_clock_is_ours() {
     if let Err(error) = library() {
-        println!("skipped: {error}");
-        return;
+        return mien_needs::skip(mien_needs::Need::Liblsl, error);
     }
     for _ in 0..100 {
         let before = mien_clock::seconds(monotonic_nanos());
@@ -77,7 +76,7 @@ fn liblsls_clock_is_ours() {
 #[ignore = "is run by the tests above, in a namespace of its own"]
 fn inside_the_namespace() {
     let Ok(seconds) = std::env::var(INSIDE) else {
-        println!("skipped: this is run by the other tests");
+        println!("a role: it is run by the other tests");
         return;
     };
     let frames = seconds.parse::<u64>().unwrap() * 30;

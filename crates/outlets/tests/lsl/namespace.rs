@@ -1,7 +1,7 @@
 //! A network namespace of a test's own.
 
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mien_outlets::{Launch, Reach, library};
 
@@ -39,22 +39,16 @@ fn role_lsl() {
 /// Runs an ignored test of this program in a namespace of its own, with these variables set; skips where that, or
 /// Python, is not to be had.
 pub fn run(test: &str, variables: &[(&str, &str)]) {
-    if std::env::var_os("MIEN_TEST_PYTHON").is_none() {
-        println!("skipped: MIEN_TEST_PYTHON is unset (`./x test` sets it)");
-        return;
+    if mien_needs::python().is_some() {
+        run_without_python(test, variables);
     }
-    run_without_python(test, variables);
 }
 
 /// The same without Python.
 pub fn run_without_python(test: &str, variables: &[(&str, &str)]) {
-    let Some(unshare) = namespace_command() else {
-        println!("skipped: no permission for a network namespace of its own");
-        return;
-    };
+    let Some(unshare) = mien_needs::network_namespace() else { return };
     if let Err(error) = library() {
-        println!("skipped: {error}");
-        return;
+        return mien_needs::skip(mien_needs::Need::Liblsl, error);
     }
     let folder = tempfile::tempdir().unwrap();
     let configuration = folder.path().join("lsl_api.cfg");
@@ -70,17 +64,4 @@ pub fn run_without_python(test: &str, variables: &[(&str, &str)]) {
         .status()
         .unwrap();
     assert!(status.success());
-}
-
-/// Arguments with which `unshare` may make a network namespace here.
-fn namespace_command() -> Option<&'static [&'static str]> {
-    let ways: [&[&str]; 2] = [&["--net"], &["--net", "--map-root-user"]];
-    ways.into_iter().find(|arguments| {
-        Command::new("unshare")
-            .args(*arguments)
-            .args(["sh", "-c", "ip link set lo up"])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    })
 }

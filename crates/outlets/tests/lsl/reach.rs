@@ -23,7 +23,7 @@ fn nobody_else_is_heard_where_only_this_machine_is_wanted() {
 #[ignore = "is run by the test above, in a namespace of its own"]
 fn inside() {
     if std::env::var_os(INSIDE).is_none() {
-        return println!("skipped: this is run by another test");
+        return println!("a role: it is run by another test");
     }
     let address = format!("{ELSEWHERE}/32");
     assert!(Command::new("ip").args(["addr", "add", &address, "dev", "lo"]).status().unwrap().success());

@@ -54,7 +54,7 @@ fn inside() {
     let stall = match std::env::var(INSIDE).as_deref() {
         Ok("quick") => QUICK,
         Ok(_) => TEN_MINUTES,
-        Err(_) => return println!("skipped: this is run by the other tests"),
+        Err(_) => return println!("a role: it is run by the other tests"),
     };
     let settings = StreamSettings::default();
     let mut encoders: Vec<_> =

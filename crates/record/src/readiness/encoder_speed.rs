@@ -92,7 +92,7 @@ mod tests {
             assert!(noise.bytes_per_picture > 10.0 * flat.bytes_per_picture, "{flat:?} {noise:?}");
             assert!(flat.pictures_per_second > 0.0);
         } else {
-            println!("skipped: ffmpeg is not installed");
+            mien_needs::skip(mien_needs::Need::Ffmpeg, "ffmpeg is not installed");
         }
         assert_eq!(encoder_speed(&[], 30.0, &Codec::Ffv1).unwrap(), None);
     }

@@ -11,7 +11,7 @@ use mien_record::{
 use mien_stream::{CameraDescription, StreamSettings};
 use mien_xdf::{Event, Reader};
 
-use crate::support::{HEIGHT, WIDTH, capture_times, faces, have_ffmpeg, outputs, picture, plan};
+use crate::support::{HEIGHT, WIDTH, capture_times, faces, outputs, picture, plan};
 
 /// Frames that are handed over at once.
 const GROUP: u64 = 100;
@@ -180,7 +180,7 @@ fn damage_in_the_middle_is_taken_out_and_what_it_cost_is_told() {
 
 #[test]
 fn a_video_that_was_cut_keeps_its_rows() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -223,7 +223,7 @@ fn a_video_that_was_cut_keeps_its_rows() {
 
 #[test]
 fn what_is_missing_of_a_video_is_told_and_the_rest_is_looked_at() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use mien_record::{
     DiskLimits, PrivacyKind, RecordError, RecordState, SessionNames, VideoKind, VideoRecorder, check_session,
 };
 
-use crate::support::{capture_times, faces, have_ffmpeg, outputs, picture, plan};
+use crate::support::{capture_times, faces, outputs, picture, plan};
 
 /// Set in a process that runs one of these tests in a place of its own.
 pub const INSIDE: &str = "MIEN_TEST_INSIDE";
@@ -64,7 +64,7 @@ fn a_recording_that_runs_is_not_repaired() {
 
 #[test]
 fn a_killed_encoder_is_replaced_in_a_new_part() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ fn a_killed_encoder_is_replaced_in_a_new_part() {
 
 #[test]
 fn frames_of_another_size_begin_a_new_part() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -147,7 +147,7 @@ pub fn run_inside(test: &str, command: &mut Command) -> bool {
 pub fn on_small_disk(folder: &Path, size: &str) -> Option<Command> {
     let probe = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).status();
     if !probe.is_ok_and(|status| status.success()) {
-        println!("skipped: no permission to mount a small file system");
+        mien_needs::skip(mien_needs::Need::Namespace, "nobody may mount a small file system here");
         return None;
     }
     let script = "mount -t tmpfs -o size=$SIZE none \"$DISK\" && exec \"$0\" \"$@\"";

@@ -12,7 +12,6 @@ use mien_record::{
 
 use crate::crafted::{FORMATS, run};
 use crate::damaged::{all_files, filmed, ten_seconds};
-use crate::support::have_ffmpeg;
 
 /// A session with video that was killed: its data and its video are cut, its rows are too many.
 fn killed(parent: &Path) -> PathBuf {
@@ -29,7 +28,7 @@ fn killed(parent: &Path) -> PathBuf {
 
 #[test]
 fn planted_links_are_refused_by_name_and_nothing_is_written_through_them() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -78,7 +77,7 @@ fn planted_links_are_refused_by_name_and_nothing_is_written_through_them() {
 
 #[test]
 fn files_that_are_links_are_refused_by_name() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -108,7 +107,7 @@ fn files_that_are_links_are_refused_by_name() {
 
 #[test]
 fn a_file_with_a_second_name_is_not_changed_under_it() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -129,7 +128,7 @@ fn a_file_with_a_second_name_is_not_changed_under_it() {
 
 #[test]
 fn pipes_and_devices_are_refused_at_once() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();
@@ -162,7 +161,7 @@ fn pipes_and_devices_are_refused_at_once() {
 
 #[test]
 fn a_playlist_is_no_video() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mien_clock::{monotonic_nanos, seconds};
 use mien_record::{SessionState, VideoKind, VideoRecorder, check_session};
 
-use crate::support::{faces, have_ffmpeg, outputs, picture, plan, run_python};
+use crate::support::{faces, outputs, picture, plan, run_python};
 
 /// Set in the process that is to be killed; its value is the folder to record into.
 const VICTIM: &str = "MIEN_TEST_VICTIM";
@@ -54,7 +54,7 @@ fn victim() {
 }
 
 fn kill_recordings(count: u32) {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();

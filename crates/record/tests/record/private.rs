@@ -7,7 +7,7 @@ use std::path::Path;
 use mien_record::{ExportFormat, RecordError, SessionPlan, VideoKind, VideoRecorder};
 
 use crate::crafted::run;
-use crate::support::{capture_times, faces, have_ffmpeg, outputs, picture, plan};
+use crate::support::{capture_times, faces, outputs, picture, plan};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -42,7 +42,7 @@ fn modes(parent: &Path, group: Option<String>) -> (u32, Vec<(String, u32)>) {
 
 #[test]
 fn a_session_is_its_owners_and_a_groups_on_request() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();

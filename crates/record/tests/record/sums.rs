@@ -20,16 +20,17 @@ fn change(folder: &Path, how: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
     data
 }
 
+/// Changes a value in the middle of the landmarks: 100 + 7 × 0.2.
+fn change_landmark(bytes: &mut Vec<u8>) {
+    let place = find(bytes, &(100.0f32 + 7.0 * 0.2).to_le_bytes());
+    bytes[place] ^= 1;
+}
+
 #[test]
 fn a_changed_value_is_told_with_its_stream_and_time_each_time() {
     let parent = tempfile::tempdir().unwrap();
     let (folder, _) = ten_seconds(parent.path());
-    // A value in the middle of the landmarks: 100 + 7 × 0.2.
-    let value = (100.0f32 + 7.0 * 0.2).to_le_bytes();
-    change(&folder, |bytes| {
-        let place = find(bytes, &value);
-        bytes[place] ^= 1;
-    });
+    change(&folder, change_landmark);
     for _ in 0..2 {
         let report = check_session(&folder, true).unwrap();
         let [problem] = report.problems.as_slice() else { panic!("{:?}", report.problems) };
@@ -45,10 +46,8 @@ fn a_changed_value_is_told_with_its_stream_and_time_each_time() {
 fn a_change_is_still_told_after_a_repair_of_something_else() {
     let parent = tempfile::tempdir().unwrap();
     let (folder, _) = ten_seconds(parent.path());
-    let value = (100.0f32 + 7.0 * 0.2).to_le_bytes();
     change(&folder, |bytes| {
-        let place = find(bytes, &value);
-        bytes[place] ^= 1;
+        change_landmark(bytes);
         let middle = bytes.len() * 2 / 3;
         bytes[middle..middle + 8000].fill(0xee);
     });

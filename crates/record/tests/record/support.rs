@@ -1,7 +1,7 @@
 //! Sessions made of invented faces.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mien_clock::monotonic_nanos;
 use mien_face::{FaceBox, Frame, FrameFaces, PixelFormat};
@@ -10,14 +10,6 @@ use mien_stream::{CameraDescription, ModelNote, StreamSettings};
 
 pub const WIDTH: u32 = 320;
 pub const HEIGHT: u32 = 240;
-
-pub fn have_ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok();
-    if !found {
-        println!("skipped: ffmpeg is not installed");
-    }
-    found
-}
 
 /// Cameras `cam0`, `cam1`, …, with two face slots, nothing published.
 pub fn outputs(cameras: usize, filtered: bool) -> Outputs {
@@ -96,12 +88,9 @@ pub fn capture_times(count: u64) -> impl Iterator<Item = (u64, i64)> {
     (0..count).map(move |index| (index, start + index as i64 * 33_333_333))
 }
 
-/// Runs a script with the Python that `./x test` has set up; says so and skips where it has not.
+/// Runs a script with the Python that `./x test` has set up; skips where it has not.
 pub fn run_python(script: &str, arguments: &[&Path]) {
-    let Ok(python) = std::env::var("MIEN_TEST_PYTHON") else {
-        println!("skipped {script}: MIEN_TEST_PYTHON is unset (`./x test` sets it)");
-        return;
-    };
+    let Some(python) = mien_needs::python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/record").join(script);
     let output = Command::new(python).arg(script).args(arguments).output().unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));

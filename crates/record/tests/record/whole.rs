@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use mien_record::{RecordState, SessionState, VideoKind, VideoRecorder, check_session};
 
-use crate::support::{capture_times, faces, have_ffmpeg, outputs, picture, plan, run_python};
+use crate::support::{capture_times, faces, outputs, picture, plan, run_python};
 
 #[test]
 fn data_video_and_markers_agree() {
-    if !have_ffmpeg() {
+    if !mien_needs::ffmpeg() {
         return;
     }
     let parent = tempfile::tempdir().unwrap();

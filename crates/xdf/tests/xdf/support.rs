@@ -125,12 +125,9 @@ pub fn small_recording(rounds: usize) -> Recording {
     Recording { bytes: tape.0.clone(), states }
 }
 
-/// Runs `compare.py` where `./x test` has set up a Python; says so and skips where it has not.
+/// Runs `compare.py` where `./x test` has set up a Python; skips where it has not.
 pub fn compare_with_pyxdf(folder: &Path, cases: &[Value]) {
-    let Ok(python) = std::env::var("MIEN_TEST_PYTHON") else {
-        println!("skipped the comparison with pyxdf: MIEN_TEST_PYTHON is unset (`./x test` sets it)");
-        return;
-    };
+    let Some(python) = mien_needs::python() else { return };
     let expected = folder.join("expected.json");
     std::fs::write(&expected, serde_json::to_vec(cases).unwrap()).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/xdf/compare.py");
