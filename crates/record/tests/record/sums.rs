@@ -21,7 +21,7 @@ fn change(folder: &Path, how: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
 }
 
 /// Changes a value in the middle of the landmarks: 100 + 7 × 0.2.
-fn change_landmark(bytes: &mut Vec<u8>) {
+fn change_landmark(bytes: &mut [u8]) {
     let place = find(bytes, &(100.0f32 + 7.0 * 0.2).to_le_bytes());
     bytes[place] ^= 1;
 }
@@ -30,7 +30,7 @@ fn change_landmark(bytes: &mut Vec<u8>) {
 fn a_changed_value_is_told_with_its_stream_and_time_each_time() {
     let parent = tempfile::tempdir().unwrap();
     let (folder, _) = ten_seconds(parent.path());
-    change(&folder, change_landmark);
+    change(&folder, |bytes| change_landmark(bytes));
     for _ in 0..2 {
         let report = check_session(&folder, true).unwrap();
         let [problem] = report.problems.as_slice() else { panic!("{:?}", report.problems) };
