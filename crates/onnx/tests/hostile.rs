@@ -65,3 +65,8 @@ fn damaged_files_are_survived_in_bounded_memory() {
     let peak = MEMORY.peak_usage() - before;
     assert!(peak < 128 << 20, "{peak} bytes");
 }
+
+#[test]
+fn fuzz_onnx() {
+    mien_fuzz::fuzz("onnx", &[sample().write()], 20_000, survive);
+}

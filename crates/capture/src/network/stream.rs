@@ -15,10 +15,9 @@ use mien_ffmpeg::{SQUARE_PIXELS, passthrough};
 use super::jpeg::Jpegs;
 use super::pipe::{Fault, Pipe};
 use crate::SourceError;
+use crate::budget::{MAX_CAMERA_PIXELS, MAX_CAMERA_SIDE};
 use crate::stream_input::StreamInput;
 
-/// Largest side of a picture.
-pub(super) const MAX_SIDE: u32 = 8192;
 /// Pictures whose sizes are known before they are read; ffmpeg waits when there are more.
 const SIZES_WAITING: usize = 64;
 
@@ -113,7 +112,7 @@ impl Stream {
             RecvTimeoutError::Timeout => Fault::Late,
             RecvTimeoutError::Disconnected => Fault::Ended,
         })?;
-        if ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
+        if ![width, height].iter().all(|side| (1..=MAX_CAMERA_SIDE).contains(side)) {
             return Err(Fault::Format);
         }
         frame.capture_nanos = monotonic_nanos();
@@ -184,6 +183,7 @@ fn command(input: &StreamInput<'_>, way: Way, filter_name: &str) -> Command {
         Way::Copied => "level+error",
         Way::Decoded => "repeat+level+info",
     });
+    command.arg("-max_pixels").arg(MAX_CAMERA_PIXELS.to_string());
     input.add_to(&mut command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut push = |words: &str| {
