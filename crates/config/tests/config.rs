@@ -36,6 +36,7 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!(all.cameras[0].participants, ["P01", "P02"]);
     assert_eq!((all.cameras[0].triggered_rate_hz, all.cameras[0].stamp_delay_ms), (Some(60.0), Some(0.0)));
     assert_eq!(all.cameras[0].rotate.degrees(), 180);
+    assert!(all.cameras[0].redirects);
     assert_eq!(all.models.dir.as_deref(), Some(Path::new("models")));
 }
 

@@ -19,7 +19,9 @@ fn survive(bytes: &[u8]) {
     if let Ok(model) = Model::read(bytes) {
         let _ = model.shapes(&[vec![2, 3, 8, 6]]);
         let written = model.write();
-        assert_eq!(Model::read(&written).unwrap(), model);
+        let again = Model::read(&written).unwrap();
+        // What is no number equals nothing.
+        assert!(again == model || format!("{again:?}") == format!("{model:?}"));
     }
 }
 
