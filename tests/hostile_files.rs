@@ -406,6 +406,25 @@ fn models_that_are_pipes_or_devices_are_refused_at_once() {
 }
 
 #[test]
+fn model_bundles_that_expand_are_refused_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bomb.task");
+    let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    for number in 0..6 {
+        archive.start_file(format!("{number}.tflite"), options).unwrap();
+        archive.write_all(&vec![0; 60 << 20]).unwrap();
+    }
+    archive.finish().unwrap();
+    assert!(fs::metadata(&path).unwrap().len() <= 1_000_000);
+    let mut command = mien_without_models();
+    command.args(["models", "import"]).arg(&path).env("XDG_DATA_HOME", folder.path());
+    let line = refusal(&measured(&mut command));
+    assert!(line.contains("bomb.task") && line.contains("absurdly large"), "{line}");
+}
+
+#[test]
 fn configurations_that_are_endless_or_huge_are_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let check = |path: &Path| {
@@ -457,4 +476,28 @@ fn sessions_of_pipes_and_devices_are_refused_at_once() {
             assert!(line.contains(input.to_str().unwrap()), "{line}");
         }
     }
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_is_missing_is_named() {
+    if !have_ffmpeg() {
+        return;
+    }
+    let Some(mut command) = mien() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("nowhere");
+    command.env("TMPDIR", &nowhere).current_dir(folder.path());
+    command.args([
+        "record",
+        "--headless",
+        "--no-stream",
+        "--source",
+        "synthetic",
+        "--seconds",
+        "1",
+        "--out",
+        ".",
+    ]);
+    let line = refusal(&measured(&mut command));
+    assert!(line.contains("TMPDIR") && line.contains(nowhere.to_str().unwrap()), "{line}");
 }

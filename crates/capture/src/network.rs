@@ -74,9 +74,9 @@ impl NetworkSource {
                 Err(Fault::NoJpeg) if way == Way::Copied => way = Way::Decoded,
                 Err(Fault::Ended) if way == Way::Copied && stream.is_no_jpeg() => way = Way::Decoded,
                 Err(fault) => {
-                    let refused = relay.as_ref().and_then(Relay::why_refused);
-                    let reason = match (refused, fault) {
-                        (Some(refused), _) => refused,
+                    let failure = relay.as_ref().and_then(Relay::why_failed);
+                    let reason = match (failure, fault) {
+                        (Some(failure), _) => failure,
                         (None, Fault::Ended) if is_http => what_answers(&address, relay.as_ref())
                             .unwrap_or_else(|| why_http_ended(&mut stream)),
                         (None, fault) => reason_of(fault, OPEN_LIMIT, &mut stream),

@@ -28,8 +28,8 @@ struct Shared {
     host: String,
     is_over: AtomicBool,
     connections: AtomicUsize,
-    /// The host that was asked for and refused.
-    refused: Mutex<Option<String>>,
+    /// Why the last request got no answer.
+    failure: Mutex<Option<String>>,
 }
 
 impl Relay {
@@ -43,7 +43,7 @@ impl Relay {
             host,
             is_over: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
-            refused: Mutex::new(None),
+            failure: Mutex::new(None),
         });
         let own = Arc::clone(&shared);
         std::thread::Builder::new().name("http-relay".into()).spawn(move || own.serve(&listener))?;
@@ -55,13 +55,9 @@ impl Relay {
         format!("http://{}", self.address)
     }
 
-    /// The reason where a redirect was refused.
-    pub(super) fn why_refused(&self) -> Option<String> {
-        let refused = self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        Some(format!(
-            "it redirects to another host, {refused}; give the address of the stream there, or write \
-             `redirects = true` for this camera if you trust it"
-        ))
+    /// The reason where a request got no answer: the camera is not there, or redirects to another host.
+    pub(super) fn why_failed(&self) -> Option<String> {
+        self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -94,6 +90,10 @@ impl Shared {
         }
     }
 
+    fn fail(&self, reason: String) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
     /// Serves one connection.
     fn pass(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_read_timeout(Some(LIMIT))?;
@@ -101,11 +101,19 @@ impl Shared {
             return client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         };
         if request.host != self.host {
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.host);
+            self.fail(format!(
+                "it redirects to another host, {}; give the address of the stream there, or write \
+                 `redirects = true` for this camera if you trust it",
+                request.host
+            ));
             return client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
         }
-        let Ok(mut server) = connect(&request.host, request.port) else {
-            return client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+        let mut server = match connect(&request.host, request.port) {
+            Ok(server) => server,
+            Err(error) => {
+                self.fail(format!("it cannot be reached: {error}"));
+                return client.write_all(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
+            }
         };
         match request.is_tunnel {
             true => client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?,
