@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use mien_config::Models;
@@ -113,7 +113,9 @@ fn build(arguments: &BuildArguments) -> Result<()> {
         }
     });
     build_each(&arguments.frames, load, track)?;
-    say!("engines are kept in {}", EngineCache::of_user().folder().display());
+    let cache = EngineCache::of_user();
+    cache.check().context("the engines were built but not kept")?;
+    say!("engines are kept in {}", cache.folder().display());
     Ok(())
 }
 
@@ -169,7 +171,8 @@ impl BuildBar {
                 if let Some(bar) = bar.take() {
                     bar.finish_and_clear();
                 }
-                say!("{model}: built in {seconds:.1} s: {}", path.display());
+                let place = path.map_or("not kept".to_owned(), |path| path.display().to_string());
+                say!("{model}: built in {seconds:.1} s: {place}");
             }
         }
     }
@@ -200,6 +203,7 @@ fn new_bar(model: &str) -> ProgressBar {
 
 fn list() -> Result<()> {
     let cache = EngineCache::of_user();
+    cache.check()?;
     let entries = cache.list()?;
     if entries.is_empty() {
         say!("no engines in {}; `mien engines build` builds them", cache.folder().display());
@@ -301,7 +305,7 @@ mod tests {
     fn a_camera_says_what_it_waits_for() {
         let words = in_words(&BuildNews::Waiting { model: "landmarks.onnx" }).unwrap();
         assert!(words.contains("landmarks.onnx") && words.contains("waiting"), "{words}");
-        let path = std::path::Path::new("x.plan");
+        let path = Some(std::path::Path::new("x.plan"));
         assert_eq!(in_words(&BuildNews::Built { model: "x", path, seconds: 1.0 }), None);
     }
 }

@@ -50,6 +50,7 @@ fn open(camera: &Camera) -> Result<Box<dyn Source>, SourceError> {
             format,
             rotation: camera.rotate,
             controls: camera.controls.clone(),
+            redirects: camera.redirects,
         },
     )
 }

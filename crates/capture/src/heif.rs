@@ -21,6 +21,8 @@ use properties::{Coded, Grid};
 const STILL_BRANDS: [&[u8; 4]; 8] = [b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf", b"avif"];
 /// Most small pictures that one is made of.
 const MAX_TILES: usize = 4096;
+/// Most pixels of all of them together, as a multiple of what one picture may have.
+const TILES_TO_WHOLE: u64 = 4;
 
 /// Whether a file with these first bytes is a HEIF still picture.
 pub(crate) fn is_still(head: &[u8]) -> bool {
@@ -107,10 +109,15 @@ impl HeifPicture {
             Place::Whole => RgbImage::default(),
             Place::Grid(grid) => RgbImage::new(grid.size[0], grid.size[1]),
         };
+        let most = match &place {
+            Place::Whole => max_pixels,
+            // Those at the edges may reach beyond it, but together they are not many times as large.
+            Place::Grid(_) => (TILES_TO_WHOLE * max_pixels / parts.len() as u64).min(max_pixels),
+        };
         let (mut count, mut tile_size) = (0, None);
         let mut uneven = false;
         let input = PictureInput::Bytes { bytes, demuxer: Some(demuxer), colours };
-        decode_pictures(path, input, max_pixels, &mut |tile| {
+        decode_pictures(path, input, most, &mut |tile| {
             let tile = RgbImage::from_raw(tile.width, tile.height, tile.pixels).unwrap_or_default();
             uneven |= *tile_size.get_or_insert(tile.dimensions()) != tile.dimensions();
             match &place {
@@ -153,4 +160,81 @@ enum Place {
 
 fn is_sideways(turn: Orientation) -> bool {
     matches!(turn, Orientation::Rotate90 | Orientation::Rotate270)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        [&(content.len() as u32 + 8).to_be_bytes()[..], kind, content].concat()
+    }
+
+    /// A grid of one small picture, with transparency and a rotation; nothing that could be decoded.
+    fn small_picture() -> Vec<u8> {
+        let entry = |number: u8, kind: &[u8; 4]| {
+            boxed(b"infe", &[&[2, 0, 0, 0, 0, number, 0, 0], &kind[..], &[0]].concat())
+        };
+        let items =
+            [&[0, 0, 0, 0, 0, 3][..], &entry(1, b"grid"), &entry(2, b"hvc1"), &entry(3, b"hvc1")].concat();
+        let location = |number: u8, method: u8, offset: u8, length: u8| {
+            vec![0, number, 0, method, 0, 0, 0, 1, 0, 0, 0, offset, 0, 0, 0, length]
+        };
+        let locations = [
+            vec![1, 0, 0, 0, 0x44, 0, 0, 3],
+            location(1, 1, 0, 8),
+            location(2, 0, 32, 16),
+            location(3, 0, 40, 16),
+        ];
+        let references =
+            [vec![0; 4], boxed(b"dimg", &[0, 1, 0, 1, 0, 2]), boxed(b"auxl", &[0, 3, 0, 1, 0, 1])];
+        let size = boxed(b"ispe", &[0u32, 64, 64].map(u32::to_be_bytes).concat());
+        let settings = boxed(b"hvcC", &[[0; 21].as_slice(), &[3, 1, 32, 0, 1, 0, 2, 7, 7]].concat());
+        let turn = boxed(b"irot", &[1]);
+        let alpha = boxed(b"auxC", b"\0\0\0\0urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0");
+        let properties = [
+            boxed(b"ipco", &[size, settings, turn, alpha].concat()),
+            boxed(b"ipma", &[0, 0, 0, 0, 0, 0, 0, 3, 0, 1, 2, 1, 3, 0, 2, 2, 1, 2, 0, 3, 3, 1, 2, 4]),
+        ];
+        let meta = [
+            vec![0; 4],
+            boxed(b"pitm", &[0, 0, 0, 0, 0, 1]),
+            boxed(b"iinf", &items),
+            boxed(b"iloc", &locations.concat()),
+            boxed(b"iref", &references.concat()),
+            boxed(b"iprp", &properties.concat()),
+            boxed(b"idat", &[0, 0, 0, 0, 0, 64, 0, 64]),
+        ];
+        [boxed(b"ftyp", b"heic\0\0\0\0mif1heic"), boxed(b"free", &[0; 64]), boxed(b"meta", &meta.concat())]
+            .concat()
+    }
+
+    /// Everything up to the bytes that a decoder gets.
+    fn survive(path: &Path) -> Result<(), String> {
+        let mut picture = HeifPicture::open(path)?;
+        let (primary, container) = (picture.primary, &mut picture.container);
+        let mut items = container.parts_of(primary);
+        items.extend(container.alpha_of(primary));
+        items.truncate(64);
+        items.push(primary);
+        if let Ok(grid) = container.data_of(primary).and_then(|data| Grid::parse(&data)) {
+            let _ = grid.is_covered_by([64, 64]);
+        }
+        let coded = container.coded(&items[..items.len() - 1])?;
+        let _ = (coded.demuxer(), picture.shown_size());
+        Ok(())
+    }
+
+    #[test]
+    fn fuzz_heif() {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = folder.path().join("a.heic");
+        let sound = small_picture();
+        std::fs::write(&path, &sound).unwrap();
+        survive(&path).unwrap();
+        mien_fuzz::fuzz("heif", &[sound], 10_000, |input| {
+            std::fs::write(&path, input).unwrap();
+            let _damaged = survive(&path);
+        });
+    }
 }

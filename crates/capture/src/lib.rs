@@ -4,6 +4,7 @@
 //! [`Source`] that gives its frames as fast as they are taken; [`open_live`] opens the same words, and
 //! cameras, as sources that keep real time. A source fills a [`Frame`] that its caller keeps, so a steady stream allocates nothing.
 
+mod budget;
 mod controls;
 mod error;
 mod heif;

@@ -37,6 +37,8 @@ pub struct LiveOptions {
     pub rotation: Rotation,
     /// What the driver is told when it is opened, by [`CameraControl::name`](crate::CameraControl): of cameras.
     pub controls: BTreeMap<String, i64>,
+    /// Whether an HTTP camera may redirect to another host.
+    pub redirects: bool,
 }
 
 /// Opens a source that gives its frames in real time, with times on the monotonic clock.
@@ -58,7 +60,7 @@ fn open_unturned(source: &SourceAddress, options: &LiveOptions) -> Result<Box<dy
         return Ok(Box::new(UsbSource::open(id, options)?));
     }
     if source.is_network() {
-        return Ok(Box::new(NetworkSource::open(source)?));
+        return Ok(Box::new(NetworkSource::open(source, options.redirects)?));
     }
     let mut parsed = SourceSpec::parse(spec)?;
     if let SourceSpec::Synthetic(synthetic) = &mut parsed {

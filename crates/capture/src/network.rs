@@ -9,6 +9,7 @@ mod answer;
 mod jpeg;
 mod patience;
 mod pipe;
+mod relay;
 mod stream;
 
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use crate::{Source, SourceError, SourceInfo, SourceKind, Step};
 use answer::what_answers;
 use patience::Patience;
 use pipe::Fault;
+use relay::Relay;
 use stream::{Stream, Way};
 
 /// How long a stream may take to give its first picture.
@@ -38,10 +40,13 @@ pub(crate) struct NetworkSource {
     first: Option<Frame>,
     next_index: u64,
     keep_jpeg: bool,
+    /// Lives as long as ffmpeg needs it.
+    _relay: Option<Relay>,
 }
 
 impl NetworkSource {
-    pub fn open(source: &SourceAddress) -> Result<Self, SourceError> {
+    /// Opens a stream; `redirects` says whether a camera may send ffmpeg to another host.
+    pub fn open(source: &SourceAddress, redirects: bool) -> Result<Self, SourceError> {
         let camera = source.to_string();
         let scheme = camera.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
         if !SCHEMES.contains(&scheme.as_str()) {
@@ -52,21 +57,29 @@ impl NetworkSource {
             .resolve()
             .map_err(|error| SourceError::Spec { spec: camera.clone(), reason: error.to_string() })?;
         let is_http = scheme.starts_with("http");
+        let relay = match is_http && !redirects {
+            true => Some(Relay::start(address.expose_secret()).map_err(|error| SourceError::Camera {
+                camera: camera.clone(),
+                reason: format!("cannot be reached: {error}"),
+            })?),
+            false => None,
+        };
         let mut frame = Frame::empty();
         let mut way = if is_http { Way::Copied } else { Way::Decoded };
         let stream = loop {
-            let mut stream = Stream::start(source, &address, &scheme, way)?;
+            let mut stream = Stream::start(source, &address, &scheme, way, relay.as_ref())?;
             match first_picture(&mut stream, &mut frame) {
                 Ok(()) => break stream,
                 // No JPEGs: ffmpeg decodes what it is.
                 Err(Fault::NoJpeg) if way == Way::Copied => way = Way::Decoded,
                 Err(Fault::Ended) if way == Way::Copied && stream.is_no_jpeg() => way = Way::Decoded,
                 Err(fault) => {
-                    let reason = match fault {
-                        Fault::Ended if is_http => {
-                            what_answers(&address).unwrap_or_else(|| why_http_ended(&mut stream))
-                        }
-                        fault => reason_of(fault, OPEN_LIMIT, &mut stream),
+                    let failure = relay.as_ref().and_then(Relay::why_failed);
+                    let reason = match (failure, fault) {
+                        (Some(failure), _) => failure,
+                        (None, Fault::Ended) if is_http => what_answers(&address, relay.as_ref())
+                            .unwrap_or_else(|| why_http_ended(&mut stream)),
+                        (None, fault) => reason_of(fault, OPEN_LIMIT, &mut stream),
                     };
                     return Err(SourceError::Camera { camera, reason });
                 }
@@ -84,7 +97,8 @@ impl NetworkSource {
             live: true,
         };
         let patience = Patience::new(Instant::now());
-        Ok(Self { info, stream, patience, damaged: 0, first: Some(frame), next_index: 0, keep_jpeg: false })
+        let first = Some(frame);
+        Ok(Self { info, stream, patience, damaged: 0, first, next_index: 0, keep_jpeg: false, _relay: relay })
     }
 }
 
@@ -240,7 +254,7 @@ mod tests {
     }
 
     fn read_until_it_hangs_up(address: &SourceAddress) {
-        let mut source = NetworkSource::open(address).unwrap();
+        let mut source = NetworkSource::open(address, false).unwrap();
         assert_eq!(source.info().size, (32, 16));
         let (mut frame, mut last, mut count) = (Frame::empty(), 0, 0);
         let error = loop {
@@ -268,7 +282,7 @@ mod tests {
             _ => jpeg,
         };
         let sent = (0..20).map(|number| cut(number, detailed_jpeg(number))).collect();
-        let mut source = NetworkSource::open(&camera(sent)).unwrap();
+        let mut source = NetworkSource::open(&camera(sent), false).unwrap();
         let (mut frame, mut numbers, mut damaged) = (Frame::empty(), Vec::new(), 0);
         loop {
             match source.next_frame(&mut frame) {
@@ -302,7 +316,7 @@ mod tests {
         let sent: Vec<Vec<u8>> =
             [vec![sized(64, 48); 8], vec![sized(32, 24); 8], vec![turned; 8], vec![sized(64, 48); 8]]
                 .concat();
-        let mut source = NetworkSource::open(&camera(sent)).unwrap();
+        let mut source = NetworkSource::open(&camera(sent), false).unwrap();
         let mut frame = Frame::empty();
         let sizes: Vec<_> =
             std::iter::from_fn(|| source.next_frame(&mut frame).ok().map(|_| (frame.width, frame.height)))
@@ -319,7 +333,7 @@ mod tests {
         let parts = (0..5).map(|number| part(&jpeg(number * 20))).collect();
         let pause = Duration::from_millis(1700);
         let address = server("multipart/x-mixed-replace; boundary=next", parts, pause);
-        let mut source = NetworkSource::open(&address).unwrap();
+        let mut source = NetworkSource::open(&address, false).unwrap();
         let (mut frame, mut count) = (Frame::empty(), 0);
         while source.next_frame(&mut frame).is_ok() {
             count += 1;
@@ -333,8 +347,10 @@ mod tests {
             return;
         }
         let page = || vec![b"<!DOCTYPE html><html><body>Please log in</body></html>".to_vec()];
-        let error =
-            NetworkSource::open(&server("text/html", page(), Duration::ZERO)).err().unwrap().to_string();
+        let error = NetworkSource::open(&server("text/html", page(), Duration::ZERO), false)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("a web page") && error.contains("address of the stream"), "{error}");
         assert!(!error.contains("Input/output"), "{error}");
     }
@@ -363,7 +379,8 @@ mod tests {
         }
         let sizes = [(320, 240), (176, 240)];
         let video = changing_video(sizes);
-        let mut source = NetworkSource::open(&server("video/mp2t", vec![video], Duration::ZERO)).unwrap();
+        let mut source =
+            NetworkSource::open(&server("video/mp2t", vec![video], Duration::ZERO), false).unwrap();
         let (mut frame, mut seen) = (Frame::empty(), Vec::new());
         while source.next_frame(&mut frame).is_ok() {
             seen.push((frame.width, frame.height));
@@ -388,7 +405,7 @@ mod tests {
         for (aspect, size) in [([2, 1], (64, 16)), ([3, 4], (24, 16)), ([1, 1], (32, 16)), ([0, 1], (32, 16))]
         {
             let sent = (0..12).map(|number| with_aspect(jpeg(number * 10), aspect)).collect();
-            let source = NetworkSource::open(&camera(sent)).unwrap();
+            let source = NetworkSource::open(&camera(sent), false).unwrap();
             assert_eq!(source.info().size, size, "{aspect:?}");
         }
     }
@@ -402,7 +419,55 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let address = SourceAddress::new(format!("http://user:secret@{address}/"));
-        let error = NetworkSource::open(&address).err().unwrap().to_string();
+        let error = NetworkSource::open(&address, false).err().unwrap().to_string();
         assert!(error.contains("refused") && !error.contains("secret"), "{error}");
+    }
+
+    /// A server that redirects each caller to this address.
+    fn redirecting(to: &str) -> SourceAddress {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let answer =
+            format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let (mut request, mut byte) = (Vec::new(), [0]);
+                while !request.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+                    request.push(byte[0]);
+                }
+                let _gone = stream.write_all(answer.as_bytes());
+            }
+        });
+        format!("http://{address}/").into()
+    }
+
+    #[test]
+    fn a_camera_redirects_to_another_host_only_where_that_is_allowed() {
+        if ffmpeg_is_missing() {
+            return;
+        }
+        let pictures = || camera((0..12).map(|number| jpeg(number * 10)).collect());
+        let own_host = pictures();
+        assert!(NetworkSource::open(&redirecting(own_host.expose_secret()), false).is_ok(), "another port");
+        // The same machine by another name.
+        let asked = TcpListener::bind("127.0.0.2:0").unwrap();
+        asked.set_nonblocking(true).unwrap();
+        for target in [
+            format!("http://{}/", asked.local_addr().unwrap()),
+            format!("https://{}/", asked.local_addr().unwrap()),
+        ] {
+            let plain = redirecting(&target);
+            let secret = SourceAddress::new(plain.expose_secret().replace("http://", "http://alice:s3cret@"));
+            for address in [plain, secret] {
+                let error = NetworkSource::open(&address, false).err().unwrap().to_string();
+                assert!(error.contains("redirects to another host, 127.0.0.2"), "{error}");
+                assert!(error.contains("`redirects = true`") && !error.contains("s3cret"), "{error}");
+            }
+        }
+        assert!(asked.accept().is_err(), "the other host was asked");
+        let by_name = pictures().expose_secret().replace("127.0.0.1", "localhost");
+        assert!(NetworkSource::open(&redirecting(&by_name), false).is_err());
+        assert!(NetworkSource::open(&redirecting(&by_name), true).is_ok());
     }
 }

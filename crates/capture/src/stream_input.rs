@@ -3,6 +3,7 @@
 //! Every user of the machine can read the arguments of a program. An address with secrets therefore goes to ffmpeg's
 //! standard input, as a list for its `concat` demuxer with this one stream; any other is an argument, as usual.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
@@ -14,7 +15,7 @@ pub(crate) const PROTOCOLS: &str = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,h
 /// A stream, and the options with which it is opened, without their dashes.
 pub(crate) struct StreamInput<'a> {
     pub address: &'a ResolvedAddress,
-    pub options: Vec<(&'static str, &'static str)>,
+    pub options: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl StreamInput<'_> {
@@ -27,7 +28,7 @@ impl StreamInput<'_> {
             command.args(["-f", "concat", "-safe", "0", "-i", "pipe:0"]).stdin(Stdio::piped());
         } else {
             for (name, value) in &self.options {
-                command.arg(format!("-{name}")).arg(value);
+                command.arg(format!("-{name}")).arg(&**value);
             }
             command.arg("-i").arg(self.address.expose_secret()).stdin(Stdio::null());
         }
@@ -71,7 +72,7 @@ mod tests {
 
     fn arguments_and_list(written: &str) -> (String, String) {
         let address = SourceAddress::new(written).resolve().unwrap();
-        let input = StreamInput { address: &address, options: vec![("timeout", "5")] };
+        let input = StreamInput { address: &address, options: vec![("timeout", "5".into())] };
         let mut command = Command::new("ffmpeg");
         input.add_to(&mut command);
         (format!("{command:?}"), input.list())

@@ -7,6 +7,10 @@ use mien_face::VERTICAL_FOV_DEG;
 
 use crate::{Camera, Config};
 
+/// Most cameras of a configuration.
+pub const MOST_CAMERAS: usize = 256;
+/// Most items of a list that are looked at one by one.
+const MOST_ITEMS: usize = 256;
 /// Most faces that a camera tracks.
 const MOST_FACES: usize = 10;
 
@@ -90,7 +94,12 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
     faults.name("recording.session", &config.recording.session);
     faults.name("recording.task", &config.recording.task);
     faults.range("recording.min_free_gb", config.recording.min_free_gb, 0.0, 1e6);
-    for (index, stream) in config.recording.required_streams.iter().enumerate() {
+    let required = &config.recording.required_streams;
+    if required.len() > MOST_ITEMS {
+        let message = format!("{} streams; at most {MOST_ITEMS} are possible", required.len());
+        faults.add("recording.required_streams", message);
+    }
+    for (index, stream) in required.iter().take(MOST_ITEMS).enumerate() {
         if stream.strip_prefix("type=").unwrap_or(stream).trim().is_empty() {
             let message = "is empty; give a stream's name, or `type=` and a stream's type".into();
             faults.add(&format!("recording.required_streams.{index}"), message);
@@ -106,6 +115,11 @@ pub(crate) fn faults(config: &Config) -> Vec<Fault> {
 }
 
 fn cameras(config: &Config, faults: &mut Faults) {
+    let count = config.cameras.len();
+    if count > MOST_CAMERAS {
+        faults.add("cameras", format!("{count} cameras; at most {MOST_CAMERAS} are possible"));
+        return;
+    }
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (index, camera) in config.cameras.iter().enumerate() {
         let key = |name: &str| format!("cameras.{index}.{name}");
@@ -144,6 +158,7 @@ fn participants(camera: &Camera, key: &str, faults: &mut Faults) {
     if camera.participants.len() > MOST_FACES {
         let count = camera.participants.len();
         faults.add(key, format!("{count} names; at most {MOST_FACES} are possible"));
+        return;
     }
     for (index, name) in camera.participants.iter().enumerate() {
         let key = format!("{key}.{index}");

@@ -39,6 +39,9 @@ pub enum ConfigError {
     },
 }
 
+/// Most problems that are shown one by one.
+const MOST_SHOWN: usize = 20;
+
 /// `file:line: message`, one line a problem, so that editors and terminals can jump there.
 struct Listed<'a> {
     path: &'a PathBuf,
@@ -47,7 +50,7 @@ struct Listed<'a> {
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
+        for (index, problem) in self.problems.iter().take(MOST_SHOWN).enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
             let path = self.path.display();
             match problem.line {
@@ -55,6 +58,9 @@ impl fmt::Display for Listed<'_> {
                 None => write!(f, "{separator}{path}: {}", problem.message)?,
             }
         }
-        Ok(())
+        match self.problems.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n{}: and {more} more faults", self.path.display()),
+        }
     }
 }

@@ -18,7 +18,7 @@ mod save;
 mod secrets;
 mod sections;
 
-pub use check::is_name;
+pub use check::{MOST_CAMERAS, is_name};
 pub use edit::edit;
 pub use error::{ConfigError, Problem};
 pub use load::{TEMPLATE, init, load, parse, print};

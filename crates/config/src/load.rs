@@ -15,6 +15,10 @@ use crate::{Config, ConfigError, Problem, VERSION, migrate};
 /// The commented file that `mien config init` writes.
 pub const TEMPLATE: &str = include_str!("../../../config/mien.toml");
 
+/// Largest file in bytes. One with all settings, comments and [`MOST_CAMERAS`](crate::MOST_CAMERAS) cameras is not
+/// a third of this.
+pub(crate) const MOST_BYTES: u64 = 512 << 10;
+
 /// Parses and checks a configuration's text; `path` is for messages only.
 ///
 /// # Errors
@@ -24,8 +28,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let invalid = |problems| ConfigError::Invalid { path: path.to_path_buf(), problems };
     check_version(&text).map_err(|problem| invalid(vec![problem]))?;
     let config: Config = toml::from_str(&text).map_err(|error| invalid(vec![problem(&text, &error)]))?;
-    let mut problems: Vec<Problem> =
-        check::faults(&config).into_iter().map(|fault| locate(&text, fault)).collect();
+    let faults = check::faults(&config);
+    let table = if faults.is_empty() { None } else { DeTable::parse(&text).ok() };
+    let table = table.as_ref().map(toml::Spanned::get_ref);
+    let mut problems: Vec<Problem> = faults.into_iter().map(|fault| locate(&text, table, fault)).collect();
     problems.sort_by_key(|problem| problem.line);
     if problems.is_empty() { Ok(config) } else { Err(invalid(problems)) }
 }
@@ -35,7 +41,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// As [`parse`], and when the file cannot be read.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
+    let text = mien_folder::read_text(path, MOST_BYTES).map_err(|source| ConfigError::File {
         path: path.to_path_buf(),
         action: "read",
         source,
@@ -122,8 +128,8 @@ fn problem(text: &str, error: &toml::de::Error) -> Problem {
     }
 }
 
-fn locate(text: &str, fault: Fault) -> Problem {
-    let line = span_of(text, &fault.key).map(|span| line_of(text, span.start));
+fn locate(text: &str, table: Option<&DeTable<'_>>, fault: Fault) -> Problem {
+    let line = table.and_then(|table| span_of(table, &fault.key)).map(|span| line_of(text, span.start));
     // A camera's address may stand where a name belongs.
     Problem { line, message: redact_text(&fault.message).into_owned() }
 }
@@ -133,10 +139,9 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// Where the value lies that a path of keys leads to.
-fn span_of(text: &str, key: &[String]) -> Option<Range<usize>> {
-    let table = DeTable::parse(text).ok()?;
+fn span_of(table: &DeTable<'_>, key: &[String]) -> Option<Range<usize>> {
     let (first, rest) = key.split_first()?;
-    let mut value = table.get_ref().get(first.as_str())?;
+    let mut value = table.get(first.as_str())?;
     for part in rest {
         value = match value.get_ref() {
             DeValue::Table(table) => table.get(part.as_str())?,

@@ -56,7 +56,10 @@ fn rename(table: &mut Table, from: &str, to: &str) {
     let Some(position) = table.iter().position(|(key, _)| key == from) else { return };
     let entries: Vec<(toml_edit::Key, Item)> = {
         let keys: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
-        keys.iter().filter_map(|key| table.remove_entry(key)).collect()
+        // From the end: each of the others would move the rest.
+        let mut entries: Vec<_> = keys.iter().rev().filter_map(|key| table.remove_entry(key)).collect();
+        entries.reverse();
+        entries
     };
     for (index, (key, item)) in entries.into_iter().enumerate() {
         if index == position {

@@ -7,6 +7,7 @@ use mien_address::redact_text;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::load::MOST_BYTES;
 use crate::{Config, ConfigError, Problem, TEMPLATE, edit, parse};
 
 /// Writes what is different in `after` from `before` into a file (see [`edit`]); one that is not there is
@@ -23,7 +24,7 @@ pub fn save(path: &Path, before: &Config, after: &Config) -> Result<(), ConfigEr
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let folder = path.parent().unwrap_or(Path::new(""));
     let (before, after) = (relative(before, folder), relative(after, folder));
-    let (text, before) = match std::fs::read_to_string(path) {
+    let (text, before) = match mien_folder::read_text(path, MOST_BYTES) {
         Ok(text) => (text, before),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             (TEMPLATE.to_owned(), parse(TEMPLATE, path)?)
@@ -44,23 +45,23 @@ pub fn save(path: &Path, before: &Config, after: &Config) -> Result<(), ConfigEr
 }
 
 /// Where the user's own settings are: `$XDG_CONFIG_HOME/mien/mien.toml`, `~/.config/mien/mien.toml`;
-/// nothing when neither variable names an absolute path.
+/// nothing when neither variable names an absolute path, or when somebody else may write to that folder.
 #[must_use]
 pub fn user_file() -> Option<PathBuf> {
-    Some(base("XDG_CONFIG_HOME", ".config")?.join("mien/mien.toml"))
+    Some(own_folder(base("XDG_CONFIG_HOME", ".config")?)?.join("mien.toml"))
 }
 
 /// Where a program keeps what it remembers between its runs and nobody edits, by file name:
 /// `$XDG_STATE_HOME/mien/NAME`, `~/.local/state/mien/NAME`.
 #[must_use]
 pub fn state_file(name: &str) -> Option<PathBuf> {
-    Some(base("XDG_STATE_HOME", ".local/state")?.join("mien").join(name))
+    Some(own_folder(base("XDG_STATE_HOME", ".local/state")?)?.join(name))
 }
 
 /// What [`save_state`] wrote; nothing when there is no such file or it is of another make.
 #[must_use]
 pub fn load_state<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    toml::from_str(&std::fs::read_to_string(path).ok()?).ok()
+    toml::from_str(&mien_folder::read_text(path, MOST_BYTES).ok()?).ok()
 }
 
 /// Keeps what is to be remembered, in one step.
@@ -69,11 +70,18 @@ pub fn load_state<T: DeserializeOwned>(path: &Path) -> Option<T> {
 /// When the file cannot be written.
 pub fn save_state(path: &Path, state: &impl Serialize) -> io::Result<()> {
     let text = toml::to_string(state).map_err(io::Error::other)?;
-    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+    if mien_folder::read_text(path, MOST_BYTES).is_ok_and(|old| old == text) {
         return Ok(());
     }
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
     replace(path, text.as_bytes(), false)
+}
+
+/// The folder `mien` in one of the user's; nothing, which is told, when it is there and not to be believed.
+fn own_folder(base: PathBuf) -> Option<PathBuf> {
+    let folder = base.join("mien");
+    let checked = if folder.exists() { mien_trust::check_folder(&folder) } else { Ok(()) };
+    checked.inspect_err(|error| tracing::warn!("{error}")).ok().map(|()| folder)
 }
 
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {

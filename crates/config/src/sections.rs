@@ -99,6 +99,9 @@ pub struct Camera {
     /// Names of the people in its first face slots.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub participants: Vec<String>,
+    /// Whether an HTTP camera may redirect to another host.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub redirects: bool,
     /// Whether the camera is started.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -123,6 +126,7 @@ impl Camera {
             triggered_rate_hz: None,
             stamp_delay_ms: None,
             participants: Vec::new(),
+            redirects: false,
             enabled: true,
             controls: BTreeMap::new(),
         }
@@ -131,6 +135,11 @@ impl Camera {
 
 fn yes() -> bool {
     true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_not(value: &bool) -> bool {
+    !value
 }
 
 fn is_unturned(rotation: &Rotation) -> bool {

@@ -36,6 +36,7 @@ fn the_template_says_what_holds_without_it() {
     assert_eq!(all.cameras[0].participants, ["P01", "P02"]);
     assert_eq!((all.cameras[0].triggered_rate_hz, all.cameras[0].stamp_delay_ms), (Some(60.0), Some(0.0)));
     assert_eq!(all.cameras[0].rotate.degrees(), 180);
+    assert!(all.cameras[0].redirects);
     assert_eq!(all.models.dir.as_deref(), Some(Path::new("models")));
 }
 
@@ -170,4 +171,20 @@ fn no_text_makes_it_panic() {
         }
         let _checked = parse(&String::from_utf8_lossy(&bytes), Path::new("f.toml"));
     }
+}
+
+#[test]
+fn fuzz_configuration() {
+    let old = "version = 0\n[engine]\nname = \"auto\"\n[[camera]]\nname = \"a\"\nsource = \"synthetic\"\nfps = 30\n";
+    let sound = [mien_config::TEMPLATE, old].map(|text| text.as_bytes().to_vec());
+    mien_fuzz::fuzz("configuration", &sound, 600, |input| {
+        let text = String::from_utf8_lossy(input);
+        match mien_config::parse(&text, std::path::Path::new("mien.toml")) {
+            Ok(config) => {
+                let printed = mien_config::print(&config);
+                assert_eq!(mien_config::print(&mien_config::parse(&printed, "".as_ref()).unwrap()), printed);
+            }
+            Err(error) => drop(error.to_string()),
+        }
+    });
 }

@@ -270,6 +270,20 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_lines() {
+        let mut sound = Vec::new();
+        let report = Report::Fatal { cause: FatalCause::Other, reason: "r".into() };
+        write_line(&mut sound, &report).unwrap();
+        sound.extend_from_slice(b"words of a library\n");
+        write_line(&mut sound, &Command::Quit).unwrap();
+        mien_fuzz::fuzz("lines", &[sound], 4000, |input| {
+            let (mut reports, mut commands) = (input, input);
+            while let Ok(Some(_)) = read_line::<Report>(&mut reports) {}
+            while let Ok(Some(_)) = read_line::<Command>(&mut commands) {}
+        });
+    }
+
+    #[test]
     fn a_fault_of_an_unnamed_kind_is_any_other() {
         let mut input = &b"{\"report\":\"fatal\",\"reason\":\"r\"}\n"[..];
         let report = Report::Fatal { cause: FatalCause::Other, reason: "r".into() };

@@ -1,6 +1,5 @@
 //! A model file on its way into an engine: bounded reading, hash, checks, a fixed picture size.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -19,7 +18,8 @@ pub const MAX_MODEL_BYTES: u64 = 256 << 20;
 pub fn read_model_file(path: &Path) -> Result<Vec<u8>, EngineError> {
     let read = |source| EngineError::Read { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(read)?;
+    // A pipe or a device might never end.
+    let file = mien_folder::open_regular(path).map_err(read)?;
     file.take(MAX_MODEL_BYTES + 1).read_to_end(&mut bytes).map_err(read)?;
     if bytes.len() as u64 > MAX_MODEL_BYTES {
         let limit = MAX_MODEL_BYTES >> 20;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::VideoInfo;
+use crate::limits::{FORMATS, Limits, PROTOCOLS};
 use crate::probe::SQUARE_PIXELS;
 use crate::process::file_url;
 
@@ -43,15 +44,19 @@ pub(crate) struct Pass {
 
 impl Pass {
     /// The command line, with all that [`Log`](crate::log::Log) listens to.
-    pub(crate) fn arguments(self, path: &Path, info: &VideoInfo) -> Vec<OsString> {
+    pub(crate) fn arguments(self, path: &Path, info: &VideoInfo, limits: &Limits) -> Vec<OsString> {
         let version = Version::parse(&info.ffmpeg_version);
         let mut arguments: Vec<OsString> = Vec::new();
         push(&mut arguments, "-nostdin -hide_banner -nostats -v repeat+level+info -debug_ts");
-        push(&mut arguments, "-protocol_whitelist file,pipe");
+        push(&mut arguments, &format!("-protocol_whitelist {PROTOCOLS} -format_whitelist {FORMATS}"));
+        push(&mut arguments, &limits.options());
         // Times come as the file has them: ffmpeg would close gaps and undo steps back without a word.
         push(&mut arguments, "-copyts -err_detect crccheck");
-        if self.threads == Threads::One {
-            push(&mut arguments, "-threads 1");
+        let pixels = u64::from(info.width) * u64::from(info.height);
+        match (self.threads, limits.threads(pixels)) {
+            (Threads::One, _) => push(&mut arguments, "-threads 1"),
+            (Threads::Many, Some(threads)) => push(&mut arguments, &format!("-threads {threads}")),
+            (Threads::Many, None) => {}
         }
         if self.edit_list == EditList::Ignored {
             push(&mut arguments, "-ignore_editlist 1");

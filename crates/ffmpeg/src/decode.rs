@@ -1,7 +1,6 @@
 //! Reads the frames of a video file.
 
 use std::path::{Path, PathBuf};
-use std::process::ChildStdout;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,10 @@ use mien_face::{Frame, PixelFormat};
 
 use crate::arguments::{EditList, Pass, Threads};
 use crate::damage::Damage;
+use crate::limits::Limits;
 use crate::log::{Log, PictureNews};
 use crate::nut::{FrameHeader, NutReader};
+use crate::patience::Patient;
 use crate::probe::probe;
 use crate::process::Process;
 use crate::streams::joins;
@@ -59,8 +60,9 @@ pub struct Decoder {
 /// A running ffmpeg.
 struct Run {
     ffmpeg: Process,
-    reader: NutReader<ChildStdout>,
+    reader: NutReader<Patient>,
     log: Arc<Log>,
+    limits: Limits,
 }
 
 /// Frames of a video that are damaged, or were made from damaged ones.
@@ -241,7 +243,7 @@ impl Decoder {
         let ending = self.run.ffmpeg.wait(&self.path).map_err(|error| damaged(error.to_string()))?;
         let silent = ending.last_words.is_empty();
         let reason = match (silent, &broken) {
-            (false, _) => ending.last_words,
+            (false, _) => self.run.limits.explain(ending.last_words),
             (true, Some(error)) => error.to_string(),
             (true, None) if ending.status.success() => "it holds no picture that can be decoded".to_owned(),
             (true, None) => ending.status.to_string(),
@@ -274,14 +276,16 @@ impl Run {
         }
         let log = Log::new(damage);
         let listener = log.listener();
-        let arguments = pass.arguments(path, info);
+        let limits = Limits::of_file(path);
+        let arguments = pass.arguments(path, info, &limits);
         let mut ffmpeg = Process::start_heard(arguments, path, move |line| listener.hear(line))?;
+        ffmpeg.limit_memory(limits.process_bytes());
         let stdout = ffmpeg.take_stdout();
         // Larger pipes are a courtesy of the system, not a need.
         #[cfg(target_os = "linux")]
         let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_BYTES);
-        match NutReader::new(stdout) {
-            Ok(reader) => Ok(Self { ffmpeg, reader, log }),
+        match NutReader::new(Patient::new(stdout, limits.patience)) {
+            Ok(reader) => Ok(Self { ffmpeg, reader, log, limits }),
             Err(error) => Err(start_failure(path, &mut ffmpeg, error)),
         }
     }
@@ -300,16 +304,25 @@ impl Run {
         if width == 0 || height == 0 || header.size as u64 != pixels {
             return Err(NutError::Format("a picture of another size than ffmpeg says"));
         }
+        if u64::from(width) * u64::from(height) > self.limits.pixels {
+            return Err(NutError::Format("a picture that is too large for the file"));
+        }
         frame.reshape(width, height, PixelFormat::Rgb8);
         self.reader.read_picture(&mut frame.pixels)
     }
 }
 
 fn start_failure(path: &Path, ffmpeg: &mut Process, error: NutError) -> FfmpegError {
+    if let NutError::Read(error) = &error
+        && error.kind() == std::io::ErrorKind::TimedOut
+    {
+        return FfmpegError::Unreadable { path: path.to_owned(), reason: error.to_string() };
+    }
     match ffmpeg.wait(path) {
-        Ok(ending) if !ending.last_words.is_empty() => {
-            FfmpegError::Unreadable { path: path.to_owned(), reason: ending.last_words }
-        }
+        Ok(ending) if !ending.last_words.is_empty() => FfmpegError::Unreadable {
+            path: path.to_owned(),
+            reason: Limits::of_file(path).explain(ending.last_words),
+        },
         _ => FfmpegError::Stream { path: path.to_owned(), source: error },
     }
 }

@@ -316,6 +316,37 @@ mod tests {
         assert!(Packet(&[0xFF; 11]).varint().is_err());
     }
 
+    /// Two pictures of twelve bytes behind the headers.
+    fn small_stream() -> Vec<u8> {
+        let mut stream = FILE_ID.to_vec();
+        stream.extend_from_slice(MAIN_HEADER);
+        let header = [0, 0, 0, 0, 0, 0, 0, 0];
+        stream.extend_from_slice(&STREAM.to_be_bytes());
+        stream.push(header.len() as u8 + 4);
+        stream.extend_from_slice(&header);
+        stream.extend_from_slice(&[0; 4]);
+        for _ in 0..2 {
+            // Everything is said with the frame: flags, stream, time, size.
+            stream.extend_from_slice(&[0, 0x81, 0x38, 0, 0, 12]);
+            stream.extend_from_slice(&[7; 12]);
+        }
+        stream
+    }
+
+    #[test]
+    fn fuzz_nut() {
+        mien_fuzz::fuzz("nut", &[small_stream()], 20_000, |input| {
+            let Ok(mut reader) = NutReader::new(input) else { return };
+            let mut pixels = vec![0; 1 << 12];
+            while let Ok(Some(header)) = reader.next_header() {
+                // Whoever reads compares the size with the picture's before memory is taken.
+                if header.size > pixels.len() || reader.read_picture(&mut pixels[..header.size]).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
     #[test]
     fn garbage_is_refused() {
         let mut stream = FILE_ID.to_vec();

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::FfmpegError;
+use crate::limits::{FORMATS, Limits, PROTOCOLS};
+use crate::patience::Patient;
 use crate::process::{Process, file_url};
 use crate::release::passthrough;
 
@@ -68,21 +70,26 @@ pub fn decode_pictures(
         }
     };
     let mut ffmpeg = Process::start("ffmpeg", arguments, Stdio::piped(), path)?;
+    let limits = Limits::of_file(path).with_pixels(max_pixels);
+    ffmpeg.limit_memory(limits.process_bytes());
     let mut stdin = ffmpeg.take_stdin();
     // ffmpeg may hang up before it has read everything: what it says then counts.
     let feed = std::thread::spawn(move || drop(stdin.write_all(&bytes)));
-    let mut pictures = BufReader::new(ffmpeg.take_stdout());
+    let mut pictures = BufReader::new(Patient::new(ffmpeg.take_stdout(), limits.patience));
     let mut read = Ok(true);
     while let Ok(true) = read {
         read = read_pixmap(&mut pictures, max_pixels).map(|picture| picture.map(&mut *each).is_some());
     }
     drop(pictures);
+    if read.is_err() {
+        ffmpeg.end_within(std::time::Duration::from_millis(500));
+    }
     let ending = ffmpeg.wait(path);
     let _ = feed.join();
     let unreadable = |reason: String| FfmpegError::Picture { path: path.to_owned(), reason };
     let ending = ending.map_err(|error| unreadable(error.to_string()))?;
     match read {
-        _ if !ending.last_words.is_empty() => Err(unreadable(ending.last_words)),
+        _ if !ending.last_words.is_empty() => Err(unreadable(limits.explain(ending.last_words))),
         Err(reason) => Err(unreadable(reason)),
         Ok(_) if !ending.status.success() => Err(unreadable(ending.status.to_string())),
         Ok(_) => Ok(()),
@@ -97,14 +104,15 @@ fn arguments(
 ) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     let mut push = |words: &str| arguments.extend(words.split_ascii_whitespace().map(OsString::from));
-    push("-nostdin -hide_banner -v error -protocol_whitelist file,pipe");
-    push(&format!("-max_pixels {}", max_pixels.min(i32::MAX as u64)));
+    let protocols = if file.is_some() { PROTOCOLS } else { "pipe" };
+    push(&format!("-nostdin -hide_banner -v error -protocol_whitelist {protocols}"));
+    push(&Limits::of_bytes(0).with_pixels(max_pixels).options());
     match (file, demuxer) {
         // A `%` in the name is no pattern.
         (Some(_), _) => push("-f image2 -pattern_type none"),
         // Whoever gives the bytes turns the picture.
         (None, Some(demuxer)) => push(&format!("-noautorotate {demuxer}")),
-        (None, None) => {}
+        (None, None) => push(&format!("-format_whitelist {FORMATS}")),
     }
     push("-i");
     arguments.push(file.map_or_else(|| OsString::from("pipe:0"), file_url));

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::FfmpegError;
 use crate::arguments::Version;
+use crate::limits::{FORMATS, Limits, PROTOCOLS};
+use crate::patience::Patient;
 use crate::process::{Process, file_url};
 use crate::streams::{Chosen, Stream, choose, first_orientation, shapes};
 
@@ -97,13 +99,14 @@ impl Format {
 
 /// Asks ffprobe about the video stream of the file that is number `stream`, or the best one.
 pub(crate) fn probe(path: &Path, stream: Option<u32>) -> Result<VideoInfo, FfmpegError> {
-    let Report { program_version, streams, format } =
-        ask(path, "-show_program_version -show_format -show_streams")?;
+    let words = "-show_program_version -show_format -show_streams";
+    let (report, said): (Report, _) = ask_within(path, words, &Limits::of_file(path))?;
+    let Report { program_version, streams, format } = report;
     let Chosen { stream, choice } = choose(path, streams, stream)?;
     if stream.width == 0 || stream.height == 0 {
-        let reason = "its headers give no picture size".to_owned();
-        return Err(FfmpegError::Unreadable { path: path.to_owned(), reason });
+        return Err(without_size(path, stream.index, said));
     }
+    check_size(path, &stream)?;
     // H.264 says it once for all pictures that follow, but ffmpeg's decoder only of that one.
     let says_itself = stream.codec_name == "h264" && stream.side_data_list.is_empty();
     let turn = if says_itself { first_orientation(path, stream.index) } else { None };
@@ -115,28 +118,70 @@ pub(crate) fn probe(path: &Path, stream: Option<u32>) -> Result<VideoInfo, Ffmpe
     Ok(VideoInfo { choice, turn, shapes, ..info })
 }
 
+/// Refuses pictures that are too large for the file, before one is decoded.
+fn check_size(path: &Path, stream: &Stream) -> Result<(), FfmpegError> {
+    let limits = Limits::of_file(path);
+    let aspect = stream.sample_aspect_ratio.as_deref().and_then(parse_aspect);
+    let shown = square_pixels((stream.width, stream.height), aspect, false);
+    for (width, height) in [(stream.width, stream.height), shown] {
+        if u64::from(width) * u64::from(height) > limits.pixels {
+            let reason = limits.too_large(width, height);
+            return Err(FfmpegError::Unreadable { path: path.to_owned(), reason });
+        }
+    }
+    Ok(())
+}
+
+/// Longest answer of ffprobe in bytes.
+const ANSWER_BYTES: u64 = 64 << 20;
+
 /// Asks ffprobe something about a file that it answers in JSON.
 pub(crate) fn ask<T: DeserializeOwned>(path: &Path, words: &str) -> Result<T, FfmpegError> {
-    let arguments = ask_arguments(path, &format!("-print_format json {words}"));
+    ask_within(path, words, &Limits::of_file(path)).map(|(answer, _)| answer)
+}
+
+/// The same within these limits; gives also what ffprobe says is wrong with the file, empty where it is content.
+fn ask_within<T: DeserializeOwned>(
+    path: &Path,
+    words: &str,
+    limits: &Limits,
+) -> Result<(T, String), FfmpegError> {
+    let arguments = ask_arguments(path, &format!("-print_format json {words}"), limits);
     let mut ffprobe = Process::start("ffprobe", arguments, Stdio::null(), path)?;
+    ffprobe.limit_memory(limits.process_bytes());
     let unreadable = |reason: String| FfmpegError::Unreadable { path: path.to_owned(), reason };
     let mut json = Vec::new();
-    ffprobe.take_stdout().read_to_end(&mut json).map_err(|error| unreadable(error.to_string()))?;
+    let answer = Patient::new(ffprobe.take_stdout(), limits.patience);
+    answer.take(ANSWER_BYTES).read_to_end(&mut json).map_err(|error| unreadable(error.to_string()))?;
     let ending = ffprobe.wait(path).map_err(|error| unreadable(error.to_string()))?;
     if !ending.status.success() {
         let silent = ending.last_words.is_empty();
-        return Err(unreadable(if silent { ending.status.to_string() } else { ending.last_words }));
+        let words = if silent { ending.status.to_string() } else { ending.last_words };
+        return Err(unreadable(limits.explain(words)));
     }
-    serde_json::from_slice(&json).map_err(|error| unreadable(error.to_string()))
+    let answer = serde_json::from_slice(&json).map_err(|error| unreadable(error.to_string()))?;
+    Ok((answer, limits.explain(ending.last_words)))
+}
+
+/// Why ffprobe knows no size of a file's pictures. Some decoders do not tell that they are too large.
+fn without_size(path: &Path, index: u32, said: String) -> FfmpegError {
+    let any_size = Limits::of_file(path).with_pixels(u64::MAX);
+    let asked = ask_within::<Report>(path, "-show_streams", &any_size).map(|(report, _)| report.streams);
+    let stream = asked.ok().and_then(|streams| streams.into_iter().find(|stream| stream.index == index));
+    if let Some(Err(too_large)) = stream.map(|stream| check_size(path, &stream)) {
+        return too_large;
+    }
+    let reason = if said.is_empty() { "its headers give no picture size".to_owned() } else { said };
+    FfmpegError::Unreadable { path: path.to_owned(), reason }
 }
 
 /// The command line of ffprobe for a file.
-pub(crate) fn ask_arguments(path: &Path, words: &str) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = "-v error -hide_banner -protocol_whitelist file,pipe"
-        .split_ascii_whitespace()
-        .chain(words.split_ascii_whitespace())
-        .map(OsString::from)
-        .collect();
+pub(crate) fn ask_arguments(path: &Path, words: &str, limits: &Limits) -> Vec<OsString> {
+    let options = limits.options();
+    let lists = ["-v error -hide_banner -protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS];
+    let words = lists.into_iter().chain([options.as_str(), words]);
+    let mut arguments: Vec<OsString> =
+        words.flat_map(str::split_ascii_whitespace).map(OsString::from).collect();
     arguments.push("-i".into());
     arguments.push(file_url(path));
     arguments

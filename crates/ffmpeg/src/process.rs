@@ -106,6 +106,17 @@ impl Process {
         }
     }
 
+    /// Lets the child have so many bytes of data; beyond that the system refuses it memory.
+    pub(crate) fn limit_memory(&self, bytes: u64) {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::process::{Pid, Resource, Rlimit, prlimit};
+            let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+            // One that has ended already needs no limit.
+            let _gone = prlimit(Some(Pid::from_child(&self.child)), Resource::Data, limit);
+        }
+    }
+
     /// The child's process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

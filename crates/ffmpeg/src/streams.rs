@@ -8,6 +8,8 @@ use std::process::Stdio;
 use serde::Deserialize;
 
 use crate::FfmpegError;
+use crate::limits::Limits;
+use crate::patience::Patient;
 use crate::probe::{ask, ask_arguments, parse_aspect};
 use crate::process::Process;
 
@@ -215,6 +217,16 @@ fn count_first_packets(path: &Path) -> Result<BTreeMap<u32, u64>, FfmpegError> {
     Ok(counts)
 }
 
+/// Asks ffprobe something about a file that it answers in lines.
+fn listen(path: &Path, words: &str) -> Option<(Process, BufReader<Patient>)> {
+    let limits = Limits::of_file(path);
+    let mut ffprobe =
+        Process::start("ffprobe", ask_arguments(path, words, &limits), Stdio::null(), path).ok()?;
+    ffprobe.limit_memory(limits.process_bytes());
+    let answer = BufReader::new(Patient::new(ffprobe.take_stdout(), limits.patience));
+    Some((ffprobe, answer))
+}
+
 /// A filter that gives pictures of each size the shape of pixels that those of this size have, followed by a comma;
 /// nothing where all pictures have the same size.
 pub(crate) fn shapes(path: &Path, stream: u32) -> Option<String> {
@@ -222,9 +234,9 @@ pub(crate) fn shapes(path: &Path, stream: u32) -> Option<String> {
         "-of csv=p=0 -skip_frame nokey -show_frames -show_entries frame=width,height,sample_aspect_ratio \
          -select_streams {stream}"
     );
-    let mut ffprobe = Process::start("ffprobe", ask_arguments(path, &words), Stdio::null(), path).ok()?;
+    let (_ffprobe, answer) = listen(path, &words)?;
     let mut found = BTreeMap::new();
-    for line in BufReader::new(ffprobe.take_stdout()).lines().map_while(Result::ok) {
+    for line in answer.lines().map_while(Result::ok) {
         let mut fields = line.split(',');
         let mut side = || fields.next()?.parse::<u32>().ok();
         let Some(size) = side().zip(side()) else { continue };
@@ -247,11 +259,9 @@ pub(crate) fn joins(path: &Path, stream: u32, most_seconds: f64) -> BTreeSet<i64
     let words =
         format!("-of csv=p=0 -show_packets -show_entries packet=dts,dts_time -select_streams {stream}");
     let mut found = BTreeSet::new();
-    let Ok(mut ffprobe) = Process::start("ffprobe", ask_arguments(path, &words), Stdio::null(), path) else {
-        return found;
-    };
+    let Some((_ffprobe, answer)) = listen(path, &words) else { return found };
     let mut last: Option<(i64, f64)> = None;
-    for line in BufReader::new(ffprobe.take_stdout()).lines().map_while(Result::ok) {
+    for line in answer.lines().map_while(Result::ok) {
         let mut fields = line.split(',');
         let dts = fields.next().and_then(|dts| dts.parse().ok());
         let seconds = fields.next().and_then(|seconds| seconds.parse().ok());

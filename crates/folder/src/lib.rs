@@ -11,7 +11,7 @@ mod refusal;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,37 @@ const SAFELY: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NON
 const OWNERS_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// Everything for the owner.
 const OWNERS_FOLDER: Mode = Mode::RWXU;
+
+/// Opens a regular file that somebody names, for reading. Links are followed, for whoever names it means it; what
+/// they lead to must be a file, since reading a pipe or a device may never end.
+///
+/// # Errors
+/// A [`Refusal`] for a folder, a pipe, a socket or a device; what the system says.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    // Opening alone has effects on some devices.
+    if let Some(refusal) = Refusal::of(&rustix::fs::stat(path)?) {
+        return Err(refusal.into());
+    }
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let descriptor = rustix::fs::open(path, flags, Mode::empty())?;
+    Refusal::of(&rustix::fs::fstat(&descriptor)?)
+        .map_or_else(|| Ok(File::from(descriptor)), |it| Err(it.into()))
+}
+
+/// Reads a regular file as text; `most` bytes at most. See [`open_regular`].
+///
+/// # Errors
+/// As [`open_regular`]; `FileTooLarge` for a longer file; `InvalidData` for one that is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let read = open_regular(path)?.take(most + 1).read_to_string(&mut text);
+    if text.len() as u64 > most || (read.is_err() && std::fs::metadata(path)?.len() > most) {
+        let words = format!("it is larger than {} KiB, too large for a file of this kind", most >> 10);
+        return Err(io::Error::new(ErrorKind::FileTooLarge, words));
+    }
+    read?;
+    Ok(text)
+}
 
 /// A folder that was opened once.
 #[derive(Debug)]

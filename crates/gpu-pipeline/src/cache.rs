@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::SystemTime;
 
 use mien_engine::sha256_hex;
@@ -62,6 +63,18 @@ impl PlanKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineCache {
     folder: PathBuf,
+    place: CachePlace,
+}
+
+/// How a cache's folder was chosen, which decides what is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CachePlace {
+    /// Somebody named it.
+    Named,
+    /// It lies in the user's home.
+    Home,
+    /// It lies in the folder for temporary files, where anybody could have made it before.
+    Temporary,
 }
 
 /// What the cache has for a key.
@@ -98,23 +111,68 @@ pub enum EntryState {
 /// Keeps other processes from building the same engine at the same time.
 #[derive(Debug)]
 pub(crate) struct BuildLock {
-    _file: File,
+    _file: Option<File>,
 }
 
 impl EngineCache {
     /// The cache in this folder, which is made when it is needed.
     #[must_use]
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), place: CachePlace::Named }
     }
 
-    /// The user's: `MIEN_ENGINES`, `$XDG_CACHE_HOME/mien/engines`, `~/.cache/mien/engines`.
+    /// The user's: `MIEN_ENGINES`, `$XDG_CACHE_HOME/mien/engines`, `~/.cache/mien/engines`; without a home
+    /// `mien-UID/engines` in the folder for temporary files. What nobody named is used only where [`check`](Self::check)
+    /// finds nothing wrong with it.
     #[must_use]
     pub fn of_user() -> Self {
-        let path = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let cache = || path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")));
-        let usual = || cache().unwrap_or_else(std::env::temp_dir).join("mien/engines");
-        Self::at(path("MIEN_ENGINES").unwrap_or_else(usual))
+        Self::from_variables(|name| std::env::var_os(name).map(PathBuf::from), &std::env::temp_dir())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<PathBuf>, temporary: &Path) -> Self {
+        let path = |name: &str| variable(name).filter(|path| path.is_absolute());
+        if let Some(folder) = path("MIEN_ENGINES") {
+            return Self::at(folder);
+        }
+        match path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache"))) {
+            Some(cache) => Self { folder: cache.join("mien/engines"), place: CachePlace::Home },
+            None => {
+                let folder = temporary.join(format!("mien-{}", mien_trust::user())).join("engines");
+                Self { folder, place: CachePlace::Temporary }
+            }
+        }
+    }
+
+    /// Whether engines from this folder may be used: TensorRT runs what is in them. A folder that is not there is no
+    /// danger.
+    ///
+    /// # Errors
+    /// Whose it is, or who else may write to it, and the remedy.
+    pub fn check(&self) -> Result<(), mien_trust::Distrust> {
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        for folder in [parent, &self.folder] {
+            if folder.symlink_metadata().is_err() {
+                continue;
+            }
+            match self.place {
+                CachePlace::Named => {}
+                CachePlace::Home => mien_trust::check_folder(folder)?,
+                CachePlace::Temporary => mien_trust::check_private_folder(folder)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is used; the reason why not is in the log, once.
+    fn is_used(&self) -> bool {
+        static TOLD: Once = Once::new();
+        match self.check() {
+            Ok(()) => true,
+            Err(error) => {
+                TOLD.call_once(|| tracing::warn!("engines are built each time and not kept: {error}"));
+                false
+            }
+        }
     }
 
     /// The folder.
@@ -130,6 +188,9 @@ impl EngineCache {
     }
 
     pub(crate) fn load(&self, key: &PlanKey) -> Lookup {
+        if !self.is_used() {
+            return Lookup::Missing;
+        }
         let bytes = match fs::read(self.path_of(key)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Lookup::Missing,
@@ -142,7 +203,11 @@ impl EngineCache {
         }
     }
 
-    pub(crate) fn store(&self, key: &PlanKey, plan: &[u8]) -> Result<PathBuf, GpuPipelineError> {
+    /// Keeps an engine; gives its place, or nothing where the folder is not used.
+    pub(crate) fn store(&self, key: &PlanKey, plan: &[u8]) -> Result<Option<PathBuf>, GpuPipelineError> {
+        if !self.is_used() {
+            return Ok(None);
+        }
         self.make_folder()?;
         let path = self.path_of(key);
         let failed = |source| GpuPipelineError::Cache { path: path.clone(), source };
@@ -151,11 +216,14 @@ impl EngineCache {
         file.write_all(&pack(key, plan)).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(path)
+        Ok(Some(path))
     }
 
     /// Waits until no other process builds this engine; `waiting` is called first when one does.
     pub(crate) fn lock(&self, key: &PlanKey, waiting: impl FnOnce()) -> Result<BuildLock, GpuPipelineError> {
+        if !self.is_used() {
+            return Ok(BuildLock { _file: None });
+        }
         self.make_folder()?;
         let path = self.folder.join(format!(".{}.lock", key.file_name()));
         let failed = |source| GpuPipelineError::Cache { path: path.clone(), source };
@@ -164,7 +232,7 @@ impl EngineCache {
             waiting();
             file.lock().map_err(failed)?;
         }
-        Ok(BuildLock { _file: file })
+        Ok(BuildLock { _file: Some(file) })
     }
 
     /// All files, by name.
@@ -205,7 +273,11 @@ impl EngineCache {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder
             .create(&self.folder)
-            .map_err(|source| GpuPipelineError::Cache { path: self.folder.clone(), source })
+            .map_err(|source| GpuPipelineError::Cache { path: self.folder.clone(), source })?;
+        // Somebody may have been faster.
+        let distrusted = |error: mien_trust::Distrust| io::Error::other(error.to_string());
+        self.check()
+            .map_err(|error| GpuPipelineError::Cache { path: self.folder.clone(), source: distrusted(error) })
     }
 }
 
@@ -285,7 +357,7 @@ mod tests {
     fn damaged_and_foreign_files_are_told_apart_from_none() {
         let folder = tempfile::tempdir().unwrap();
         let cache = EngineCache::at(folder.path());
-        let path = cache.store(&key("fp16"), &[7; 1000]).unwrap();
+        let path = cache.store(&key("fp16"), &[7; 1000]).unwrap().unwrap();
         let whole = fs::read(&path).unwrap();
         for length in [0, 7, 11, 40, 200, whole.len() - 1] {
             fs::write(&path, &whole[..length]).unwrap();
@@ -299,6 +371,45 @@ mod tests {
         }
         fs::write(&path, pack(&key("fp32"), &[7; 10])).unwrap();
         assert!(matches!(cache.load(&key("fp16")), Lookup::Unusable(reason) if reason.contains("else")));
+    }
+
+    #[test]
+    fn a_folder_that_others_could_have_made_is_used_only_when_it_is_this_users_alone() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let temporary = tempfile::tempdir().unwrap();
+        let cache = EngineCache::from_variables(|_| None, temporary.path());
+        let own = temporary.path().join(format!("mien-{}", mien_trust::user()));
+        assert_eq!(cache.folder(), own.join("engines"));
+        let stored = cache.store(&key("fp16"), b"mine").unwrap().unwrap();
+        assert_eq!(cache.load(&key("fp16")), Lookup::Found(b"mine".to_vec()));
+        for folder in [&own, &own.join("engines")] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+            assert_eq!(cache.load(&key("fp16")), Lookup::Missing, "{}", folder.display());
+            assert_eq!(cache.store(&key("fp16"), b"other").unwrap(), None);
+            cache.lock(&key("fp16"), || panic!("nobody else builds")).unwrap();
+            assert!(cache.check().unwrap_err().to_string().contains("chmod 700"));
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::rename(own.join("engines"), elsewhere.path().join("engines")).unwrap();
+        symlink(elsewhere.path().join("engines"), own.join("engines")).unwrap();
+        assert!(stored.exists());
+        assert_eq!(cache.load(&key("fp16")), Lookup::Missing, "a link");
+    }
+
+    #[test]
+    fn a_cache_in_the_home_is_not_used_where_others_may_write() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let variable = |name: &str| (name == "HOME").then(|| home.path().to_owned());
+        let cache = EngineCache::from_variables(variable, Path::new("/nowhere"));
+        cache.store(&key("fp16"), b"mine").unwrap().unwrap();
+        assert_eq!(cache.load(&key("fp16")), Lookup::Found(b"mine".to_vec()));
+        fs::set_permissions(cache.folder(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(cache.load(&key("fp16")), Lookup::Missing);
+        // What somebody names is used as it is.
+        let named = EngineCache::at(cache.folder());
+        assert_eq!(named.load(&key("fp16")), Lookup::Found(b"mine".to_vec()));
     }
 
     #[test]

@@ -48,12 +48,12 @@ pub enum BuildNews<'a> {
         /// How far it is.
         progress: &'a Progress,
     },
-    /// The engine was built and is in the cache.
+    /// The engine was built and, where there is one, is in the cache.
     Built {
         /// The model's file name.
         model: &'a str,
-        /// Where it is.
-        path: &'a Path,
+        /// Where it is; nothing where it is not kept.
+        path: Option<&'a Path>,
         /// How long it took.
         seconds: f64,
     },
@@ -271,8 +271,9 @@ impl<'a> Workshop<'a> {
             .build(request, &mut |progress| news(BuildNews::Building { model, progress: &progress }))?;
         let path = cache.store(key, &plan.bytes)?;
         let seconds = started.elapsed().as_secs_f64();
-        tracing::info!("built the engine of {model} in {seconds:.1} s: {}", path.display());
-        news(BuildNews::Built { model, path: &path, seconds });
+        let place = path.as_ref().map_or("it is not kept".to_owned(), |path| path.display().to_string());
+        tracing::info!("built the engine of {model} in {seconds:.1} s: {place}");
+        news(BuildNews::Built { model, path: path.as_deref(), seconds });
         self.deserialize(model, &plan.bytes)
     }
 

@@ -82,11 +82,7 @@ impl Folder {
             Ok(_) => {}
         }
         let inside = self.inside(MANIFEST_FILE)?;
-        let bytes = fs::metadata(&inside).map_err(read)?.len();
-        if bytes > MOST_MANIFEST_BYTES {
-            return Err(ModelError::Manifest { path, reason: format!("it has {bytes} bytes") });
-        }
-        let text = fs::read_to_string(&inside).map_err(read)?;
+        let text = mien_folder::read_text(&inside, MOST_MANIFEST_BYTES).map_err(read)?;
         Manifest::parse(&path, &text).map(Some)
     }
 

@@ -228,12 +228,18 @@ pub fn places(named: Option<&Path>) -> Vec<Place> {
     [
         (Origin::Named, named.map(Path::to_owned)),
         (Origin::Environment, environment.map(PathBuf::from)),
-        (Origin::User, user_folder()),
+        (Origin::User, user_folder().filter(|folder| is_own(folder))),
         (Origin::BuiltIn, builtin_folder()),
     ]
     .into_iter()
     .filter_map(|(origin, path)| path.map(|path| Place { origin, path }))
     .collect()
+}
+
+/// Whether a folder of the user's is to be believed, if it is there; the reason why not is in the log.
+fn is_own(folder: &Path) -> bool {
+    let checked = if folder.exists() { mien_trust::check_folder(folder) } else { Ok(()) };
+    checked.inspect_err(|error| tracing::warn!("{error}")).is_ok()
 }
 
 /// The folder of the user's own models: `$XDG_DATA_HOME/mien/models`, `~/.local/share/mien/models`.

@@ -148,3 +148,32 @@ fn damaged_files_are_survived_in_bounded_memory() {
     let peak = MEMORY.peak_usage() - before;
     assert!(peak < 512 << 20, "{peak} bytes");
 }
+
+#[test]
+fn fuzz_tflite() {
+    mien_fuzz::fuzz("tflite", &[small_tflite()], 10_000, survive_tflite);
+}
+
+#[test]
+fn fuzz_bundle() {
+    let network = small_tflite();
+    let parts: [(&str, &[u8]); 2] = [("face_blendshapes.tflite", &network), ("notes.txt", b"hello")];
+    let bundles = [zip_of(&parts, true), zip_of(&parts, false)];
+    mien_fuzz::fuzz("bundle", &bundles, 4000, |input| {
+        for part in read_bundle(input).unwrap_or_default() {
+            survive_tflite(&part.bytes);
+        }
+    });
+}
+
+#[test]
+fn fuzz_manifest() {
+    let manifest = include_bytes!("../../../models/manifest.toml").to_vec();
+    mien_fuzz::fuzz("manifest", &[manifest], 1000, |input| {
+        if let Ok(text) = std::str::from_utf8(input)
+            && let Ok(manifest) = mien_models::Manifest::parse("manifest.toml".as_ref(), text)
+        {
+            manifest.to_toml("manifest.toml".as_ref()).unwrap();
+        }
+    });
+}

@@ -213,3 +213,32 @@ fn hostile_files_are_refused_without_a_panic() {
     // Both kinds must occur, or the test tests nothing.
     assert!(opened > 100 && refused > 100, "{opened} opened, {refused} refused");
 }
+
+/// A ring's file belongs to this user alone, but a worker that has gone mad may write anything into it.
+#[test]
+fn fuzz_rings() {
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let mut faces = create_faces(dir.path(), "session", "camera", 2, 1).unwrap();
+    faces.publish(&bytemuck::Zeroable::zeroed(), &bytemuck::Zeroable::zeroed());
+    let mut preview = create_preview(dir.path(), "session", "camera", [16, 8], 2, 1).unwrap();
+    preview.publish(&bytemuck::Zeroable::zeroed(), &[9; 16 * 8 * 3]);
+    let sound = [faces.path(), preview.path()].map(|path| std::fs::read(path).unwrap());
+    let path = faces.path().to_owned();
+    drop((faces, preview));
+    mien_fuzz::fuzz("rings", &sound, 2000, |input| {
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(&path, input).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        if let Ok(mut reader) = open_faces(&path) {
+            let mut entry = FacesEntry::boxed();
+            (0..4).for_each(|_| assert!(reader.next(&mut entry).is_none_or(|entry| entry.number < u64::MAX)));
+            let _ =
+                (reader.latest(&mut entry), reader.progress_age(), reader.heartbeat_age(), reader.missed());
+        }
+        if let Ok(mut reader) = open_preview(&path) {
+            let mut picture = reader.picture();
+            let _ = (reader.latest(&mut picture), reader.missed());
+            let _ = (picture.rgb().len(), picture.header.faces().len());
+        }
+    });
+}

@@ -33,6 +33,22 @@ pub enum Distrust {
         /// Its permissions.
         mode: u32,
     },
+    /// It is a link or a file where a folder of this user's own is wanted.
+    #[error("{path} is not used: it is no folder, but a link or a file; remove it")]
+    NoFolder {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Others may look into it.
+    #[error(
+        "{path} is not used: other users may look into it (mode {mode:o}); if it is yours: chmod 700 '{path}'"
+    )]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The system does not show it.
     #[error("{path} cannot be read: {source}")]
     Unreadable {
@@ -69,6 +85,31 @@ pub fn check_folder(folder: &Path) -> Result<(), Distrust> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let unreadable = |source| Distrust::Unreadable { path: folder.to_owned(), source };
     check_metadata(folder, &folder.metadata().map_err(unreadable)?)
+}
+
+/// Checks a folder in which this user alone keeps files, though it lies where anybody may make one, such as `/tmp`: it
+/// is a folder and no link to one, belongs to this user, and nobody else may even look into it.
+///
+/// # Errors
+/// [`Distrust`]: it is something else, or not there.
+pub fn check_private_folder(folder: &Path) -> Result<(), Distrust> {
+    let path = folder.to_owned();
+    let metadata =
+        folder.symlink_metadata().map_err(|source| Distrust::Unreadable { path: path.clone(), source })?;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if !metadata.is_dir() {
+        return Err(Distrust::NoFolder { path });
+    }
+    if owner != rustix::process::geteuid().as_raw() {
+        return Err(Distrust::Owner { path, owner });
+    }
+    if mode & 0o077 != 0 { Err(Distrust::Open { path, mode }) } else { Ok(()) }
+}
+
+/// The number of this user.
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 fn check_metadata(path: &Path, metadata: &Metadata) -> Result<(), Distrust> {
@@ -193,6 +234,24 @@ mod tests {
             return skip(Need::Root, "only root gives files to another group");
         }
         assert!(matches!(open(&file), Err(Distrust::Writable { .. })));
+    }
+
+    #[test]
+    fn a_private_folder_is_no_link_and_closed_to_others() {
+        let (folder, file) = library();
+        let lib = file.parent().unwrap();
+        assert!(matches!(check_private_folder(lib), Err(Distrust::Open { mode: 0o755, .. })));
+        set_mode(lib, 0o700);
+        check_private_folder(lib).unwrap();
+        let link = folder.path().join("link");
+        symlink(lib, &link).unwrap();
+        assert!(matches!(check_private_folder(&link), Err(Distrust::NoFolder { .. })));
+        assert!(matches!(check_private_folder(&file), Err(Distrust::NoFolder { .. })));
+        let absent = check_private_folder(&folder.path().join("absent"));
+        assert!(matches!(absent, Err(Distrust::Unreadable { .. })));
+        if chown(lib, Some(65_534), None).is_ok() {
+            assert!(matches!(check_private_folder(lib), Err(Distrust::Owner { owner: 65_534, .. })));
+        }
     }
 
     #[test]

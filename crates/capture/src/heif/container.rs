@@ -218,7 +218,7 @@ impl Container {
         for &[offset, length] in &item.extents {
             let most = within.saturating_sub(offset);
             let length = if length == 0 { most } else { length };
-            if length > most || data.len() as u64 + length > within {
+            if offset > within || length > most || data.len() as u64 + length > within {
                 return Err("a part of it is missing: the file was cut off".to_owned());
             }
             if item.is_in_description {

@@ -5,11 +5,12 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbImage};
 use mien_ffmpeg::{PictureInput, decode_pictures};
 
 use super::pages::{Page, PageFile, RAW, pages};
 use crate::SourceError;
+use crate::budget::Budget;
 use crate::heif::{HeifPicture, reason_of};
 use crate::still::{Content, Kind, content, is_whole};
 
@@ -17,11 +18,8 @@ use crate::still::{Content, Kind, content, is_whole};
 const MAX_SIDE: u32 = 65_535;
 /// Most memory that decoding one picture may take, in bytes.
 const MAX_DECODE_BYTES: u64 = 1 << 30;
-/// Most pixels that a picture may have for each byte of its file. Photos have less than 20; what has more is
-/// an empty surface, or was made to fill the memory.
-const MAX_PIXELS_PER_BYTE: u64 = 64;
-/// Fewest and most pixels that are allowed whatever the file's size.
-const PIXEL_LIMITS: [u64; 2] = [1 << 25, 1 << 28];
+/// Bytes that the decoder of JPEGs keeps of each pixel of a progressive one: two for each of up to four components.
+const JPEG_COEFFICIENT_BYTES: u64 = 8;
 /// Largest file of a single picture, in bytes; some decoders read it as a whole.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 /// The shade that is seen through what is transparent: the middle between black and white.
@@ -80,7 +78,7 @@ impl Picture {
         let picture = match self.open()? {
             Opened::Plain(decoder) => self.read_plain(decoder)?,
             Opened::Heif(mut picture) => {
-                picture.decode(&self.path, self.max_pixels()?).map_err(|reason| self.bad(&reason))?
+                picture.decode(&self.path, self.budget()?.pixels).map_err(|reason| self.bad(&reason))?
             }
             Opened::Other => self.read_through_ffmpeg()?,
         };
@@ -118,7 +116,7 @@ impl Picture {
             Kind::Heif => {
                 let picture = HeifPicture::open(path).map_err(|reason| self.bad(&reason))?;
                 let [width, height] = picture.stored_size();
-                self.check_size(width, height)?;
+                self.budget()?.check_size(width, height).map_err(|reason| self.bad(&reason))?;
                 Ok(Opened::Heif(Box::new(picture)))
             }
             Kind::Other => Ok(Opened::Other),
@@ -135,13 +133,22 @@ impl Picture {
         limits.max_image_height = Some(MAX_SIDE);
         limits.max_alloc = Some(MAX_DECODE_BYTES);
         reader.limits(limits);
+        let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
         let decoder = match reader.into_decoder() {
             Ok(decoder) => decoder,
             Err(ImageError::Unsupported(_)) if self.page.is_some() => return Ok(Opened::Other),
             Err(error) => return Err(self.bad(&error.to_string())),
         };
         let (width, height) = decoder.dimensions();
-        self.check_size(width, height)?;
+        let budget = self.budget()?;
+        let is_within = budget.check_size(width, height);
+        let has_alpha = decoder.color_type().has_alpha();
+        // Red, green, blue; with transparency as four bytes before that.
+        let copies = if has_alpha { 7 } else { 3 };
+        let more = copies + if is_jpeg { JPEG_COEFFICIENT_BYTES } else { 0 };
+        let is_within =
+            is_within.and_then(|()| budget.check_memory([width, height], decoder.total_bytes(), more));
+        is_within.map_err(|reason| self.bad(&reason))?;
         if decoder.total_bytes() > MAX_DECODE_BYTES {
             return Err(self.bad(&format!("{width} × {height} pixels take more than 1 GiB")));
         }
@@ -173,8 +180,9 @@ impl Picture {
                 PictureInput::Bytes { bytes, demuxer: Some("tiff_pipe"), colours: None }
             }
         };
+        let most = Budget::in_ffmpeg(self.bytes()?).pixels;
         let mut first = None;
-        let decoded = decode_pictures(&self.path, input, self.max_pixels()?, &mut |picture| {
+        let decoded = decode_pictures(&self.path, input, most, &mut |picture| {
             first.get_or_insert(picture);
         });
         decoded.map_err(|error| self.bad(&reason_of(error)))?;
@@ -185,22 +193,14 @@ impl Picture {
         Ok(picture.into_rgb8())
     }
 
-    /// Most pixels that the picture is believed to have.
-    fn max_pixels(&self) -> Result<u64, SourceError> {
-        let length = std::fs::metadata(&self.path).map_err(|error| self.unreadable(error))?.len();
-        let [fewest, most] = PIXEL_LIMITS;
-        Ok((length / self.pages).saturating_mul(MAX_PIXELS_PER_BYTE).clamp(fewest, most))
+    fn budget(&self) -> Result<Budget, SourceError> {
+        self.bytes().map(Budget::of_bytes)
     }
 
-    fn check_size(&self, width: u32, height: u32) -> Result<(), SourceError> {
-        let most = self.max_pixels()?;
-        if u64::from(width) * u64::from(height) <= most {
-            return Ok(());
-        }
-        Err(self.bad(&format!(
-            "{width} × {height} pixels are too many for it: at most {} million are read from a file of its size",
-            most / 1_000_000
-        )))
+    /// Bytes of the file that are this picture's.
+    fn bytes(&self) -> Result<u64, SourceError> {
+        let length = std::fs::metadata(&self.path).map_err(|error| self.unreadable(error))?.len();
+        Ok(length / self.pages)
     }
 
     fn bad(&self, reason: &str) -> SourceError {
@@ -240,4 +240,36 @@ fn without_transparency(picture: DynamicImage) -> RgbImage {
 pub(crate) fn seen_through(colour: [u8; 3], alpha: u8) -> [u8; 3] {
     let alpha = u32::from(alpha);
     colour.map(|value| ((u32::from(value) * alpha + BACKGROUND * (255 - alpha) + 127) / 255) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::ImageFormat;
+
+    use super::*;
+
+    fn encoded(format: ImageFormat) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_fn(24, 16, |x, y| image::Rgb([x as u8 * 9, y as u8 * 11, 7]));
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    /// Still pictures of every kind that is decoded in this process.
+    #[test]
+    fn fuzz_pictures() {
+        use ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = folder.path().join("picture");
+        let sound = [Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP].map(encoded);
+        mien_fuzz::fuzz("pictures", &sound, 3000, |input| {
+            std::fs::write(&path, input).unwrap();
+            for picture in Picture::all_of(&path).iter().take(4) {
+                // What ffmpeg decodes runs in another process.
+                if let Ok(Opened::Plain(decoder)) = picture.open() {
+                    let _damaged = picture.read_plain(decoder);
+                }
+            }
+        });
+    }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mien_address::ResolvedAddress;
 
 use super::pipe::read_some;
+use super::relay::Relay;
 use crate::stream_input::PROTOCOLS;
 
 /// How long the answer may take.
@@ -15,13 +16,16 @@ const ENOUGH: usize = 512;
 
 /// Says what the address answers where that is text: a login page, say. Nothing where it is something else, or where
 /// the address has a secret, which may not be an argument of a program.
-pub(super) fn what_answers(address: &ResolvedAddress) -> Option<String> {
+pub(super) fn what_answers(address: &ResolvedAddress, relay: Option<&Relay>) -> Option<String> {
     if address.holds_secret() {
         return None;
     }
     // ffmpeg as a plain client, which hands on whatever it gets.
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-v", "quiet", "-protocol_whitelist", PROTOCOLS, "-rw_timeout", "5000000"]);
+    if let Some(relay) = relay {
+        command.args(["-http_proxy", &relay.url()]).env_remove("no_proxy").env_remove("http_proxy");
+    }
     command.args(["-f", "data", "-i", address.expose_secret()]);
     command.args("-map 0 -c copy -f data -flush_packets 1 pipe:1".split(' '));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

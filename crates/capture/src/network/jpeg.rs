@@ -8,7 +8,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, RgbImage, imageops};
 use mien_face::{Frame, PixelFormat};
 
 use super::pipe::Fault;
-use super::stream::MAX_SIDE;
+use crate::budget::MAX_CAMERA_SIDE as MAX_SIDE;
 use crate::usb::has_end;
 
 /// Width over height of a pixel that somebody makes.

@@ -109,3 +109,47 @@ pub(super) fn read_some(
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::time::Duration;
+
+    use mien_face::Frame;
+
+    use super::super::jpeg::Jpegs;
+    use super::*;
+
+    fn jpeg(side: u32, shade: u8) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_pixel(side, side, image::Rgb([shade; 3]));
+        picture.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+        bytes.into_inner()
+    }
+
+    /// Parts of a camera's stream, as a network can change them on their way.
+    #[test]
+    fn fuzz_multipart() {
+        let part = |jpeg: Vec<u8>| {
+            let head =
+                format!("--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+            [head.as_bytes(), &jpeg, b"\r\n"].concat()
+        };
+        let sound = [[part(jpeg(32, 9)), part(jpeg(48, 200))].concat(), part(jpeg(16, 90))];
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let path = folder.path().join("stream");
+        mien_fuzz::fuzz("multipart", &sound, 3000, |input| {
+            std::fs::write(&path, input).unwrap();
+            let file = OwnedFd::from(std::fs::File::open(&path).unwrap());
+            let (mut pipe, mut jpegs, mut frame) = (Pipe::new(file.into()), Jpegs::default(), Frame::empty());
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while let Ok(length) = pipe.part(deadline) {
+                let mut bytes = vec![0; length];
+                if pipe.fill(&mut bytes, deadline).is_err() {
+                    return;
+                }
+                let _damaged = jpegs.unpack(&bytes, length % 2 == 0, &mut frame);
+            }
+        });
+    }
+}

@@ -1,5 +1,6 @@
 //! The ffmpeg that reads a stream, and what it says.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,11 +15,11 @@ use mien_ffmpeg::{SQUARE_PIXELS, passthrough};
 
 use super::jpeg::Jpegs;
 use super::pipe::{Fault, Pipe};
+use super::relay::Relay;
 use crate::SourceError;
+use crate::budget::{MAX_CAMERA_PIXELS, MAX_CAMERA_SIDE};
 use crate::stream_input::StreamInput;
 
-/// Largest side of a picture.
-pub(super) const MAX_SIDE: u32 = 8192;
 /// Pictures whose sizes are known before they are read; ffmpeg waits when there are more.
 const SIZES_WAITING: usize = 64;
 
@@ -60,10 +61,17 @@ impl Stream {
         address: &ResolvedAddress,
         scheme: &str,
         way: Way,
+        relay: Option<&Relay>,
     ) -> Result<Self, SourceError> {
         let filter_name = filter_name();
-        let input = StreamInput { address, options: input_options(scheme, way) };
+        let mut options = input_options(scheme, way);
+        options.extend(relay.map(|relay| ("http_proxy", relay.url().into())));
+        let input = StreamInput { address, options };
         let mut command = command(&input, way, &filter_name);
+        if relay.is_some() {
+            // They would lead past it.
+            command.env_remove("no_proxy").env_remove("http_proxy");
+        }
         // ffmpeg gets the secret another way.
         for name in source.variables() {
             command.env_remove(name);
@@ -113,7 +121,7 @@ impl Stream {
             RecvTimeoutError::Timeout => Fault::Late,
             RecvTimeoutError::Disconnected => Fault::Ended,
         })?;
-        if ![width, height].iter().all(|side| (1..=MAX_SIDE).contains(side)) {
+        if ![width, height].iter().all(|side| (1..=MAX_CAMERA_SIDE).contains(side)) {
             return Err(Fault::Format);
         }
         frame.capture_nanos = monotonic_nanos();
@@ -162,16 +170,16 @@ impl Drop for Stream {
 }
 
 /// What a stream of this scheme is opened with.
-fn input_options(scheme: &str, way: Way) -> Vec<(&'static str, &'static str)> {
-    let mut options = vec![("probesize", "500000"), ("analyzeduration", "500000")];
+fn input_options(scheme: &str, way: Way) -> Vec<(&'static str, Cow<'static, str>)> {
+    let mut options = vec![("probesize", "500000".into()), ("analyzeduration", "500000".into())];
     // Of JPEGs the pictures that ffmpeg looks at to learn what comes are not thrown away: there are few.
     if way == Way::Decoded {
-        options.push(("fflags", "nobuffer"));
+        options.push(("fflags", "nobuffer".into()));
     }
     match scheme {
-        "rtsp" | "rtsps" => options.extend([("rtsp_transport", "tcp"), ("timeout", "5000000")]),
+        "rtsp" | "rtsps" => options.extend([("rtsp_transport", "tcp".into()), ("timeout", "5000000".into())]),
         // Longer than any camera is waited for.
-        "http" | "https" => options.push(("rw_timeout", "60000000")),
+        "http" | "https" => options.push(("rw_timeout", "60000000".into())),
         _ => {}
     }
     options
@@ -184,6 +192,7 @@ fn command(input: &StreamInput<'_>, way: Way, filter_name: &str) -> Command {
         Way::Copied => "level+error",
         Way::Decoded => "repeat+level+info",
     });
+    command.arg("-max_pixels").arg(MAX_CAMERA_PIXELS.to_string());
     input.add_to(&mut command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut push = |words: &str| {

@@ -31,7 +31,10 @@ pub(super) fn encoder_speed(
     let fits = |frame: &&Frame| (frame.width, frame.height, frame.format) == (width, height, format);
     let pictures: Vec<&Frame> = pictures.iter().filter(fits).collect();
     let temporary = std::env::temp_dir();
-    let drain = Drain::create("test.mkv").map_err(RecordError::io("write a test video in", &temporary))?;
+    let drain = Drain::create("test.mkv").map_err(RecordError::io(
+        "write a test video in the folder for temporary files (TMPDIR),",
+        &temporary,
+    ))?;
     let settings = EncoderSettings { width, height, format, rate_hz, codec: codec.clone() };
     let mut encoder = Encoder::with_settings(drain.path(), &settings)?;
     let mut start = Instant::now();
