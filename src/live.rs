@@ -7,16 +7,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Camera, Config, LslStream, PrivacyKind, Recording, VideoKind};
+use mien_config::{Camera, Config, PrivacyKind, Recording, VideoKind};
 use mien_models::ModelSet;
 use mien_outlets::PublisherStatus;
+use mien_outputs::Provided;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
 };
 use mien_ring::FacesEntry;
 use mien_stream::{
-    CameraDescription, ModelNote, StreamDescription, StreamIdentity, StreamKind, StreamSettings,
-    Synchronization, TimingMonitor,
+    CameraDescription, ModelNote, StreamDescription, StreamIdentity, StreamSettings, Synchronization,
+    TimingMonitor,
 };
 use mien_supervisor::{CameraState, CameraStatus, FacesFollower, SupervisorHandle, VideoStatus};
 
@@ -87,6 +88,9 @@ impl Live {
                 name: status.name.clone(),
                 frame_size: status.size.map(|[width, height]| (width, height)),
                 triggered_rate_hz: camera.and_then(|camera| camera.triggered_rate_hz),
+                optics: mien_outputs::Camera::with_fov_deg(config.detection.vertical_fov_deg),
+                // Every pipeline has all models.
+                provided: Provided::default(),
                 engine: match status.engine.as_str() {
                     "" => format!("not known yet (asked for {})", config.engine.kind.name()),
                     engine => engine.to_owned(),
@@ -219,6 +223,11 @@ impl Live {
             // Without a path of this program nothing is found, which is told.
             lsl: crate::commands::lsl::launch(config).unwrap_or_default(),
         })
+    }
+
+    /// The cameras' vertical field of view was changed, in degrees.
+    pub fn set_vertical_fov_deg(&self, vertical_fov_deg: f32) {
+        self.outputs().set_vertical_fov_deg(vertical_fov_deg);
     }
 
     /// Sets a marker at a time on the monotonic clock.
@@ -390,14 +399,8 @@ fn identity_of(config: &Config, publish: bool, camera: &str, source: &str) -> St
 }
 
 fn stream_settings(config: &Config, publish: bool) -> StreamSettings {
-    let kind = |stream: &LslStream| match stream {
-        LslStream::Landmarks => StreamKind::Landmarks,
-        LslStream::Blendshapes => StreamKind::Blendshapes,
-        LslStream::Pose => StreamKind::Pose,
-        LslStream::Quality => StreamKind::Quality,
-    };
     StreamSettings {
-        kinds: config.lsl.streams.iter().map(kind).collect(),
+        outputs: config.lsl.streams.clone(),
         slots: config.lsl.faces,
         fill: config.lsl.fill,
         prefix: config.lsl.prefix.clone(),

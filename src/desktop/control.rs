@@ -195,6 +195,9 @@ impl Control {
         let (told, config) = (&self.told, &self.config);
         if (&told.detection, &told.smoothing) != (&config.detection, &config.smoothing) {
             self.supervisor.change_settings(&config.detection, &config.smoothing);
+            if let Some(live) = &self.live {
+                live.set_vertical_fov_deg(config.detection.vertical_fov_deg);
+            }
         }
         if told.preview != config.preview {
             self.supervisor.change_preview(&config.preview);

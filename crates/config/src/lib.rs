@@ -26,6 +26,6 @@ pub use migrate::{VERSION, migrate};
 pub use save::{load_state, save, save_state, state_file, user_file};
 pub use secrets::readable_secret;
 pub use sections::{
-    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, LslStream,
-    Models, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
+    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, Models, Overlay,
+    PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme, VideoKind,
 };

@@ -23,5 +23,5 @@ pub use backend::{
     PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile, StreamStatus,
 };
 pub use feed::CameraFeed;
-pub use history::{History, Sample};
+pub use history::{History, Sample, plotted_outputs};
 pub use model::{AppModel, Closing, Overlays, SessionForm, View, WindowState};

@@ -2,6 +2,7 @@
 
 use mien_address::SourceAddress;
 use mien_face::MAX_FACES;
+use mien_outputs::{Camera, OutputId, Provided};
 
 use crate::{StreamIdentity, Synchronization};
 
@@ -28,6 +29,10 @@ pub struct CameraDescription {
     /// Frames a second; only of a camera that hardware triggers. Others are irregular streams, because
     /// importers spread a regular stream's samples evenly and so hide dropped frames.
     pub triggered_rate_hz: Option<f64>,
+    /// What outputs need to know of the camera.
+    pub optics: Camera,
+    /// What its models provide: outputs that need more have no streams.
+    pub provided: Provided,
     /// The engine that runs the networks, with device and precision.
     pub engine: String,
     /// The networks.
@@ -65,19 +70,6 @@ impl CameraDescription {
     }
 }
 
-/// What a face slot sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StreamKind {
-    /// 478 × 3 coordinates.
-    Landmarks,
-    /// 52 coefficients.
-    Blendshapes,
-    /// Position, quaternion, Euler angles of the head.
-    Pose,
-    /// Score, presence, latency, dropped frames.
-    Quality,
-}
-
 /// Which streams there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSettings {
@@ -86,7 +78,7 @@ pub struct StreamSettings {
     /// What tells the stream of markers from that of another program.
     pub markers: StreamIdentity,
     /// What each slot sends.
-    pub kinds: Vec<StreamKind>,
+    pub outputs: Vec<OutputId>,
     /// Face slots of each camera, 1–[`MAX_FACES`]; a camera with more participants has more.
     pub slots: usize,
     /// A row of NaN where a frame has no face in the slot. Without it such a frame has no row.
@@ -95,11 +87,10 @@ pub struct StreamSettings {
 
 impl Default for StreamSettings {
     fn default() -> Self {
-        use StreamKind::{Blendshapes, Landmarks, Pose, Quality};
         Self {
             prefix: "mien".to_owned(),
             markers: StreamIdentity::default(),
-            kinds: vec![Landmarks, Blendshapes, Pose, Quality],
+            outputs: OutputId::usual(),
             slots: 1,
             fill: true,
         }

@@ -137,11 +137,11 @@ struct Content<'a> {
     #[serde(flatten)]
     provenance: &'a Provenance,
     #[serde(serialize_with = "as_map")]
-    columns: &'static [(&'static str, &'static str)],
+    columns: Vec<(&'static str, &'static str)>,
     blendshape_names: &'a [&'static str],
 }
 
-fn as_map<S: Serializer>(pairs: &&'static [(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_map<S: Serializer>(pairs: &[(&str, &str)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().copied())
 }
 

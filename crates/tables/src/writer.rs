@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use mien_face::FrameFaces;
+use mien_outputs::Camera;
 
 use crate::row_file::{RowFile, create};
 use crate::{TableError, csv, jsonl};
@@ -30,11 +31,18 @@ impl TableFormat {
     }
 
     /// What each field or column means, with its unit.
-    pub(crate) fn columns(self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn columns(self) -> Vec<(&'static str, &'static str)> {
+        let (before, after) = match self {
+            Self::Jsonl => (JSONL_FIELDS, &[][..]),
+            Self::Csv => (CSV_COLUMNS, CSV_END_COLUMNS),
+        };
+        let mut columns = before.to_vec();
         match self {
-            Self::Jsonl => JSONL_FIELDS,
-            Self::Csv => CSV_COLUMNS,
+            Self::Jsonl => columns.extend(jsonl::meanings()),
+            Self::Csv => columns.extend(csv::meanings()),
         }
+        columns.extend(after);
+        columns
     }
 }
 
@@ -69,11 +77,6 @@ const JSONL_FIELDS: &[(&str, &str)] = &[
     ("faces[].id", "track, from 1; stays with the person and is never used again"),
     ("faces[].score", "detector confidence 0-1 when it last saw the face"),
     ("faces[].box", "[x1, y1, x2, y2] in pixels of the source frame; the top left corner is (0, 0)"),
-    ("faces[].landmarks", "478 x [x, y, z]: pixels; z on the scale of x, smaller is nearer to the camera"),
-    ("faces[].blendshapes", "52 coefficients 0-1, in the order of `blendshape_names`"),
-    ("faces[].pose.matrix", "camera_from_head, 4x4 row-major, cm; x right, y up, z towards the viewer"),
-    ("faces[].pose.rotation_deg", "[pitch, yaw, roll]; R = R_y(yaw) R_x(pitch) R_z(roll) in that frame"),
-    ("faces[].pose.translation_cm", "[x, y, z] of the head's origin in that frame"),
 ];
 
 const CSV_COLUMNS: &[(&str, &str)] = &[
@@ -82,11 +85,9 @@ const CSV_COLUMNS: &[(&str, &str)] = &[
     ("timestamp", "seconds on the clock that `input.clock` names"),
     ("confidence", "detector confidence 0-1 when it last saw the face"),
     ("success", "1 with a face, 0 without; the fields after it are then empty"),
-    ("pose_Tx, pose_Ty, pose_Tz", "mm; as in OpenFace: x right, y down, z away from the camera"),
-    ("pose_Rx, pose_Ry, pose_Rz", "radians about those axes; R = R_x R_y R_z"),
-    ("x_N, y_N", "landmark N in pixels of the source frame; the top left corner is (0, 0)"),
-    ("z_N", "depth of landmark N on the scale of x, smaller is nearer to the camera"),
-    ("bs_NAME", "blendshape coefficient 0-1"),
+];
+
+const CSV_END_COLUMNS: &[(&str, &str)] = &[
     ("damaged", "1 where the frame is damaged, or made from a damaged one: do not trust what was measured"),
     ("frame_width, frame_height", "size of the frame in square pixels; empty where it was not recorded"),
 ];
@@ -96,8 +97,15 @@ const CSV_COLUMNS: &[(&str, &str)] = &[
 pub struct TableWriter {
     rows: RowFile,
     path: PathBuf,
-    format: TableFormat,
+    rows_of: Rows,
+    camera: Camera,
     usual_size: Option<[u32; 2]>,
+}
+
+/// What makes rows of frames.
+enum Rows {
+    Jsonl(jsonl::Fields),
+    Csv(csv::Columns),
 }
 
 impl TableWriter {
@@ -111,7 +119,11 @@ impl TableWriter {
             csv::write_header(rows.row());
             rows.end_row()?;
         }
-        Ok(Self { rows, path: path.to_owned(), format, usual_size: None })
+        let rows_of = match format {
+            TableFormat::Jsonl => Rows::Jsonl(jsonl::Fields::start()),
+            TableFormat::Csv => Rows::Csv(csv::Columns::start()),
+        };
+        Ok(Self { rows, path: path.to_owned(), rows_of, camera: Camera::default(), usual_size: None })
     }
 
     /// Says which width and height the frames have, as the file beside the table does: only rows of frames of
@@ -119,6 +131,12 @@ impl TableWriter {
     #[must_use]
     pub fn with_usual_size(self, width: u32, height: u32) -> Self {
         Self { usual_size: Some([width, height]), ..self }
+    }
+
+    /// Says what is known of the camera. Without it, what depends on it is missing in the rows.
+    #[must_use]
+    pub fn with_camera(self, camera: Camera) -> Self {
+        Self { camera, ..self }
     }
 
     /// Where the rows go.
@@ -132,9 +150,10 @@ impl TableWriter {
     /// # Errors
     /// When the file cannot be continued. It is then cut after its last whole row and takes no more.
     pub fn write(&mut self, frame: &FrameFaces) -> Result<(), TableError> {
-        match self.format {
-            TableFormat::Jsonl => jsonl::write_row(self.rows.row(), frame, self.usual_size),
-            TableFormat::Csv => csv::write_row(self.rows.row(), frame),
+        let row = self.rows.row();
+        match &mut self.rows_of {
+            Rows::Jsonl(fields) => fields.write_row(row, frame, self.camera, self.usual_size),
+            Rows::Csv(columns) => columns.write_row(row, frame, self.camera),
         }
         self.rows.end_row()
     }

@@ -1,0 +1,132 @@
+//! What a row is computed from.
+
+use mien_face::{Face, FaceState, FrameFaces};
+
+use crate::Need;
+
+/// What the models of a session provide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provided {
+    /// Whether there is a blendshape model.
+    pub blendshapes: bool,
+    /// Whether the landmark model finds the irises.
+    pub irises: bool,
+}
+
+impl Default for Provided {
+    fn default() -> Self {
+        Self { blendshapes: true, irises: true }
+    }
+}
+
+impl Provided {
+    pub(crate) fn has(self, need: Need) -> bool {
+        match need {
+            Need::Blendshapes => self.blendshapes,
+            Need::Irises => self.irises,
+        }
+    }
+}
+
+/// What is known of a camera for as long as it runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Camera {
+    /// Vertical field of view in degrees; NaN where nobody knows it.
+    pub vertical_fov_deg: f32,
+    /// Height in pixels of frames that do not say theirs; 0 where nobody knows it.
+    pub frame_height: u32,
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self { vertical_fov_deg: f32::NAN, frame_height: 0 }
+    }
+}
+
+impl Camera {
+    /// A camera of this vertical field of view, whose frames say how large they are.
+    #[must_use]
+    pub fn with_fov_deg(vertical_fov_deg: f32) -> Self {
+        Self { vertical_fov_deg, ..Self::default() }
+    }
+
+    /// Focal length in pixels of a frame; NaN where field of view or height is not known.
+    #[must_use]
+    pub fn focal_length_pixels(&self, frame: &FrameFacts) -> f32 {
+        match if frame.height == 0 { self.frame_height } else { frame.height } {
+            0 => f32::NAN,
+            height => 0.5 * height as f32 / (0.5 * self.vertical_fov_deg).to_radians().tan(),
+        }
+    }
+}
+
+/// What concerns a whole frame.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct FrameFacts {
+    /// When the frame was captured, on the monotonic clock.
+    pub capture_nanos: i64,
+    /// Width of the frame in pixels; 0 where nobody knows it.
+    pub width: u32,
+    /// Height of the frame in pixels; 0 where nobody knows it.
+    pub height: u32,
+    /// 1 when the picture is damaged, else 0.
+    pub damaged: u32,
+    /// From capture to the output of the row, in seconds; 0 for rows that are not live.
+    pub latency_seconds: f64,
+    /// Frames of the source that have not arrived so far.
+    pub dropped_frames: u64,
+}
+
+impl FrameFacts {
+    /// Of a frame that is not live.
+    #[must_use]
+    pub fn of(frame: &FrameFaces) -> Self {
+        Self {
+            capture_nanos: frame.capture_nanos,
+            width: frame.frame_width,
+            height: frame.frame_height,
+            damaged: frame.damaged,
+            ..Self::default()
+        }
+    }
+}
+
+/// Which of a face's states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// As the networks measured it.
+    Measured,
+    /// After the temporal filter.
+    Smoothed,
+}
+
+/// A face in a frame of a camera.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// The camera.
+    pub camera: Camera,
+    /// The frame.
+    pub frame: FrameFacts,
+    /// The face; `None` where the slot has none in this frame.
+    pub face: Option<&'a Face>,
+    /// Which of its states counts.
+    pub state: State,
+}
+
+impl<'a> Sample<'a> {
+    /// A frame in which there is no face.
+    #[must_use]
+    pub fn without_face(camera: Camera, frame: FrameFacts) -> Self {
+        Self { camera, frame, face: None, state: State::Measured }
+    }
+
+    /// The state of the face that counts.
+    #[must_use]
+    pub fn face_state(&self) -> Option<&'a FaceState> {
+        let face = self.face?;
+        Some(match self.state {
+            State::Measured => &face.measured,
+            State::Smoothed => &face.smoothed,
+        })
+    }
+}
