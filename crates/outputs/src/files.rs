@@ -14,7 +14,7 @@ pub enum Json {
     Points(Meanings),
     /// An object with an array for each of these.
     Fields(&'static [JsonField], Meanings),
-    /// An object with a number for each channel, by its label.
+    /// An object with a number for each channel, by its label without the output's name.
     Channels(Meanings),
 }
 
@@ -56,7 +56,7 @@ pub enum Csv {
         /// What they mean.
         meanings: Meanings,
     },
-    /// A column for each channel, named `OUTPUT_LABEL`.
+    /// A column for each channel, by its label.
     Channels(Meanings),
 }
 

@@ -33,13 +33,13 @@ impl Provided {
 pub struct Camera {
     /// Vertical field of view in degrees; NaN where nobody knows it.
     pub vertical_fov_deg: f32,
-    /// Height in pixels of frames that do not say theirs; 0 where nobody knows it.
-    pub frame_height: u32,
+    /// Width and height in pixels of frames that do not say theirs; 0 where nobody knows it.
+    pub frame_size: [u32; 2],
 }
 
 impl Default for Camera {
     fn default() -> Self {
-        Self { vertical_fov_deg: f32::NAN, frame_height: 0 }
+        Self { vertical_fov_deg: f32::NAN, frame_size: [0; 2] }
     }
 }
 
@@ -50,13 +50,19 @@ impl Camera {
         Self { vertical_fov_deg, ..Self::default() }
     }
 
-    /// Focal length in pixels of a frame; NaN where field of view or height is not known.
+    /// The direction in which a point of a frame (in its pixels) is seen: x right, y down, z away from the camera, of
+    /// length 1. NaN where field of view or frame size is not known.
     #[must_use]
-    pub fn focal_length_pixels(&self, frame: &FrameFacts) -> f32 {
-        match if frame.height == 0 { self.frame_height } else { frame.height } {
-            0 => f32::NAN,
-            height => 0.5 * height as f32 / (0.5 * self.vertical_fov_deg).to_radians().tan(),
+    pub fn direction(&self, frame: &FrameFacts, [x, y]: [f32; 2]) -> [f32; 3] {
+        let size = if frame.height == 0 { self.frame_size } else { [frame.width, frame.height] };
+        if size.contains(&0) {
+            return [f32::NAN; 3];
         }
+        let [half_width, half_height] = size.map(|pixels| 0.5 * pixels as f32);
+        let focal_length_pixels = half_height / (0.5 * self.vertical_fov_deg).to_radians().tan();
+        let [x, y] = [x - half_width, y - half_height].map(|pixels| pixels / focal_length_pixels);
+        let length = (x * x + y * y + 1.0).sqrt();
+        [x / length, y / length, 1.0 / length]
     }
 }
 

@@ -42,13 +42,10 @@ pub(crate) fn meanings() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Appends the line of column names.
 pub(crate) fn write_header(row: &mut Vec<u8>) {
     row.extend_from_slice(b"frame,face_id,timestamp,confidence,success");
-    for (output, values) in groups() {
+    for (_, values) in groups() {
         for channel in 0..values.count() {
-            let label = values.channel(channel).label;
-            match output.csv {
-                Csv::Channels(_) => row.extend_from_slice(format!(",{}_{label}", output.name).as_bytes()),
-                _ => row.extend_from_slice(format!(",{label}").as_bytes()),
-            }
+            row.push(b',');
+            row.extend_from_slice(values.channel(channel).label.as_bytes());
         }
     }
     row.extend_from_slice(b",damaged,frame_width,frame_height\n");
@@ -128,6 +125,9 @@ mod tests {
         columns.write_row(&mut row, &frame, Camera::default());
         frame.face_count = 2;
         columns.write_row(&mut row, &frame, Camera::default());
+        let names: Vec<_> = header.trim_ascii_end().split(|&byte| byte == b',').collect();
+        let unique: std::collections::HashSet<_> = names.iter().collect();
+        assert_eq!(unique.len(), names.len(), "no two columns have one name");
         let commas = |line: &[u8]| line.iter().filter(|&&byte| byte == b',').count();
         let lines: Vec<&[u8]> = row.split_inclusive(|&byte| byte == b'\n').collect();
         assert_eq!(lines.len(), 3);

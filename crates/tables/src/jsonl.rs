@@ -146,8 +146,13 @@ impl Serialize for Field<'_> {
                 object.end()
             }
             Json::Channels(_) => {
-                let labels = self.output.channels().map(|channel| channel.label);
-                serializer.collect_map(labels.zip(self.values))
+                let name = self.output.name;
+                let mut object = serializer.serialize_map(Some(self.values.len()))?;
+                for (channel, value) in self.output.channels().zip(self.values) {
+                    let own = channel.label.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
+                    object.serialize_entry(own.unwrap_or(&channel.label), value)?;
+                }
+                object.end()
             }
         }
     }

@@ -15,8 +15,8 @@ use crate::RecordError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CameraLayout {
     pub name: String,
-    /// Height of its frames in pixels; 0 where it is not known.
-    pub frame_height: u32,
+    /// Width and height of its frames in pixels; 0 where they are not known.
+    pub frame_size: [u32; 2],
     /// Its slots, in the order of the file.
     pub slots: Vec<SlotLayout>,
 }
@@ -135,9 +135,9 @@ impl Frames {
     fn add_stream(&mut self, stream: u32, role: Option<Role>, channels: Vec<Channel>) {
         match role {
             Some(Role::Markers) => self.markers = Some(stream),
-            Some(Role::Frames { camera, frame_height }) => {
+            Some(Role::Frames { camera, frame_size }) => {
                 let camera = self.camera(camera);
-                self.cameras[camera].frame_height = frame_height;
+                self.cameras[camera].frame_size = frame_size;
                 self.frames.insert(stream, camera);
             }
             Some(Role::Face { camera, slot, kind }) => {
@@ -157,7 +157,7 @@ impl Frames {
 
     fn camera(&mut self, name: String) -> usize {
         self.cameras.iter().position(|camera| camera.name == name).unwrap_or_else(|| {
-            self.cameras.push(CameraLayout { name, frame_height: 0, slots: Vec::new() });
+            self.cameras.push(CameraLayout { name, frame_size: [0; 2], slots: Vec::new() });
             self.cameras.len() - 1
         })
     }

@@ -8,8 +8,8 @@ use roxmltree::{Document, Node};
 pub(super) enum Role {
     /// The markers.
     Markers,
-    /// The frames of a camera, and their height in pixels; 0 where it was not known.
-    Frames { camera: String, frame_height: u32 },
+    /// The frames of a camera, and their width and height in pixels; 0 where they were not known.
+    Frames { camera: String, frame_size: [u32; 2] },
     /// A face slot of a camera.
     Face { camera: String, slot: String, kind: StreamKind },
 }
@@ -24,9 +24,10 @@ pub(super) fn role(name: &str, content_type: &str, xml: &str) -> Option<Role> {
     let acquisition = child(description, "acquisition")?;
     let camera = child(acquisition, "camera")?.text()?.to_owned();
     if content_type == "VideoFrames" {
-        let height = child(acquisition, "resolution").and_then(|resolution| child(resolution, "Y")?.text());
-        let frame_height = height.and_then(|height| height.parse().ok()).unwrap_or(0);
-        return Some(Role::Frames { camera, frame_height });
+        let resolution = child(acquisition, "resolution");
+        let pixels = |axis| child(resolution?, axis)?.text()?.parse().ok();
+        let frame_size = ["X", "Y"].map(|axis| pixels(axis).unwrap_or(0));
+        return Some(Role::Frames { camera, frame_size });
     }
     let slot = child(description, "face_slot")?.text()?.to_owned();
     let is_named = |kind: &StreamKind| name.ends_with(&format!("_{slot}_{}", kind.suffix()));

@@ -53,7 +53,7 @@ fn optics(source: &Source<'_>, camera: &CameraLayout) -> Camera {
     let unknown = Camera::default();
     Camera {
         vertical_fov_deg: record.map_or(unknown.vertical_fov_deg, |record| record.vertical_fov_deg),
-        frame_height: camera.frame_height,
+        frame_size: camera.frame_size,
     }
 }
 

@@ -157,8 +157,11 @@ mod tests {
     #[test]
     fn tables_are_narrow_enough_and_hold_every_value_once() {
         for filtered in [false, true] {
-            let camera =
-                CameraLayout { name: "front".to_owned(), frame_height: 480, slots: vec![slot(filtered)] };
+            let camera = CameraLayout {
+                name: "front".to_owned(),
+                frame_size: [640, 480],
+                slots: vec![slot(filtered)],
+            };
             let parts = parts(&camera);
             assert!(parts.iter().all(|part| part.columns.len() <= MOST_COLUMNS));
             assert!(parts.iter().all(|part| part.columns.len() == part.values.len() + COMMON_COLUMNS));
