@@ -17,9 +17,11 @@ pub const BLENDSHAPES: OutputId = OutputId(&table::blendshapes::OUTPUT);
 pub const POSE: OutputId = OutputId(&table::pose::OUTPUT);
 /// Score, presence, latency, dropped frames, box.
 pub const QUALITY: OutputId = OutputId(&table::quality::OUTPUT);
+/// Distance of the camera by the irises' size.
+pub const IRIS_DISTANCE: OutputId = OutputId(&table::iris_distance::OUTPUT);
 
 /// Every output, in the order of a slot's streams.
-pub static ALL: &[OutputId] = &[LANDMARKS, BLENDSHAPES, POSE, QUALITY];
+pub static ALL: &[OutputId] = &[LANDMARKS, BLENDSHAPES, POSE, QUALITY, IRIS_DISTANCE];
 
 /// An entry of the table; written and read by its name.
 #[derive(Clone, Copy)]

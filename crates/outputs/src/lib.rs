@@ -21,7 +21,7 @@ mod values;
 
 pub use channel::{Channel, Unit};
 pub use files::{Csv, Json, JsonField, Plot};
-pub use id::{ALL, BLENDSHAPES, LANDMARKS, OutputId, POSE, QUALITY};
+pub use id::{ALL, BLENDSHAPES, IRIS_DISTANCE, LANDMARKS, OutputId, POSE, QUALITY};
 pub use sample::{Camera, FrameFacts, Provided, Sample, State};
 pub use values::{AnyValues, Computation, Values};
 
