@@ -26,6 +26,6 @@ mod readiness;
 mod visible;
 
 pub use cli::run;
-pub use live::Live;
+pub use live::{Live, Outlet};
 pub use names::{Names, NamesByTrack};
 pub use networks::{GpuChoice, NetworkOptions, Networks};

@@ -1,5 +1,7 @@
 //! What becomes of live results: LSL streams and recordings, without a window or beside one.
 
+mod describe;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,19 +9,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use mien_config::{Camera, Config, LslStream, PrivacyKind, Recording, VideoKind};
-use mien_face::{FacePart, FaceParts};
-use mien_models::{ModelFile, ModelSet};
+use mien_config::{Config, PrivacyKind, Recording, VideoKind};
 use mien_outlets::PublisherStatus;
 use mien_record::{
     DiskLimits, Outputs, Readiness, ReadinessRequest, RecordStatus, SessionNames, SessionPlan, SessionSummary,
 };
 use mien_ring::FacesEntry;
-use mien_stream::{
-    CameraDescription, ModelNote, StreamDescription, StreamIdentity, StreamKind, StreamSettings,
-    Synchronization, TimingMonitor,
-};
-use mien_supervisor::{CameraState, CameraStatus, FacesFollower, SupervisorHandle, VideoStatus};
+use mien_stream::{StreamDescription, StreamId, StreamKind, TimingMonitor};
+use mien_supervisor::{CameraState, FacesFollower, SupervisorHandle, VideoStatus};
 
 use crate::identity;
 use crate::names::{Names, Succession};
@@ -32,6 +29,17 @@ const VIDEO_PATIENCE: Duration = Duration::from_secs(5);
 const TIMING_PATIENCE: Duration = Duration::from_millis(2500);
 /// Longest wait for a result before looking whether to stop.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// A stream that is published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outlet {
+    /// What it carries, and of whom.
+    pub id: StreamId,
+    /// What it says of itself.
+    pub description: StreamDescription,
+    /// Whether somebody receives it.
+    pub has_consumers: bool,
+}
 
 /// Streams, and at times records, what the cameras' workers find.
 ///
@@ -77,35 +85,13 @@ impl Live {
         names: &Names,
     ) -> Result<Self> {
         let statuses = supervisor.cameras();
-        let (models, parts) = models(config);
+        let networks = describe::Networks::of(config);
         let mut followers =
             statuses.iter().map(|status| supervisor.faces(&status.name)).collect::<Result<Vec<_>, _>>()?;
         let live: Vec<bool> = statuses.iter().map(|status| status.state == CameraState::Live).collect();
-        let describe = |status: &CameraStatus| {
-            let camera = configured(config, &status.name);
-            let source = camera.map_or_else(|| status.source.as_str().into(), |camera| camera.source.clone());
-            CameraDescription {
-                name: status.name.clone(),
-                frame_size: status.size.map(|[width, height]| (width, height)),
-                triggered_rate_hz: camera.and_then(|camera| camera.triggered_rate_hz),
-                engine: match status.engine.as_str() {
-                    "" => format!("not known yet (asked for {})", config.engine.kind.name()),
-                    engine => engine.to_owned(),
-                },
-                models: models.clone(),
-                parts,
-                filter: filter_text(config),
-                identity: identity_of(config, publish, &status.name, &source.to_string()),
-                source,
-                synchronization: Synchronization {
-                    stamp_delay_seconds: camera.and_then(|camera| camera.stamp_delay_ms).map(|ms| ms / 1e3),
-                    scatter: None,
-                },
-                participants: camera.map(|camera| camera.participants.clone()).unwrap_or_default(),
-            }
-        };
-        let mut descriptions: Vec<_> = statuses.iter().map(describe).collect();
-        let settings = stream_settings(config, publish);
+        let mut descriptions: Vec<_> =
+            statuses.iter().map(|status| describe::camera(config, status, publish, &networks)).collect();
+        let settings = describe::stream_settings(config, publish);
         let launch = publish.then(|| crate::commands::lsl::launch(config)).transpose()?;
         let timings = std::thread::scope(|scope| {
             if let Some(launch) = &launch {
@@ -160,15 +146,19 @@ impl Live {
         self.outputs().stream_status()
     }
 
-    /// Every outlet's stream and whether somebody listens to it, the markers' last; nothing where nothing
-    /// is streamed.
+    /// Every outlet, the markers' last; nothing where nothing is streamed.
     #[must_use]
-    pub fn outlets(&self) -> Vec<(StreamDescription, bool)> {
+    pub fn outlets(&self) -> Vec<Outlet> {
         let outputs = self.outputs();
         let Some(status) = outputs.stream_status() else { return Vec::new() };
-        let streams = outputs.encoders().iter().flat_map(|encoder| encoder.streams().iter().cloned());
+        let of = |encoder: &mien_stream::CameraEncoder| {
+            encoder.ids().iter().cloned().zip(encoder.streams().iter().cloned()).collect::<Vec<_>>()
+        };
+        let markers = StreamId { camera: None, slot: None, kind: StreamKind::Markers };
+        let streams = outputs.encoders().iter().flat_map(of).chain([(markers, outputs.markers())]);
         let listened = status.listened.into_iter().chain(std::iter::repeat(false));
-        streams.chain([outputs.markers()]).zip(listened).collect()
+        let outlet = |((id, description), has_consumers)| Outlet { id, description, has_consumers };
+        streams.zip(listened).map(outlet).collect()
     }
 
     /// Tells that a track of a camera is the participant of this name, as an operator sees it. Where the
@@ -223,6 +213,11 @@ impl Live {
         })
     }
 
+    /// The cameras' vertical field of view was changed, in degrees.
+    pub fn set_vertical_fov_deg(&self, vertical_fov_deg: f32) {
+        self.outputs().set_vertical_fov_deg(vertical_fov_deg);
+    }
+
     /// Sets a marker at a time on the monotonic clock.
     pub fn marker(&self, nanos: i64, text: &str) {
         self.outputs().marker_at(nanos, text);
@@ -247,7 +242,7 @@ impl Live {
         let rates: Vec<f64> = self
             .cameras
             .iter()
-            .map(|name| configured(config, name).and_then(|camera| camera.rate_hz))
+            .map(|name| describe::configured(config, name).and_then(|camera| camera.rate_hz))
             .map(|rate_hz| rate_hz.unwrap_or(USUAL_RATE_HZ))
             .collect();
         let plan = SessionPlan {
@@ -354,11 +349,6 @@ fn follow(
     }
 }
 
-/// The camera of this name in the configuration.
-fn configured<'a>(config: &'a Config, name: &str) -> Option<&'a Camera> {
-    config.cameras.iter().find(|camera| camera.name == name)
-}
-
 fn disk_limits(recording: &Recording) -> DiskLimits {
     DiskLimits {
         warn_bytes: (recording.min_free_gb * 1e9) as u64,
@@ -383,54 +373,4 @@ fn measure_timing(followers: &mut [FacesFollower], live: &[bool]) -> Vec<TimingM
         std::thread::sleep(Duration::from_millis(10));
     }
     monitors
-}
-
-/// What tells the streams of a camera (or, without a name, the markers) from those of other programs.
-fn identity_of(config: &Config, publish: bool, camera: &str, source: &str) -> StreamIdentity {
-    let identity = if publish { StreamIdentity::claim } else { StreamIdentity::new };
-    identity(&config.lsl.prefix, camera, source)
-}
-
-fn stream_settings(config: &Config, publish: bool) -> StreamSettings {
-    let kind = |stream: &LslStream| match stream {
-        LslStream::Landmarks => StreamKind::Landmarks,
-        LslStream::Blendshapes => StreamKind::Blendshapes,
-        LslStream::Pose => StreamKind::Pose,
-        LslStream::Quality => StreamKind::Quality,
-    };
-    StreamSettings {
-        kinds: config.lsl.streams.iter().map(kind).collect(),
-        slots: config.lsl.faces,
-        fill: config.lsl.fill,
-        prefix: config.lsl.prefix.clone(),
-        markers: identity_of(config, publish, "", ""),
-    }
-}
-
-fn filter_text(config: &Config) -> Option<String> {
-    let smoothing = &config.smoothing;
-    smoothing.enabled.then(|| {
-        format!(
-            "One-Euro: min_cutoff {} Hz, beta {}, speed cutoff {} Hz",
-            smoothing.min_cutoff_hz, smoothing.beta, smoothing.speed_cutoff_hz
-        )
-    })
-}
-
-/// The models that the workers load, and what they measure of a face; the workers check the hashes.
-fn models(config: &Config) -> (Vec<ModelNote>, FaceParts) {
-    let Ok(set) = ModelSet::find(config.models.dir.as_deref()) else { return (Vec::new(), FaceParts::ALL) };
-    let Ok(selection) = set.select(&config.models) else { return (Vec::new(), FaceParts::ALL) };
-    let note = |model: &&ModelFile| ModelNote {
-        role: model.role().to_string(),
-        name: model.entry.file.clone(),
-        sha256: model.entry.sha256.clone(),
-    };
-    let parts = selection.parts();
-    for absent in selection.absent.iter().filter(|absent| absent.part == FacePart::Blendshapes) {
-        if config.lsl.streams.contains(&LslStream::Blendshapes) {
-            tracing::info!("no stream of blendshapes: {}", absent.reason);
-        }
-    }
-    (selection.models.iter().map(note).collect(), parts)
 }

@@ -161,7 +161,8 @@ fn track_input(arguments: &TrackArguments, input: &Input<'_>, names: &mut BTreeS
     let Files { table, meta, annotated, paths } =
         Files::create(arguments, &name, &info, provenance, fov_deg, &reader)?;
     let progress = progress_bar(&info, limit);
-    let table = Some(table.with_usual_size(info.size.0, info.size.1));
+    let camera = mien_outputs::Camera::with_fov_deg(fov_deg);
+    let table = Some(table.with_usual_size(info.size.0, info.size.1).with_camera(camera));
     let skip_damaged = arguments.skip_damaged;
     let job = Job { reader, pipeline: &mut pipeline, table, annotated, progress, skip_damaged };
     let report = job.run(|_, _| {});

@@ -17,10 +17,11 @@ use mien_supervisor::{CameraStatus, SupervisorError, SupervisorHandle};
 
 use super::Errand;
 use super::board::{Board, Shown};
-use super::control::{Control, is_stream_of};
+use super::control::Control;
 use super::feed::{CameraFeed, Wake};
 use super::log::Log;
 use super::settings::{Keeping, Place};
+use super::streams;
 use crate::build_info::VERSION;
 use crate::commands::run::write_stats;
 
@@ -141,13 +142,9 @@ impl DesktopBackend {
 
     /// How old the newest sample of each stream is.
     fn date_streams(&mut self) {
-        let now_nanos = mien_clock::monotonic_nanos();
-        let prefix = self.shown.config.lsl.prefix.clone();
-        for stream in &mut self.shown.streams {
-            let feed = self.feeds.iter().find(|feed| is_stream_of(&prefix, &stream.name, &feed.name));
-            let newest_nanos = feed.map(CameraFeed::newest_nanos).filter(|nanos| *nanos > 0);
-            stream.newest_ms = newest_nanos.map(|nanos| (now_nanos - nanos) as f32 * 1e-6);
-        }
+        let newest_nanos =
+            |name: &str| self.feeds.iter().find(|feed| feed.name == name).map(CameraFeed::newest_nanos);
+        streams::date(&mut self.shown.streams, mien_clock::monotonic_nanos(), newest_nanos);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use crossbeam_channel::Receiver;
 use mien_config::Config;
-use mien_gui::{Check, CheckState, Command, LogLevel, StreamStatus};
+use mien_gui::{Check, CheckState, Command, LogLevel, StreamStatus, Warning};
 use mien_supervisor::{CameraState, SupervisorHandle};
 
 use super::board::Board;
@@ -15,6 +15,7 @@ use super::devices;
 use super::load::LoadMeter;
 use super::log::Log;
 use super::settings::Keeping;
+use super::streams;
 use crate::doctor;
 use crate::live::Live;
 use crate::names::Names;
@@ -41,9 +42,9 @@ pub(crate) struct Control {
     pub(super) names: Names,
     pub(super) recording_since: Option<Instant>,
     /// What went wrong and stays on the screen until it is dismissed or a recording begins.
-    pub(super) lasting_warnings: Vec<String>,
-    /// Words of warnings that were dismissed and are still so.
-    pub(super) dismissed: Vec<String>,
+    pub(super) lasting_warnings: Vec<Warning>,
+    /// Warnings that were dismissed and are still so.
+    pub(super) dismissed: Vec<Warning>,
     /// Cameras that `live` streams, and what their streams' descriptions say.
     streamed: Option<(Vec<String>, Config)>,
     /// Since when the cameras are others than those.
@@ -176,7 +177,7 @@ impl Control {
             Command::ToggleTrace => self.toggle_trace(),
         };
         if let Err(error) = result {
-            self.warn(crate::cli::one_line(&error));
+            self.warn(Warning::Failed { text: crate::cli::one_line(&error) });
         }
     }
 
@@ -195,6 +196,9 @@ impl Control {
         let (told, config) = (&self.told, &self.config);
         if (&told.detection, &told.smoothing) != (&config.detection, &config.smoothing) {
             self.supervisor.change_settings(&config.detection, &config.smoothing);
+            if let Some(live) = &self.live {
+                live.set_vertical_fov_deg(config.detection.vertical_fov_deg);
+            }
         }
         if told.preview != config.preview {
             self.supervisor.change_preview(&config.preview);
@@ -312,24 +316,12 @@ impl Control {
         }
     }
 
-    /// The outlets: a camera's streams have its rate.
     fn streams(&self) -> Vec<StreamStatus> {
-        let outlets = self.live.as_ref().map(Live::outlets).unwrap_or_default();
         let cameras = self.supervisor.cameras();
-        let rate = |name: &str| {
-            let camera =
-                cameras.iter().find(|camera| is_stream_of(&self.config.lsl.prefix, name, &camera.name));
-            camera.map_or(0.0, |camera| camera.fps as f32)
+        let rate_hz = |name: &str| {
+            cameras.iter().find(|camera| camera.name == name).map_or(0.0, |camera| camera.fps as f32)
         };
-        let status = |(stream, has_consumers): (mien_stream::StreamDescription, bool)| StreamStatus {
-            rate_hz: rate(&stream.name),
-            name: stream.name,
-            kind: stream.content_type,
-            channels: stream.channels.len() as u32,
-            newest_ms: None,
-            has_consumers,
-        };
-        outlets.into_iter().map(status).collect()
+        streams::statuses(self.live.as_ref().map(Live::outlets).unwrap_or_default(), rate_hz)
     }
 
     fn look_at_machine(&self) {
@@ -380,18 +372,6 @@ impl Control {
     }
 }
 
-/// Whether a stream of this name belongs to a camera: `PREFIX_CAMERA_…`, or `PREFIX-NUMBER_CAMERA_…`.
-pub(super) fn is_stream_of(prefix: &str, stream: &str, camera: &str) -> bool {
-    let Some(rest) = stream.strip_prefix(prefix) else { return false };
-    let rest = match rest.strip_prefix('-') {
-        Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()),
-        None => rest,
-    };
-    rest.strip_prefix('_')
-        .and_then(|rest| rest.strip_prefix(camera))
-        .is_some_and(|rest| rest.starts_with('_'))
-}
-
 fn check(check: doctor::Check) -> Check {
     Check {
         subject: check.name,
@@ -403,31 +383,5 @@ fn check(check: doctor::Check) -> Check {
         },
         finding: check.found,
         remedy: check.remedy,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn streams_belong_to_the_camera_that_they_are_named_for() {
-        for name_number in [1, 12] {
-            let identity = mien_stream::StreamIdentity { name_number, ..Default::default() };
-            let camera = mien_stream::CameraDescription {
-                name: "left".into(),
-                identity,
-                ..mien_stream::CameraDescription::default()
-            };
-            let settings = mien_stream::StreamSettings {
-                prefix: "my_lab".into(),
-                ..mien_stream::StreamSettings::default()
-            };
-            let encoder = mien_stream::CameraEncoder::new(camera, settings);
-            let is_of =
-                |stream: &mien_stream::StreamDescription, name| is_stream_of("my_lab", &stream.name, name);
-            assert!(encoder.streams().iter().all(|stream| is_of(stream, "left")));
-            assert!(encoder.streams().iter().all(|stream| !is_of(stream, "lef")));
-        }
     }
 }

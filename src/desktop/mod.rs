@@ -14,6 +14,7 @@ mod load;
 mod log;
 mod session;
 mod settings;
+mod streams;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use mien_config::Recording;
-use mien_gui::{CAMERA_IS_NOT_LIVE, LogLevel, RecordingStatus};
+use mien_gui::{LogLevel, RecordingStatus, Warning};
 use mien_record::{RecordState, RecordStatus, Severity};
 use mien_supervisor::CameraState;
 
@@ -54,13 +54,14 @@ impl Control {
                 last = Some((seconds, folder));
             }
             Ok(None) => {}
-            Err(error) => self.warn(format!("{error:#}")),
+            Err(error) => self.warn(Warning::Failed { text: format!("{error:#}") }),
         }
         if self.recording_since.take().is_some() {
             self.board.change(|shown| {
                 // What went wrong stays on the screen until the next recording.
                 let warnings = std::mem::take(&mut shown.recording.warnings);
-                let lasting = warnings.into_iter().filter(|text| !text.ends_with(CAMERA_IS_NOT_LIVE));
+                let lasting =
+                    warnings.into_iter().filter(|warning| !matches!(warning, Warning::CameraNotLive { .. }));
                 let warnings = lasting.collect();
                 shown.recording = RecordingStatus { warnings, last, ..RecordingStatus::default() };
             });
@@ -127,8 +128,8 @@ impl Control {
         let free = status.as_ref().map(|status| status.free_bytes).or_else(|| free_bytes(parent));
         let now = status.as_ref().map(|status| self.warnings(status));
         let now = now.map(|mut now| {
-            self.dismissed.retain(|dismissed| now.iter().any(|text| words(text) == *dismissed));
-            now.retain(|text| !self.dismissed.contains(&words(text)));
+            self.dismissed.retain(|dismissed| now.iter().any(|warning| warning.is_still(dismissed)));
+            now.retain(|warning| !self.dismissed.iter().any(|dismissed| warning.is_still(dismissed)));
             now
         });
         self.log_new(now.as_deref().unwrap_or_default());
@@ -148,27 +149,27 @@ impl Control {
         if let Some(RecordState::Failed(reason)) = status.map(|status| status.state) {
             // It has ended by itself, its files are closed: the button says so.
             self.stop_recording();
-            self.warn(format!("The recording has ended: {reason}"));
+            self.warn(Warning::RecordingEnded { reason });
         }
     }
 
     /// Warnings that were not there at the last look, into the log; a count in one may have grown.
-    fn log_new(&self, warnings: &[String]) {
+    fn log_new(&self, warnings: &[Warning]) {
         let known = self.board.read(|shown| shown.recording.warnings.clone());
-        for new in warnings.iter().filter(|new| known.iter().all(|known| words(known) != words(new))) {
-            self.log.add(LogLevel::Warning, "app", new.clone());
+        for new in warnings.iter().filter(|new| known.iter().all(|known| !known.is_still(new))) {
+            self.log.add(LogLevel::Warning, "app", new.to_string());
         }
     }
 
     /// Something that cannot be missed, until it is dismissed or the next recording begins.
-    pub(super) fn warn(&mut self, text: String) {
-        self.log.add(LogLevel::Error, "app", text.clone());
-        if !self.lasting_warnings.contains(&text) {
-            self.lasting_warnings.push(text.clone());
+    pub(super) fn warn(&mut self, warning: Warning) {
+        self.log.add(LogLevel::Error, "app", warning.to_string());
+        if !self.lasting_warnings.contains(&warning) {
+            self.lasting_warnings.push(warning.clone());
         }
         self.board.change(|shown| {
-            if !shown.recording.warnings.contains(&text) {
-                shown.recording.warnings.push(text);
+            if !shown.recording.warnings.contains(&warning) {
+                shown.recording.warnings.push(warning);
             }
         });
     }
@@ -176,7 +177,7 @@ impl Control {
     /// Takes the warnings off the screen: what is still so does not come back until it has ceased to be so.
     pub(super) fn dismiss_warnings(&mut self) {
         let shown = self.board.read(|shown| shown.recording.warnings.clone());
-        self.dismissed.extend(shown.iter().map(|text| words(text)));
+        self.dismissed.extend(shown);
         self.lasting_warnings.clear();
         self.board.change(|shown| shown.recording.warnings.clear());
     }
@@ -188,34 +189,28 @@ impl Control {
         self.board.change(|shown| shown.recording.warnings.clear());
     }
 
-    fn warnings(&self, status: &RecordStatus) -> Vec<String> {
+    fn warnings(&self, status: &RecordStatus) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if let RecordState::Failed(reason) = &status.state {
-            warnings.push(format!("The recording has ended: {reason}"));
+            warnings.push(Warning::RecordingEnded { reason: reason.clone() });
         }
         if status.disk_low {
-            warnings.push("The disk is nearly full".to_owned());
+            warnings.push(Warning::DiskLow);
         }
         if status.dropped_frames > 0 {
-            warnings.push(format!("{} rows were dropped: the disk is too slow", status.dropped_frames));
+            warnings.push(Warning::RowsDropped { count: status.dropped_frames });
         }
         let videos = self.live.as_ref().map(|live| live.videos(&self.supervisor)).unwrap_or_default();
-        let failed = videos.iter().filter(|(_, video)| video.failed);
+        let failed = videos.into_iter().filter(|(_, video)| video.failed);
         warnings.extend(failed.map(|(camera, video)| {
-            let problem = video.problem.as_deref().unwrap_or("its encoder gave up");
-            format!("No video of {camera}: {problem}. Its data are recorded.")
+            let problem = video.problem.unwrap_or_else(|| "its encoder gave up".to_owned());
+            Warning::NoVideo { camera, problem }
         }));
         let cameras = self.supervisor.cameras();
-        let lost = cameras.iter().filter(|camera| camera.state != CameraState::Live);
-        warnings.extend(lost.map(|camera| format!("{}{CAMERA_IS_NOT_LIVE}", camera.name)));
+        let lost = cameras.into_iter().filter(|camera| camera.state != CameraState::Live);
+        warnings.extend(lost.map(|camera| Warning::CameraNotLive { camera: camera.name }));
         warnings
     }
-}
-
-/// A warning without its counts, which may grow; digits of names stay.
-fn words(text: &str) -> String {
-    let is_no_count = |word: &&str| !word.chars().all(|letter| letter.is_ascii_digit());
-    text.split_whitespace().filter(is_no_count).collect::<Vec<_>>().join(" ")
 }
 
 /// Free bytes where a folder is, or is going to be.

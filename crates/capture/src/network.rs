@@ -444,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_camera_redirects_to_another_host_only_where_that_is_allowed() {
-        if ffmpeg_is_missing() {
+        if !mien_needs::ffmpeg() {
             return;
         }
         let pictures = || camera((0..12).map(|number| jpeg(number * 10)).collect());

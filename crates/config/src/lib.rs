@@ -26,7 +26,7 @@ pub use migrate::{VERSION, migrate};
 pub use save::{load_state, save, save_state, state_file, user_file};
 pub use secrets::readable_secret;
 pub use sections::{
-    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, LslStream,
-    Models, NetworkChoice, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme,
+    Camera, CameraFormat, Config, Detection, EngineKind, EngineSection, Gui, Lsl, LslReach, Models,
+    NetworkChoice, Overlay, PrecisionKind, Preview, PrivacyKind, Recording, Rings, Smoothing, Theme,
     VideoKind,
 };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use mien_address::SourceAddress;
 use mien_face::Rotation;
+use mien_outputs::OutputId;
 use serde::{Deserialize, Serialize};
 
 /// A whole configuration.
@@ -380,20 +381,6 @@ impl Default for Rings {
     }
 }
 
-/// What is sent over LSL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LslStream {
-    /// 478 × 3 coordinates.
-    Landmarks,
-    /// 52 coefficients.
-    Blendshapes,
-    /// Position and rotation of the head.
-    Pose,
-    /// Score, presence, latency, drops.
-    Quality,
-}
-
 /// `[lsl]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -402,8 +389,8 @@ pub struct Lsl {
     pub enabled: bool,
     /// First part of every stream's name.
     pub prefix: String,
-    /// What is sent.
-    pub streams: Vec<LslStream>,
+    /// What is sent of each face slot.
+    pub streams: Vec<OutputId>,
     /// Face slots for each camera.
     pub faces: usize,
     /// Rows of NaN where there is no face.
@@ -425,10 +412,9 @@ pub enum LslReach {
 
 impl Default for Lsl {
     fn default() -> Self {
-        use LslStream::{Blendshapes, Landmarks, Pose, Quality};
         Self {
             enabled: true,
-            streams: vec![Landmarks, Blendshapes, Pose, Quality],
+            streams: OutputId::usual(),
             faces: 1,
             fill: true,
             reach: LslReach::Network,

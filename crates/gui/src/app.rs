@@ -138,6 +138,8 @@ impl App {
                 self.feeds.push(feed);
             }
         }
+        let vertical_fov_deg = self.backend.config().detection.vertical_fov_deg;
+        self.model.signals.optics = mien_outputs::Camera::with_fov_deg(vertical_fov_deg);
         for (camera, feed) in self.feeds.iter_mut().enumerate() {
             let is_live =
                 self.backend.cameras().get(camera).is_some_and(|status| status.state == CameraState::Live);

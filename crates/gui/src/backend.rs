@@ -11,6 +11,7 @@ use mien_control::CameraStatus;
 use mien_face::FrameFaces;
 
 use crate::model::WindowState;
+use crate::warning::Warning;
 
 /// A preview picture, RGB, tight rows, with the faces that were tracked in this very frame.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ pub struct RecordingStatus {
     /// Free on the disk that holds the session folder.
     pub free_bytes: u64,
     /// What the user must know (disk nearly full, encoder died, frames dropped); empty when all is well.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// What the last look before a recording found: whether nothing is missing, and the findings.
     pub readiness: Option<(bool, String)>,
     /// Names of the markers set so far, with their time since the start in seconds.
@@ -56,14 +57,13 @@ pub struct RecordingStatus {
     pub last: Option<(f64, PathBuf)>,
 }
 
-/// What a warning says, after a camera's name, of one that is not live while a recording runs.
-pub const CAMERA_IS_NOT_LIVE: &str = " is not live: its rows have a gap";
-
 /// One LSL outlet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamStatus {
     /// Name of the stream.
     pub name: String,
+    /// Name of the camera that it belongs to; `None` for the markers.
+    pub camera: Option<String>,
     /// Content type, such as `MoCap`.
     pub kind: String,
     /// Number of channels.

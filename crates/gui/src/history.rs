@@ -4,20 +4,28 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use mien_face::{BLENDSHAPE_COUNT, Face};
+use mien_outputs::{ALL, Camera, Computation, FrameFacts, OutputId, State};
 
 /// One frame's signals of one face.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Sample {
     /// Capture time in seconds on the monotonic clock.
     pub seconds: f64,
     /// Coefficients 0–1.
     pub blendshapes: [f32; BLENDSHAPE_COUNT],
-    /// Pitch, yaw, roll in degrees.
-    pub rotation_deg: [f32; 3],
-    /// Position in cm.
-    pub translation_cm: [f32; 3],
+    /// The rows of all outputs that have a plot, one after another as [`plotted_outputs`] gives them.
+    pub rows: Vec<f32>,
     /// Whether the face was out of view in the result before.
     follows_gap: bool,
+}
+
+/// The outputs that have a plot, and where the row of each begins in [`Sample::rows`].
+pub fn plotted_outputs() -> impl Iterator<Item = (OutputId, usize)> {
+    ALL.iter().filter(|output| output.plot.is_some()).scan(0, |start, &output| {
+        let begins = *start;
+        *start += output.channel_count();
+        Some((output, begins))
+    })
 }
 
 /// A window of [`Sample`]s of one face of one camera. It starts anew when the face changes.
@@ -29,6 +37,8 @@ pub struct History {
     now_seconds: f64,
     /// Whether the face was in the newest result.
     in_view: bool,
+    /// What computes the rows of [`plotted_outputs`] of this face; nothing before the first.
+    computations: Vec<Box<dyn Computation>>,
 }
 
 impl History {
@@ -36,21 +46,26 @@ impl History {
     pub const SECONDS: f64 = 20.0;
 
     /// Takes in one frame's face, or that it is out of view; drops what is older than [`History::SECONDS`].
-    pub fn push(&mut self, capture_nanos: i64, face: Option<&Face>) {
-        let seconds = capture_nanos as f64 * 1e-9;
+    pub fn push(&mut self, camera: Camera, frame: FrameFacts, face: Option<&Face>) {
+        let seconds = frame.capture_nanos as f64 * 1e-9;
         let is_another = face.is_some_and(|face| face.track_id != self.track_id);
         if is_another || seconds < self.now_seconds {
             self.samples.clear();
+            self.computations.clear();
         }
         self.now_seconds = seconds;
         if let Some(face) = face {
             self.track_id = face.track_id;
-            let state = &face.smoothed;
+            if self.computations.is_empty() {
+                self.computations = plotted_outputs().map(|(output, _)| output.start()).collect();
+            }
+            let sample = mien_outputs::Sample { camera, frame, face: Some(face), state: State::Smoothed };
+            let mut rows = Vec::new();
+            self.computations.iter_mut().for_each(|computation| computation.row(&sample, &mut rows));
             self.samples.push_back(Sample {
                 seconds,
-                blendshapes: state.blendshapes,
-                rotation_deg: state.pose.rotation_deg,
-                translation_cm: state.pose.translation_cm,
+                blendshapes: face.smoothed.blendshapes,
+                rows,
                 follows_gap: !self.in_view,
             });
         }
@@ -103,6 +118,10 @@ impl History {
 mod tests {
     use super::*;
 
+    fn push(history: &mut History, capture_nanos: i64, face: Option<&Face>) {
+        history.push(Camera::default(), FrameFacts { capture_nanos, ..FrameFacts::default() }, face);
+    }
+
     #[test]
     fn time_goes_on_and_the_course_is_broken_while_the_face_is_out_of_view() {
         let mut frame = mien_face::FrameFaces::boxed();
@@ -111,13 +130,13 @@ mod tests {
         let mut history = History::default();
         assert_eq!(history.runs(), []);
         for (second, in_view) in [true, true, false, false, true, false, true, true].into_iter().enumerate() {
-            history.push(second as i64 * 1_000_000_000, in_view.then_some(face));
+            push(&mut history, second as i64 * 1_000_000_000, in_view.then_some(face));
         }
         assert_eq!(history.runs(), [0..2, 2..3, 3..5]);
-        history.push(21_500_000_000, None);
+        push(&mut history, 21_500_000_000, None);
         assert_eq!((history.now_seconds(), history.samples().len(), history.track_id()), (21.5, 3, 3));
         assert_eq!(history.runs(), [0..1, 1..3], "what is left of the runs");
-        history.push(60_000_000_000, None);
+        push(&mut history, 60_000_000_000, None);
         assert!(history.samples().is_empty() && history.runs().is_empty());
     }
 
@@ -127,7 +146,7 @@ mod tests {
         let mut history = History::default();
         for (track_id, millis) in [(3, 5000), (3, 5033), (4, 5066), (4, 5099), (4, 100)] {
             frame.faces[0].track_id = track_id;
-            history.push(millis * 1_000_000, Some(&frame.faces[0]));
+            push(&mut history, millis * 1_000_000, Some(&frame.faces[0]));
             let is_first = matches!((track_id, millis), (3, 5000) | (4, 5066 | 100));
             assert_eq!(history.samples().len(), if is_first { 1 } else { 2 }, "{millis}");
         }

@@ -16,12 +16,14 @@ mod shell;
 mod theme;
 mod typing;
 mod views;
+mod warning;
 
 pub use app::{App, AppOptions, run};
 pub use backend::{
-    Backend, CAMERA_IS_NOT_LIVE, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad,
-    PreviewImage, ProcessLoad, RecordingStatus, SaveState, SettingsFile, StreamStatus,
+    Backend, Check, CheckState, Command, GpuLoad, LogLevel, LogLine, MachineLoad, PreviewImage, ProcessLoad,
+    RecordingStatus, SaveState, SettingsFile, StreamStatus,
 };
 pub use feed::CameraFeed;
-pub use history::{History, Sample};
+pub use history::{History, Sample, plotted_outputs};
 pub use model::{AppModel, Closing, Overlays, SessionForm, View, WindowState};
+pub use warning::{Warning, joined_warnings};

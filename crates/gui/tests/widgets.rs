@@ -308,11 +308,16 @@ fn settings_that_cannot_be_saved_are_told_on_every_page() {
     assert_eq!(asked(&commands), [Command::SaveSettings]);
 }
 
+fn no_video(camera: u32) -> mien_gui::Warning {
+    mien_gui::Warning::NoVideo {
+        camera: format!("camera-{camera}"),
+        problem: "its encoder gave up".to_owned(),
+    }
+}
+
 #[test]
 fn warnings_are_on_every_page_until_they_are_dismissed() {
-    let (mut harness, commands) = open_with(1, |backend| {
-        backend.recording.warnings = vec!["No video of camera-1: its encoder gave up".into()]
-    });
+    let (mut harness, commands) = open_with(1, |backend| backend.recording.warnings = vec![no_video(1)]);
     for view in View::ALL {
         page(&mut harness, view);
         harness.get_by_label_contains("its encoder gave up");
@@ -582,8 +587,7 @@ fn nothing_lies_on_anything_else_in_the_smallest_window() {
 fn many_warnings_leave_the_button_free() {
     let (mut harness, commands) = open_at(mien_gui::WindowState::LEAST_SIZE, 2, |backend| {
         backend.settings_file.state = SaveState::Failed("mien.toml is read-only".into());
-        backend.recording.warnings =
-            (1..=12).map(|camera| format!("No video of camera-{camera}: its encoder gave up")).collect();
+        backend.recording.warnings = (1..=12).map(no_video).collect();
     });
     let [record, dismiss] = ["Record", "Dismiss"].map(|label| harness.get_by_label(label).rect());
     assert!(record.bottom() < dismiss.top() - 150.0 && dismiss.bottom() < 600.0, "{record:?}, {dismiss:?}");

@@ -83,6 +83,11 @@ impl Outputs {
         }
     }
 
+    /// The vertical field of view of every camera from now on, in degrees.
+    pub fn set_vertical_fov_deg(&mut self, vertical_fov_deg: f32) {
+        self.encoders.iter_mut().for_each(|encoder| encoder.set_vertical_fov_deg(vertical_fov_deg));
+    }
+
     /// The camera's next frame is of another life of its source.
     pub fn restart(&mut self, camera: usize) {
         if let Some(encoder) = self.encoders.get_mut(camera) {

@@ -1,7 +1,8 @@
 //! What the descriptions of a camera's streams are made of.
 
 use mien_address::SourceAddress;
-use mien_face::{FacePart, FaceParts, MAX_FACES};
+use mien_face::{FaceParts, MAX_FACES};
+use mien_outputs::{Camera, OutputId};
 
 use crate::{StreamIdentity, Synchronization};
 
@@ -28,11 +29,13 @@ pub struct CameraDescription {
     /// Frames a second; only of a camera that hardware triggers. Others are irregular streams, because
     /// importers spread a regular stream's samples evenly and so hide dropped frames.
     pub triggered_rate_hz: Option<f64>,
+    /// What outputs need to know of the camera.
+    pub optics: Camera,
     /// The engine that runs the networks, with device and precision.
     pub engine: String,
     /// The networks.
     pub models: Vec<ModelNote>,
-    /// What they measure of a face.
+    /// What they measure of a face: outputs that need more have no streams.
     pub parts: FaceParts,
     /// The temporal filter and its settings; `None` while it is off.
     pub filter: Option<String>,
@@ -51,13 +54,6 @@ impl CameraDescription {
         settings.slots.max(self.participants.len()).clamp(1, MAX_FACES)
     }
 
-    /// What each of its slots sends: the kinds of the settings that it can measure.
-    pub fn kinds<'a>(&self, settings: &'a StreamSettings) -> impl Iterator<Item = StreamKind> + use<'a> {
-        let parts = self.parts;
-        let measures = move |kind: &StreamKind| kind.needs().is_none_or(|part| parts.contains(part));
-        settings.kinds.iter().copied().filter(measures)
-    }
-
     /// The first part of its streams' names: prefix and camera.
     #[must_use]
     pub fn stream_prefix(&self, settings: &StreamSettings) -> String {
@@ -74,29 +70,6 @@ impl CameraDescription {
     }
 }
 
-/// What a face slot sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StreamKind {
-    /// 478 × 3 coordinates.
-    Landmarks,
-    /// 52 coefficients.
-    Blendshapes,
-    /// Position, quaternion, Euler angles of the head.
-    Pose,
-    /// Score, presence, latency, dropped frames.
-    Quality,
-}
-
-impl StreamKind {
-    /// The part of a face without which there is nothing to send.
-    fn needs(self) -> Option<FacePart> {
-        match self {
-            Self::Blendshapes => Some(FacePart::Blendshapes),
-            Self::Landmarks | Self::Pose | Self::Quality => None,
-        }
-    }
-}
-
 /// Which streams there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSettings {
@@ -105,7 +78,7 @@ pub struct StreamSettings {
     /// What tells the stream of markers from that of another program.
     pub markers: StreamIdentity,
     /// What each slot sends.
-    pub kinds: Vec<StreamKind>,
+    pub outputs: Vec<OutputId>,
     /// Face slots of each camera, 1–[`MAX_FACES`]; a camera with more participants has more.
     pub slots: usize,
     /// A row of NaN where a frame has no face in the slot. Without it such a frame has no row.
@@ -114,11 +87,10 @@ pub struct StreamSettings {
 
 impl Default for StreamSettings {
     fn default() -> Self {
-        use StreamKind::{Blendshapes, Landmarks, Pose, Quality};
         Self {
             prefix: "mien".to_owned(),
             markers: StreamIdentity::default(),
-            kinds: vec![Landmarks, Blendshapes, Pose, Quality],
+            outputs: OutputId::usual(),
             slots: 1,
             fill: true,
         }

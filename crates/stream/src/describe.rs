@@ -1,33 +1,21 @@
-//! The descriptions: the one place that says channel names, units and types.
+//! The descriptions of streams, as XDF and LSL have them.
 
-use mien_face::{BLENDSHAPE_NAMES, FacePart, FaceParts, LANDMARK_COUNT};
+use mien_face::{FacePart, FaceParts};
+use mien_outputs::OutputId;
 use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 
-use crate::{CameraDescription, StreamIdentity, StreamKind, StreamSettings};
+use crate::{CameraDescription, StreamId, StreamIdentity, StreamKind, StreamSettings, camera_stream_ids};
 
-/// Where landmarks lie.
-const FRAME_COORDINATES: &str = "frame: pixels of the captured picture, x right, y down, origin at the outer \
-     corner of the top left pixel; z on the scale of x, relative to the face's middle, smaller is nearer";
-/// Where heads lie.
-const CAMERA_COORDINATES: &str = "camera: x right in the picture, y up, z towards the viewer, origin at the \
-     pinhole, right-handed; the quaternion (A real, B C D along x y z) and the angles turn the head from \
-     facing the camera; rotation = R_y(H) R_x(P) R_z(R)";
-
-/// The streams of one camera, in the order that [`FrameRows`](crate::FrameRows) counts them: for every
-/// slot its kinds (raw, then filtered), then `…_Frames`.
+/// What each of [`camera_stream_ids`] is, in their order.
 #[must_use]
 pub fn camera_streams(camera: &CameraDescription, settings: &StreamSettings) -> Vec<StreamDescription> {
-    let mut streams = Vec::new();
-    for slot in 0..camera.slot_count(settings) {
-        for kind in camera.kinds(settings) {
-            streams.push(slot_stream(camera, settings, slot, kind, false));
-            if camera.filter.is_some() && kind.is_filtered() {
-                streams.push(slot_stream(camera, settings, slot, kind, true));
-            }
+    let describe = |id: StreamId| match (id.slot, id.kind) {
+        (Some(slot), StreamKind::Output { output, filtered }) => {
+            slot_stream(camera, settings, slot, output, filtered)
         }
-    }
-    streams.push(frames_stream(camera, settings));
-    streams
+        _ => frames_stream(camera, settings),
+    };
+    camera_stream_ids(camera, settings).into_iter().map(describe).collect()
 }
 
 /// The stream of markers that all cameras share.
@@ -44,117 +32,38 @@ pub fn marker_stream(settings: &StreamSettings) -> StreamDescription {
     }
 }
 
-impl StreamKind {
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::Landmarks => "landmarks",
-            Self::Blendshapes => "blendshapes",
-            Self::Pose => "pose",
-            Self::Quality => "quality",
-        }
+fn channel(channel: mien_outputs::Channel) -> Channel {
+    Channel {
+        marker: channel.marker.map(Into::into),
+        ..Channel::new(channel.label, channel.content_type, channel.unit.name())
     }
-
-    fn content_type(self) -> &'static str {
-        match self {
-            Self::Landmarks | Self::Pose => "MoCap",
-            Self::Blendshapes => "FaceExpression",
-            Self::Quality => "Quality",
-        }
-    }
-
-    fn coordinates(self) -> Option<&'static str> {
-        match self {
-            Self::Landmarks => Some(FRAME_COORDINATES),
-            Self::Pose => Some(CAMERA_COORDINATES),
-            Self::Quality => Some("frame: pixels of the captured picture, x right, y down"),
-            Self::Blendshapes => None,
-        }
-    }
-
-    /// Whether the temporal filter changes it.
-    pub(crate) fn is_filtered(self) -> bool {
-        self != Self::Quality
-    }
-
-    /// Number of its channels.
-    pub(crate) fn channel_count(self) -> usize {
-        match self {
-            Self::Landmarks => 3 * LANDMARK_COUNT,
-            Self::Blendshapes => BLENDSHAPE_NAMES.len(),
-            Self::Pose => 11,
-            Self::Quality => 11,
-        }
-    }
-
-    /// Its channels; rows have their values in this order.
-    pub(crate) fn channels(self) -> Vec<Channel> {
-        match self {
-            Self::Landmarks => (0..LANDMARK_COUNT).flat_map(landmark_channels).collect(),
-            Self::Blendshapes => {
-                BLENDSHAPE_NAMES.map(|name| Channel::new(name, "FaceExpression", "normalized")).into()
-            }
-            Self::Pose => pose_channels(),
-            Self::Quality => vec![
-                Channel::new("score", "Confidence", "normalized"),
-                Channel::new("presence", "Confidence", "normalized"),
-                Channel::new("latency", "Latency", "seconds"),
-                Channel::new("dropped_frames", "Count", "frames"),
-                Channel::new("track_id", "Identifier", "none"),
-                Channel::new("detection_age", "Count", "frames"),
-                Channel::new("box_x1", "ScreenX", "pixels"),
-                Channel::new("box_y1", "ScreenY", "pixels"),
-                Channel::new("box_x2", "ScreenX", "pixels"),
-                Channel::new("box_y2", "ScreenY", "pixels"),
-                Channel::new("damaged", "Flag", "boolean"),
-            ],
-        }
-    }
-}
-
-fn landmark_channels(landmark: usize) -> [Channel; 3] {
-    ["X", "Y", "Z"].map(|axis| Channel {
-        marker: Some(format!("landmark{landmark}")),
-        ..Channel::new(format!("landmark{landmark}_{axis}"), format!("Position{axis}"), "pixels")
-    })
-}
-
-fn pose_channels() -> Vec<Channel> {
-    let channel = |kind: String, unit: &str| Channel {
-        marker: Some("head".to_owned()),
-        ..Channel::new(kind.clone(), kind, unit)
-    };
-    let positions = ["X", "Y", "Z"].map(|axis| channel(format!("Position{axis}"), "meters"));
-    let quaternion = ["A", "B", "C", "D"].map(|part| channel(format!("Orientation{part}"), "quaternion"));
-    let angles = ["P", "H", "R"].map(|angle| channel(format!("Orientation{angle}"), "degrees"));
-    let confidence = channel("Confidence".to_owned(), "normalized");
-    positions.into_iter().chain(quaternion).chain(angles).chain([confidence]).collect()
 }
 
 fn slot_stream(
     camera: &CameraDescription,
     settings: &StreamSettings,
     slot: usize,
-    kind: StreamKind,
+    output: OutputId,
     filtered: bool,
 ) -> StreamDescription {
     let slot_name = camera.slot_name(slot);
-    let suffix = format!("{}{}", kind.suffix(), if filtered { "_filtered" } else { "" });
+    let suffix = output.suffix(filtered);
     let mut details = details(camera);
-    if let Some(coordinates) = kind.coordinates() {
+    if let Some(coordinates) = output.coordinates {
         details.push(Element::text("coordinate_system", coordinates));
     }
     details.push(Element::text("face_slot", &slot_name));
-    if kind.is_filtered() {
+    if output.is_filtered {
         let filter = camera.filter.as_deref().filter(|_| filtered).unwrap_or("none");
         details.push(Element::new("filtering").with(Element::text("temporal_filter", filter)));
     }
     StreamDescription {
         name: format!("{}_{slot_name}_{suffix}", camera.stream_prefix(settings)),
-        content_type: kind.content_type().to_owned(),
+        content_type: output.content_type.to_owned(),
         format: ChannelFormat::Float32,
         nominal_rate_hz: camera.triggered_rate_hz.unwrap_or(0.0),
         source_id: source_id(settings, &camera.identity, &[&camera.name, &slot_name, &suffix]),
-        channels: kind.channels(),
+        channels: output.channels().map(channel).collect(),
         details,
     }
 }

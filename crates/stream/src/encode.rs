@@ -1,13 +1,13 @@
 //! From the faces of a frame to the rows of its camera's streams.
 
 use mien_clock::seconds;
-use mien_face::{Face, FaceState, FrameFaces};
-use mien_geometry::{quaternion_from_rotation, rotation_from_euler_deg};
+use mien_face::FrameFaces;
+use mien_outputs::{Computation, FrameFacts, Sample, State};
 use mien_xdf::StreamDescription;
 
 use crate::{
-    CameraDescription, FrameRows, Slots, StreamKind, StreamSettings, Synchronization, TimingMonitor,
-    camera_streams,
+    CameraDescription, FrameRows, Slots, StreamId, StreamKind, StreamSettings, Synchronization,
+    TimingMonitor, camera_stream_ids, camera_streams,
 };
 
 /// Longest time between two frames that is no gap.
@@ -29,7 +29,10 @@ pub struct Gap {
 pub struct CameraEncoder {
     camera: CameraDescription,
     settings: StreamSettings,
+    ids: Vec<StreamId>,
     streams: Vec<StreamDescription>,
+    /// Of each kind of a face's rows what computes them.
+    computations: Vec<(StreamKind, Box<dyn Computation>)>,
     slots: Slots,
     timing: TimingMonitor,
     last_frame: Option<(u64, f64)>,
@@ -43,7 +46,15 @@ impl CameraEncoder {
     /// An encoder for the streams that [`camera_streams`] describes.
     #[must_use]
     pub fn new(camera: CameraDescription, settings: StreamSettings) -> Self {
+        let ids = camera_stream_ids(&camera, &settings);
+        let of_first_slot = ids.iter().filter(|id| id.slot == Some(0));
+        let computation = |id: &StreamId| match id.kind {
+            StreamKind::Output { output, .. } => Some((id.kind, output.start())),
+            StreamKind::Frames | StreamKind::Markers => None,
+        };
         Self {
+            computations: of_first_slot.filter_map(computation).collect(),
+            ids,
             streams: camera_streams(&camera, &settings),
             slots: Slots::new(camera.slot_count(&settings)),
             camera,
@@ -67,6 +78,17 @@ impl CameraEncoder {
     #[must_use]
     pub fn streams(&self) -> &[StreamDescription] {
         &self.streams
+    }
+
+    /// What each of them is.
+    #[must_use]
+    pub fn ids(&self) -> &[StreamId] {
+        &self.ids
+    }
+
+    /// The camera's vertical field of view was changed, in degrees.
+    pub fn set_vertical_fov_deg(&mut self, vertical_fov_deg: f32) {
+        self.camera.optics.vertical_fov_deg = vertical_fov_deg;
     }
 
     /// The same streams, with what has been measured of the camera's timing so far: for a recording
@@ -131,23 +153,23 @@ impl CameraEncoder {
         let latency = seconds(now_nanos - frame.capture_nanos);
         let faces = frame.faces();
         let places = self.slots.place(frame, timestamp);
+        let facts = FrameFacts {
+            latency_seconds: latency,
+            dropped_frames: self.dropped_frames,
+            ..FrameFacts::of(frame)
+        };
         let mut rows = FrameRows::at(timestamp);
         let mut stream = 0;
         for place in places {
             let face = place.map(|index| &faces[index]);
-            for kind in self.camera.kinds(&self.settings) {
-                let filtered = self.camera.filter.is_some() && kind.is_filtered();
+            for (kind, computation) in &mut self.computations {
                 if face.is_some() || self.settings.fill {
-                    if kind == StreamKind::Quality {
-                        rows.push_floats(stream, quality(face, latency, self.dropped_frames, frame.damaged));
-                    } else {
-                        push_state(&mut rows, stream, kind, face.map(|face| (face, &face.measured)));
-                    }
-                    if filtered {
-                        push_state(&mut rows, stream + 1, kind, face.map(|face| (face, &face.smoothed)));
-                    }
+                    let is_filtered = matches!(kind, StreamKind::Output { filtered: true, .. });
+                    let state = if is_filtered { State::Smoothed } else { State::Measured };
+                    let sample = Sample { camera: self.camera.optics, frame: facts, face, state };
+                    rows.push_row(stream, |row| computation.row(&sample, row));
                 }
-                stream += 1 + usize::from(filtered);
+                stream += 1;
             }
         }
         rows.push_doubles(
@@ -186,44 +208,6 @@ impl CameraEncoder {
         self.timing.observe(frame_index, timestamp);
         Some(())
     }
-}
-
-/// Adds a face's row, or one of NaN where there is no face.
-fn push_state(rows: &mut FrameRows, stream: usize, kind: StreamKind, face: Option<(&Face, &FaceState)>) {
-    let Some((face, state)) = face else {
-        rows.push_floats(stream, std::iter::repeat_n(f32::NAN, kind.channel_count()));
-        return;
-    };
-    match kind {
-        StreamKind::Landmarks => rows.push_floats(stream, state.landmarks.iter().flatten().copied()),
-        StreamKind::Blendshapes => rows.push_floats(stream, state.blendshapes),
-        StreamKind::Pose => {
-            let position = state.pose.translation_cm.map(|cm| cm / 100.0);
-            let orientation = quaternion_from_rotation(&rotation_from_euler_deg(state.pose.rotation_deg));
-            let [pitch, yaw, roll] = state.pose.rotation_deg;
-            let rest = [pitch, yaw, roll, face.presence];
-            rows.push_floats(stream, position.into_iter().chain(orientation).chain(rest));
-        }
-        StreamKind::Quality => unreachable!("quality rows are not made of a face's state"),
-    }
-}
-
-/// NaN where it takes a face to know; latency, drops and damage concern the frame.
-fn quality(face: Option<&Face>, latency: f64, dropped_frames: u64, damaged: u32) -> [f32; 11] {
-    let of = |value: fn(&Face) -> f32| face.map_or(f32::NAN, value);
-    [
-        of(|face| face.score),
-        of(|face| face.presence),
-        latency as f32,
-        dropped_frames as f32,
-        of(|face| face.track_id as f32),
-        of(|face| face.detection_age_frames as f32),
-        of(|face| face.bounds.x1),
-        of(|face| face.bounds.y1),
-        of(|face| face.bounds.x2),
-        of(|face| face.bounds.y2),
-        damaged as f32,
-    ]
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! Three steps, each usable without the next:
 //!
-//! 1. A [`CameraEncoder`] knows the streams of one camera ([`StreamDescription`]s: per face slot
-//!    `…_landmarks`, `…_blendshapes`, `…_pose`, `…_quality`, and one `…_Frames`) and turns each
-//!    [`FrameFaces`](mien_face::FrameFaces) into [`FrameRows`]: exactly one row per stream and frame.
+//! 1. A [`CameraEncoder`] knows the streams of one camera ([`StreamId`]s with their [`StreamDescription`]s: per face
+//!    slot one for each output of the table in `mien-outputs`, such as `…_landmarks`, and one `…_Frames`) and turns
+//!    each [`FrameFaces`](mien_face::FrameFaces) into [`FrameRows`]: exactly one row per stream and frame.
 //! 2. `mien-outlets` pushes those rows into LSL outlets, stamped with their capture time.
 //! 3. The recorder (`mien-record`) writes the same rows under the same descriptions to XDF, so what is
 //!    recorded is what was streamed.
@@ -21,9 +21,9 @@
 //! its slot again at once; see [`Slots`]. The slot's `…_quality` row carries the track id, so a change of
 //! person is visible in the data.
 //!
-//! **Raw and filtered**: `…_landmarks`, `…_blendshapes` and `…_pose` carry what the networks measured.
-//! While a camera's temporal filter is on, streams of the same names with `_filtered` behind carry its
-//! output, row for row beside the raw ones.
+//! **Raw and filtered**: streams such as `…_landmarks` carry what the networks measured. While a camera's temporal
+//! filter is on, streams of the same names with `_filtered` behind carry its output, row for row beside the raw
+//! ones, for every output that the filter changes.
 
 mod camera;
 mod describe;
@@ -32,9 +32,10 @@ mod identity;
 mod rows;
 mod sighting;
 mod slots;
+mod stream_id;
 mod timing;
 
-pub use camera::{CameraDescription, ModelNote, StreamKind, StreamSettings};
+pub use camera::{CameraDescription, ModelNote, StreamSettings};
 pub use describe::{camera_streams, marker_stream};
 pub use encode::{CameraEncoder, Gap};
 pub use identity::StreamIdentity;
@@ -42,4 +43,5 @@ pub use mien_xdf::{Channel, ChannelFormat, Element, StreamDescription};
 pub use rows::{FrameRows, Row};
 pub use sighting::{Sighting, same_by_place};
 pub use slots::Slots;
+pub use stream_id::{StreamId, StreamKind, camera_stream_ids};
 pub use timing::{Scatter, Synchronization, TimingMonitor};

@@ -39,10 +39,10 @@ impl FrameRows {
         floats.chain(doubles)
     }
 
-    /// Adds a row of floats.
-    pub(crate) fn push_floats(&mut self, stream: usize, values: impl IntoIterator<Item = f32>) {
+    /// Adds a row of floats, which `append` writes behind those that there are.
+    pub(crate) fn push_row(&mut self, stream: usize, append: impl FnOnce(&mut Vec<f32>)) {
         let start = self.floats.len();
-        self.floats.extend(values);
+        append(&mut self.floats);
         self.float_rows.push((stream, start..self.floats.len()));
     }
 

@@ -2,46 +2,87 @@
 //!
 //! One row per face, and one row with `success` 0 and empty fields for a frame without a face. Behind
 //! OpenFace's columns stand three of the frame: whether it is damaged, and its size.
-//! OpenFace's camera frame has x right, y down and z away from the camera, millimetres and radians, and
-//! rotation = R_x(pose_Rx) · R_y(pose_Ry) · R_z(pose_Rz).
+//! What lies between is the columns of the outputs, as their table says.
 
-use mien_face::{BLENDSHAPE_NAMES, Face, FacePart, FaceParts, FrameFaces, HeadPose, LANDMARK_COUNT};
+use mien_face::{Face, FaceParts, FrameFaces};
+use mien_outputs::{ALL, AnyValues, Camera, Computation, Csv, FrameFacts, OutputId, Sample, State};
 
 use crate::jsonl::seconds;
 
-/// Columns after `success` that are empty without a face.
-fn measures(parts: FaceParts) -> usize {
-    let blendshapes = if parts.contains(FacePart::Blendshapes) { BLENDSHAPE_NAMES.len() } else { 0 };
-    6 + 3 * LANDMARK_COUNT + blendshapes
+/// What computes the columns of the outputs, which stand after `success` and are empty without a face.
+pub(crate) struct Columns {
+    computations: Vec<Box<dyn Computation>>,
+    /// How many columns they fill.
+    count: usize,
+    values: Vec<f32>,
+}
+
+/// An output's columns.
+type Group = (OutputId, &'static dyn AnyValues);
+
+/// The outputs that these parts of a face give and that have columns: OpenFace's in its order, then the others in that of the table.
+fn groups(parts: FaceParts) -> Vec<Group> {
+    let mut placed: Vec<(u16, Group)> = ALL
+        .iter()
+        .filter(|output| output.is_given_by(parts))
+        .filter_map(|&output| match output.csv {
+            Csv::No => None,
+            Csv::OpenFace { place, values, .. } => Some((u16::from(place), (output, values))),
+            Csv::Channels(_) => Some((u16::MAX, (output, output.values))),
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What the outputs' columns mean, in their order.
+pub(crate) fn meanings(parts: FaceParts) -> impl Iterator<Item = (&'static str, &'static str)> {
+    groups(parts).into_iter().flat_map(|(output, _)| output.csv.meanings().iter().copied())
 }
 
 /// Appends the line of column names.
 pub(crate) fn write_header(row: &mut Vec<u8>, parts: FaceParts) {
     row.extend_from_slice(b"frame,face_id,timestamp,confidence,success");
-    for name in ["pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"] {
-        row.push(b',');
-        row.extend_from_slice(name.as_bytes());
-    }
-    for axis in ["x", "y", "z"] {
-        for i in 0..LANDMARK_COUNT {
-            row.extend_from_slice(format!(",{axis}_{i}").as_bytes());
+    for (_, values) in groups(parts) {
+        for channel in 0..values.count() {
+            row.push(b',');
+            row.extend_from_slice(values.channel(channel).label.as_bytes());
         }
-    }
-    for name in BLENDSHAPE_NAMES.iter().filter(|_| parts.contains(FacePart::Blendshapes)) {
-        row.extend_from_slice(b",bs_");
-        row.extend_from_slice(name.as_bytes());
     }
     row.extend_from_slice(b",damaged,frame_width,frame_height\n");
 }
 
-/// Appends the frame's lines.
-pub(crate) fn write_row(row: &mut Vec<u8>, frame: &FrameFaces, parts: FaceParts) {
-    for face in frame.faces() {
-        write_face(row, frame, face, parts);
+impl Columns {
+    pub fn start(parts: FaceParts) -> Self {
+        let groups = groups(parts);
+        Self {
+            computations: groups.iter().map(|(_, values)| values.start()).collect(),
+            count: groups.iter().map(|(_, values)| values.count()).sum(),
+            values: Vec::new(),
+        }
     }
-    if frame.faces().is_empty() {
-        write_start(row, frame, 0, 0.0, false);
-        row.resize(row.len() + measures(parts), b',');
+
+    /// Appends the frame's lines.
+    pub fn write_row(&mut self, row: &mut Vec<u8>, frame: &FrameFaces, camera: Camera) {
+        for face in frame.faces() {
+            self.write_face(row, frame, face, camera);
+        }
+        if frame.faces().is_empty() {
+            write_start(row, frame, 0, 0.0, false);
+            row.resize(row.len() + self.count, b',');
+            write_end(row, frame);
+        }
+    }
+
+    fn write_face(&mut self, row: &mut Vec<u8>, frame: &FrameFaces, face: &Face, camera: Camera) {
+        write_start(row, frame, face.track_id, face.score, true);
+        let sample =
+            Sample { camera, frame: FrameFacts::of(frame), face: Some(face), state: State::Smoothed };
+        self.values.clear();
+        for computation in &mut self.computations {
+            computation.row(&sample, &mut self.values);
+        }
+        self.values.iter().for_each(|&value| number(row, value));
         write_end(row, frame);
     }
 }
@@ -64,22 +105,6 @@ fn write_start(row: &mut Vec<u8>, frame: &FrameFaces, face_id: u32, confidence: 
     row.extend_from_slice(if success { b",1" } else { b",0" });
 }
 
-fn write_face(row: &mut Vec<u8>, frame: &FrameFaces, face: &Face, parts: FaceParts) {
-    write_start(row, frame, face.track_id, face.score, true);
-    for value in openface_pose(&face.smoothed.pose) {
-        number(row, value);
-    }
-    for axis in 0..3 {
-        for landmark in &face.smoothed.landmarks {
-            number(row, landmark[axis]);
-        }
-    }
-    for &coefficient in face.smoothed.blendshapes.iter().filter(|_| parts.contains(FacePart::Blendshapes)) {
-        number(row, coefficient);
-    }
-    write_end(row, frame);
-}
-
 /// A comma and the shortest digits that read back as the same number.
 fn number(row: &mut Vec<u8>, value: f32) {
     row.push(b',');
@@ -88,71 +113,32 @@ fn number(row: &mut Vec<u8>, value: f32) {
     }
 }
 
-/// Translation in mm, then rotation in radians, in OpenFace's camera frame: ours turned half a turn
-/// about x.
-fn openface_pose(pose: &HeadPose) -> [f32; 6] {
-    let [tx, ty, tz] = pose.translation_cm;
-    let m = &pose.camera_from_head;
-    // The matrix holds a uniform scale; its columns' length is that scale.
-    let scale = (m[0] * m[0] + m[4] * m[4] + m[8] * m[8]).sqrt().max(f32::MIN_POSITIVE);
-    let flip = [1.0, -1.0, -1.0];
-    let r = |row: usize, column: usize| flip[row] * flip[column] * m[4 * row + column] / scale;
-    let pitch = (-r(1, 2)).atan2(r(2, 2));
-    let yaw = r(0, 2).clamp(-1.0, 1.0).asin();
-    let roll = (-r(0, 1)).atan2(r(0, 0));
-    [10.0 * tx, -10.0 * ty, -10.0 * tz, pitch, yaw, roll]
-}
-
 #[cfg(test)]
 mod tests {
+    use mien_face::FacePart;
+
     use super::*;
-
-    /// R_x · R_y · R_z in OpenFace's frame, as our matrix of a head of scale 1.2.
-    fn pose(rx: f32, ry: f32, rz: f32) -> HeadPose {
-        let ((sx, cx), (sy, cy), (sz, cz)) = (rx.sin_cos(), ry.sin_cos(), rz.sin_cos());
-        let open = [
-            [cy * cz, -cy * sz, sy],
-            [cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy],
-            [sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy],
-        ];
-        let flip = [1.0, -1.0, -1.0];
-        let mut camera_from_head = [0.0; 16];
-        for i in 0..3 {
-            for j in 0..3 {
-                camera_from_head[4 * i + j] = 1.2 * flip[i] * flip[j] * open[i][j];
-            }
-        }
-        HeadPose { camera_from_head, rotation_deg: [0.0; 3], translation_cm: [1.0, 2.0, -60.0] }
-    }
-
-    #[test]
-    fn angles_and_axes_are_openfaces() {
-        for angles in [[0.0, 0.0, 0.0], [0.3, -0.2, 0.1], [-0.5, 1.2, -0.7]] {
-            let [tx, ty, tz, rx, ry, rz] = openface_pose(&pose(angles[0], angles[1], angles[2]));
-            assert_eq!([tx, ty, tz], [10.0, -20.0, 600.0]);
-            for (found, expected) in [rx, ry, rz].into_iter().zip(angles) {
-                assert!((found - expected).abs() < 1e-5, "{found} {expected}");
-            }
-        }
-    }
 
     #[test]
     fn every_row_has_every_column() {
-        let mut columns = Vec::new();
         for parts in [FaceParts::ALL, FaceParts::of(&[FacePart::Irises]), FaceParts::NONE] {
             let mut header = Vec::new();
             write_header(&mut header, parts);
             let mut frame = FrameFaces::boxed();
-            let mut row = Vec::new();
-            write_row(&mut row, &frame, parts);
+            let (mut row, mut columns) = (Vec::new(), Columns::start(parts));
+            columns.write_row(&mut row, &frame, Camera::default());
             frame.face_count = 2;
-            write_row(&mut row, &frame, parts);
+            columns.write_row(&mut row, &frame, Camera::default());
+            let names: Vec<_> = header.trim_ascii_end().split(|&byte| byte == b',').collect();
+            let unique: std::collections::HashSet<_> = names.iter().collect();
+            assert_eq!(unique.len(), names.len(), "no two columns have one name");
+            let has = |start: &[u8]| names.iter().any(|name| name.starts_with(start));
+            assert_eq!(has(b"bs_"), parts.contains(FacePart::Blendshapes));
+            assert_eq!(has(b"iris_distance"), parts.contains(FacePart::Irises));
             let commas = |line: &[u8]| line.iter().filter(|&&byte| byte == b',').count();
             let lines: Vec<&[u8]> = row.split_inclusive(|&byte| byte == b'\n').collect();
             assert_eq!(lines.len(), 3);
             assert!(lines.iter().all(|line| commas(line) == commas(&header)));
-            columns.push(1 + commas(&header));
         }
-        assert_eq!(columns, [1500, 1448, 1448]);
     }
 }

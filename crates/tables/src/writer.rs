@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use mien_face::{FacePart, FaceParts, FrameFaces};
+use mien_outputs::Camera;
 
 use crate::row_file::{RowFile, create};
 use crate::{TableError, csv, jsonl};
@@ -31,14 +32,16 @@ impl TableFormat {
 
     /// What each field or column means, with its unit.
     pub(crate) fn columns(self, parts: FaceParts) -> Vec<(&'static str, &'static str)> {
-        let columns = match self {
-            Self::Jsonl => JSONL_FIELDS,
-            Self::Csv => CSV_COLUMNS,
+        let (before, after) = match self {
+            Self::Jsonl => (JSONL_FIELDS, &[][..]),
+            Self::Csv => (CSV_COLUMNS, CSV_END_COLUMNS),
         };
-        let is_there = |(name, _): &(&str, &str)| {
-            parts.contains(FacePart::Blendshapes) || ![JSONL_BLENDSHAPES, CSV_BLENDSHAPES].contains(name)
-        };
-        let mut columns: Vec<_> = columns.iter().copied().filter(is_there).collect();
+        let mut columns = before.to_vec();
+        match self {
+            Self::Jsonl => columns.extend(jsonl::meanings(parts)),
+            Self::Csv => columns.extend(csv::meanings(parts)),
+        }
+        columns.extend(after);
         if !parts.contains(FacePart::Irises) {
             columns.push(("absent.irises", "landmarks 468-477 are empty (CSV) or null (JSON lines)"));
         }
@@ -63,11 +66,6 @@ impl FromStr for TableFormat {
     }
 }
 
-/// What blendshapes are called in JSON lines.
-const JSONL_BLENDSHAPES: &str = "faces[].blendshapes";
-/// What they are called in CSV.
-const CSV_BLENDSHAPES: &str = "bs_NAME";
-
 const JSONL_FIELDS: &[(&str, &str)] = &[
     ("frame", "number of the frame at its source, from 0"),
     ("time", "seconds on the clock that `input.clock` names"),
@@ -82,11 +80,6 @@ const JSONL_FIELDS: &[(&str, &str)] = &[
     ("faces[].id", "track, from 1; stays with the person and is never used again"),
     ("faces[].score", "detector confidence 0-1 when it last saw the face"),
     ("faces[].box", "[x1, y1, x2, y2] in pixels of the source frame; the top left corner is (0, 0)"),
-    ("faces[].landmarks", "478 x [x, y, z]: pixels; z on the scale of x, smaller is nearer to the camera"),
-    (JSONL_BLENDSHAPES, "52 coefficients 0-1, in the order of `blendshape_names`"),
-    ("faces[].pose.matrix", "camera_from_head, 4x4 row-major, cm; x right, y up, z towards the viewer"),
-    ("faces[].pose.rotation_deg", "[pitch, yaw, roll]; R = R_y(yaw) R_x(pitch) R_z(roll) in that frame"),
-    ("faces[].pose.translation_cm", "[x, y, z] of the head's origin in that frame"),
 ];
 
 const CSV_COLUMNS: &[(&str, &str)] = &[
@@ -95,11 +88,9 @@ const CSV_COLUMNS: &[(&str, &str)] = &[
     ("timestamp", "seconds on the clock that `input.clock` names"),
     ("confidence", "detector confidence 0-1 when it last saw the face"),
     ("success", "1 with a face, 0 without; the fields after it are then empty"),
-    ("pose_Tx, pose_Ty, pose_Tz", "mm; as in OpenFace: x right, y down, z away from the camera"),
-    ("pose_Rx, pose_Ry, pose_Rz", "radians about those axes; R = R_x R_y R_z"),
-    ("x_N, y_N", "landmark N in pixels of the source frame; the top left corner is (0, 0)"),
-    ("z_N", "depth of landmark N on the scale of x, smaller is nearer to the camera"),
-    (CSV_BLENDSHAPES, "blendshape coefficient 0-1"),
+];
+
+const CSV_END_COLUMNS: &[(&str, &str)] = &[
     ("damaged", "1 where the frame is damaged, or made from a damaged one: do not trust what was measured"),
     ("frame_width, frame_height", "size of the frame in square pixels; empty where it was not recorded"),
 ];
@@ -109,9 +100,15 @@ const CSV_COLUMNS: &[(&str, &str)] = &[
 pub struct TableWriter {
     rows: RowFile,
     path: PathBuf,
-    format: TableFormat,
-    parts: FaceParts,
+    rows_of: Rows,
+    camera: Camera,
     usual_size: Option<[u32; 2]>,
+}
+
+/// What makes rows of frames.
+enum Rows {
+    Jsonl(jsonl::Fields),
+    Csv(csv::Columns),
 }
 
 impl TableWriter {
@@ -123,8 +120,8 @@ impl TableWriter {
         Self::create_for(FaceParts::ALL, path, format, overwrite)
     }
 
-    /// Starts a file for faces of which these parts are measured: there are no columns for blendshapes without
-    /// them, and irises that are absent are empty.
+    /// Starts a file for faces of which these parts are measured: outputs that need
+    /// others have no columns, and irises that are absent are empty.
     ///
     /// # Errors
     /// [`TableError::Exists`] when there is one and `overwrite` is off; [`TableError::Create`].
@@ -139,7 +136,11 @@ impl TableWriter {
             csv::write_header(rows.row(), parts);
             rows.end_row()?;
         }
-        Ok(Self { rows, path: path.to_owned(), format, parts, usual_size: None })
+        let rows_of = match format {
+            TableFormat::Jsonl => Rows::Jsonl(jsonl::Fields::start(parts)),
+            TableFormat::Csv => Rows::Csv(csv::Columns::start(parts)),
+        };
+        Ok(Self { rows, path: path.to_owned(), rows_of, camera: Camera::default(), usual_size: None })
     }
 
     /// Says which width and height the frames have, as the file beside the table does: only rows of frames of
@@ -147,6 +148,12 @@ impl TableWriter {
     #[must_use]
     pub fn with_usual_size(self, width: u32, height: u32) -> Self {
         Self { usual_size: Some([width, height]), ..self }
+    }
+
+    /// Says what is known of the camera. Without it, what depends on it is missing in the rows.
+    #[must_use]
+    pub fn with_camera(self, camera: Camera) -> Self {
+        Self { camera, ..self }
     }
 
     /// Where the rows go.
@@ -160,9 +167,10 @@ impl TableWriter {
     /// # Errors
     /// When the file cannot be continued. It is then cut after its last whole row and takes no more.
     pub fn write(&mut self, frame: &FrameFaces) -> Result<(), TableError> {
-        match self.format {
-            TableFormat::Jsonl => jsonl::write_row(self.rows.row(), frame, self.parts, self.usual_size),
-            TableFormat::Csv => csv::write_row(self.rows.row(), frame, self.parts),
+        let row = self.rows.row();
+        match &mut self.rows_of {
+            Rows::Jsonl(fields) => fields.write_row(row, frame, self.camera, self.usual_size),
+            Rows::Csv(columns) => columns.write_row(row, frame, self.camera),
         }
         self.rows.end_row()
     }

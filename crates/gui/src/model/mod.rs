@@ -16,7 +16,7 @@ pub use devices::{CameraDraft, DevicesModel, fourcc, free_name};
 pub use layout::{WindowState, grid_columns, remember_width};
 pub use log::LogFilter;
 pub use performance::{PerformanceModel, bottlenecks, total_ms};
-pub use session::{SessionForm, joined_warnings, name_problem, privacy_label, video_label};
+pub use session::{SessionForm, name_problem, privacy_label, video_label};
 pub use settings::{Overlays, SettingsModel};
 pub use signals::SignalsModel;
 

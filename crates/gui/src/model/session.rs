@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use mien_config::{PrivacyKind, Recording, VideoKind};
 
-use crate::backend::CAMERA_IS_NOT_LIVE;
-
 /// What is wrong with the name of a subject, session, task, camera or participant, in words; `None` when
 /// it is fine.
 #[must_use]
@@ -77,22 +75,6 @@ impl SessionForm {
     }
 }
 
-/// The warnings as they are shown: the cameras that are not live in one sentence, where the first of them stood.
-#[must_use]
-pub fn joined_warnings(warnings: &[String]) -> Vec<String> {
-    let lost: Vec<&str> =
-        warnings.iter().filter_map(|warning| warning.strip_suffix(CAMERA_IS_NOT_LIVE)).collect();
-    let [others @ .., last] = lost.as_slice() else { return warnings.to_vec() };
-    if others.is_empty() {
-        return warnings.to_vec();
-    }
-    let mut sentence = Some(format!("{} and {last} are not live: their rows have gaps", others.join(", ")));
-    let joined = |warning: &String| {
-        if warning.ends_with(CAMERA_IS_NOT_LIVE) { sentence.take() } else { Some(warning.clone()) }
-    };
-    warnings.iter().filter_map(joined).collect()
-}
-
 /// The words for a way to keep video.
 #[must_use]
 pub fn video_label(kind: VideoKind) -> &'static str {
@@ -116,17 +98,6 @@ pub fn privacy_label(kind: PrivacyKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cameras_that_are_not_live_are_told_in_one_sentence() {
-        let warning = |name: &str| format!("{name}{CAMERA_IS_NOT_LIVE}");
-        let one = ["The disk is nearly full".to_owned(), warning("left")];
-        assert_eq!(joined_warnings(&one), one);
-        let some = [warning("a"), one[0].clone(), warning("b"), warning("c")];
-        let expected = ["a, b and c are not live: their rows have gaps".to_owned(), one[0].clone()];
-        assert_eq!(joined_warnings(&some), expected);
-        assert!(joined_warnings(&[]).is_empty());
-    }
 
     #[test]
     fn the_form_starts_from_the_configuration_and_keeps_what_it_does_not_show() {

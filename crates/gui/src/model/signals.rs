@@ -1,6 +1,7 @@
 //! The signals page: whose signals, which ones, and their course.
 
 use mien_face::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, FrameFaces, blendshape_index};
+use mien_outputs::{Camera, FrameFacts};
 
 use crate::history::History;
 
@@ -19,6 +20,8 @@ pub struct SignalsModel {
     pub frozen: bool,
     /// Blendshapes that are plotted.
     pub plotted: Vec<usize>,
+    /// What is known of the cameras.
+    pub optics: Camera,
     /// The course of the shown face.
     pub history: History,
 }
@@ -35,7 +38,7 @@ impl SignalsModel {
             // Follow the face on display while it is there, so that plots do not jump between people.
             None => faces.iter().find(|face| face.track_id == self.history.track_id()).or(faces.first()),
         };
-        self.history.push(result.capture_nanos, shown);
+        self.history.push(self.optics, FrameFacts::of(result), shown);
     }
 
     /// Notes that a camera is not live: its faces' courses have a gap.

@@ -5,9 +5,10 @@ use mien_config::{PrivacyKind, VideoKind};
 
 use crate::app::{Page, is_kept};
 use crate::backend::{Command, RecordingStatus, SaveState};
-use crate::model::{joined_warnings, name_problem, privacy_label, video_label};
+use crate::model::{name_problem, privacy_label, video_label};
 use crate::shell::strong_button;
 use crate::theme;
+use crate::warning::joined_warnings;
 
 /// Less height than this is not divided: all of the panel scrolls.
 const LOW: f32 = 620.0;

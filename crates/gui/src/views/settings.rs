@@ -1,7 +1,7 @@
 //! Settings of all cameras, and where they are kept.
 
 use eframe::egui::{self, DragValue, RichText};
-use mien_config::{Config, Detection, LslStream, Preview, Smoothing};
+use mien_config::{Config, Detection, Preview, Smoothing};
 use mien_face::VERTICAL_FOV_DEG;
 
 use super::setting;
@@ -189,15 +189,10 @@ fn streams(ui: &mut egui::Ui, wanted: &mut Config) {
     let lsl = &mut wanted.lsl;
     section(ui, "LSL streams", |ui| {
         setting(ui, "Stream", "over the Lab Streaming Layer", |ui| ui.checkbox(&mut lsl.enabled, ""));
-        for (label, stream) in [
-            ("Landmarks", LslStream::Landmarks),
-            ("Blendshapes", LslStream::Blendshapes),
-            ("Pose", LslStream::Pose),
-            ("Quality", LslStream::Quality),
-        ] {
+        for &stream in mien_outputs::ALL {
             let mut is_sent = lsl.streams.contains(&stream);
             let was_sent = is_sent;
-            setting(ui, label, "of each face slot", |ui| {
+            setting(ui, stream.title, "of each face slot", |ui| {
                 ui.add_enabled(lsl.enabled, egui::Checkbox::new(&mut is_sent, ""))
             });
             if was_sent && !is_sent {

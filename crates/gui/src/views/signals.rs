@@ -6,7 +6,7 @@ use mien_control::CameraState;
 use mien_face::{BLENDSHAPE_COUNT, BLENDSHAPE_NAMES, CANONICAL_VERTICES_CM, Face, topology};
 
 use crate::app::Page;
-use crate::history::{History, Sample};
+use crate::history::{History, Sample, plotted_outputs};
 use crate::model::remember_width;
 use crate::theme;
 
@@ -177,7 +177,14 @@ fn bars(ui: &mut egui::Ui, page: &mut Page<'_>, face: Option<&Face>) {
 fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
     let signals = &page.model.signals;
     let history = &signals.history;
-    let height = (ui.available_height() - theme::GAP * 3.0) / 3.0;
+    let streamed = &page.backend.config().lsl.streams;
+    // What is neither usual nor asked for would take room from the others.
+    let outputs: Vec<_> = plotted_outputs()
+        .filter(|(output, _)| output.is_usual || streamed.contains(output))
+        .filter_map(|(output, begins)| Some((output, begins, output.entry().plot.as_ref()?)))
+        .collect();
+    let count = (2 + outputs.len()) as f32;
+    let height = (ui.available_height() - theme::GAP * count) / count;
     let (now, runs) = (history.now_seconds(), history.runs());
     let colors: Vec<_> = (0..theme::SERIES.len()).map(|place| theme::series(place, ui.visuals())).collect();
     // A line for each run of one name and colour, which the legend takes for one.
@@ -196,11 +203,14 @@ fn plots(ui: &mut egui::Ui, page: &Page<'_>) {
             series(plot, BLENDSHAPE_NAMES[blendshape], place, &|sample| sample.blendshapes[blendshape]);
         }
     });
-    plot("pose plot", height, [-30.0, 30.0]).show(ui, |plot| {
-        for (axis, name) in ["pitch °", "yaw °", "roll °"].into_iter().enumerate() {
-            series(plot, name, axis, &|sample| sample.rotation_deg[axis]);
-        }
-    });
+    for (output, begins, shown) in outputs {
+        let id = format!("{} plot", output.name);
+        plot(&id, height, shown.range).show(ui, |plot| {
+            for (place, &(name, channel)) in shown.lines.iter().enumerate() {
+                series(plot, name, place, &|sample| sample.rows[begins + channel]);
+            }
+        });
+    }
     plot("gaze plot", height, [-1.0, 1.0]).x_axis_label("seconds").show(ui, |plot| {
         series(plot, "gaze left", 0, &|sample| gaze(&sample.blendshapes)[0]);
         series(plot, "gaze up", 1, &|sample| gaze(&sample.blendshapes)[1]);

@@ -156,6 +156,7 @@ impl ScriptedBackend {
             streams: ["landmarks", "blendshapes", "pose", "quality"]
                 .map(|what| StreamStatus {
                     name: format!("camera-1_face-1_{what}"),
+                    camera: Some("camera-1".to_owned()),
                     kind: if what == "blendshapes" { "FaceExpression" } else { "MoCap" }.to_owned(),
                     channels: 52,
                     rate_hz: 29.9,

@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::BufReader;
 
+use mien_stream::StreamKind;
 use mien_xdf::{Channel, Event, Reader, Samples, Values};
 
 use super::Source;
-use super::layout::{Kind, Role, role};
+use super::layout::{Role, role};
 use crate::RecordError;
 
 /// A camera of the recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CameraLayout {
     pub name: String,
+    /// Width and height of its frames in pixels; 0 where they are not known.
+    pub frame_size: [u32; 2],
     /// Its slots, in the order of the file.
     pub slots: Vec<SlotLayout>,
 }
@@ -23,7 +26,7 @@ pub(super) struct CameraLayout {
 pub(super) struct SlotLayout {
     pub name: String,
     /// What it has, in the order of the file, with the channels of each.
-    pub kinds: Vec<(Kind, Vec<Channel>)>,
+    pub kinds: Vec<(StreamKind, Vec<Channel>)>,
 }
 
 /// What one frame of a camera has in the file.
@@ -36,7 +39,7 @@ pub(super) struct FrameRecord {
     /// The row of `…_Frames`.
     pub frame: Vec<f64>,
     /// For each slot of the camera, its rows.
-    pub slots: Vec<BTreeMap<Kind, Vec<f32>>>,
+    pub slots: Vec<BTreeMap<StreamKind, Vec<f32>>>,
 }
 
 /// What [`Frames::next`] gives.
@@ -49,7 +52,7 @@ pub(super) enum Item {
 struct Pending {
     camera: usize,
     slot: usize,
-    kind: Kind,
+    kind: StreamKind,
     rows: VecDeque<(f64, Vec<f32>)>,
 }
 
@@ -132,8 +135,9 @@ impl Frames {
     fn add_stream(&mut self, stream: u32, role: Option<Role>, channels: Vec<Channel>) {
         match role {
             Some(Role::Markers) => self.markers = Some(stream),
-            Some(Role::Frames { camera }) => {
+            Some(Role::Frames { camera, frame_size }) => {
                 let camera = self.camera(camera);
+                self.cameras[camera].frame_size = frame_size;
                 self.frames.insert(stream, camera);
             }
             Some(Role::Face { camera, slot, kind }) => {
@@ -153,7 +157,7 @@ impl Frames {
 
     fn camera(&mut self, name: String) -> usize {
         self.cameras.iter().position(|camera| camera.name == name).unwrap_or_else(|| {
-            self.cameras.push(CameraLayout { name, slots: Vec::new() });
+            self.cameras.push(CameraLayout { name, frame_size: [0; 2], slots: Vec::new() });
             self.cameras.len() - 1
         })
     }

@@ -1,18 +1,21 @@
 //! OpenFace's columns.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mien_face::{
     BLENDSHAPE_COUNT, FaceBox, FacePart, FaceParts, FaceState, FrameFaces, HeadPose, LANDMARK_COUNT,
     MAX_FACES,
 };
-use mien_geometry::rotation_from_euler_deg;
+use mien_outputs::{BLENDSHAPES, Camera, QUALITY};
+use mien_stream::StreamKind;
 use mien_tables::{TableError, TableFormat, TableWriter};
 
 use super::frames::{CameraLayout, FrameRecord, Frames, Item};
-use super::layout::Kind;
 use super::{Progress, Source, step};
 use crate::{RecordError, check_name};
+
+const QUALITY_ROW: StreamKind = StreamKind::Output { output: QUALITY, filtered: false };
 
 /// Writes one CSV file for each camera, the one that `mien track` writes.
 pub(super) fn export(
@@ -29,9 +32,11 @@ pub(super) fn export(
         .iter()
         .zip(frames.cameras())
         .map(|(path, camera)| {
-            TableWriter::create_for(parts_of(camera), path, TableFormat::Csv, false).map_err(failed)
+            let table = TableWriter::create_for(parts_of(camera), path, TableFormat::Csv, false);
+            let table = table.map_err(failed)?;
+            Ok(table.with_camera(optics(source, camera)))
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, RecordError>>()?;
     let mut faces = FrameFaces::boxed();
     while let Some(item) = frames.next()? {
         if let Item::Frame(record) = item {
@@ -50,7 +55,8 @@ pub(super) fn export(
 fn parts_of(camera: &CameraLayout) -> FaceParts {
     let blendshapes = FaceParts::of(&[FacePart::Blendshapes]);
     let mut kinds = camera.slots.iter().flat_map(|slot| &slot.kinds);
-    let has = kinds.any(|(kind, _)| matches!(kind, Kind::Blendshapes | Kind::BlendshapesFiltered));
+    let has =
+        kinds.any(|(kind, _)| matches!(kind, StreamKind::Output { output, .. } if *output == BLENDSHAPES));
     if has { FaceParts::ALL } else { FaceParts::ALL.without(blendshapes) }
 }
 
@@ -64,6 +70,16 @@ const NOT_RECORDED: FaceState = FaceState {
         translation_cm: [f32::NAN; 3],
     },
 };
+
+/// What is known of a camera that recorded.
+fn optics(source: &Source<'_>, camera: &CameraLayout) -> Camera {
+    let record = source.session.cameras.iter().find(|record| record.name == camera.name);
+    let unknown = Camera::default();
+    Camera {
+        vertical_fov_deg: record.map_or(unknown.vertical_fov_deg, |record| record.vertical_fov_deg),
+        frame_size: camera.frame_size,
+    }
+}
 
 /// What the system said, with what helps; nothing of an export is kept.
 fn failed(error: TableError) -> RecordError {
@@ -83,7 +99,7 @@ fn fill(faces: &mut FrameFaces, record: &FrameRecord) {
     faces.face_count = 0;
     for slot in &record.slots {
         let Some(quality) =
-            slot.get(&Kind::Quality).filter(|row| row.get(1).is_some_and(|presence| !presence.is_nan()))
+            slot.get(&QUALITY_ROW).filter(|row| row.get(1).is_some_and(|presence| !presence.is_nan()))
         else {
             continue;
         };
@@ -95,39 +111,22 @@ fn fill(faces: &mut FrameFaces, record: &FrameRecord) {
         face.detection_age_frames = value(5) as u32;
         face.bounds = FaceBox { x1: value(6), y1: value(7), x2: value(8), y2: value(9) };
         face.measured = NOT_RECORDED;
-        fill_state(&mut face.measured, slot, [Kind::Landmarks, Kind::Blendshapes, Kind::Pose]);
-        let filtered = [Kind::LandmarksFiltered, Kind::BlendshapesFiltered, Kind::PoseFiltered];
+        restore(&mut face.measured, slot, false);
         face.smoothed = face.measured;
-        fill_state(&mut face.smoothed, slot, filtered);
+        restore(&mut face.smoothed, slot, true);
         faces.face_count += 1;
     }
     debug_assert!(faces.face_count as usize <= MAX_FACES);
 }
 
 /// Takes over what the slot has.
-fn fill_state(
-    state: &mut FaceState,
-    slot: &std::collections::BTreeMap<Kind, Vec<f32>>,
-    [landmarks, blendshapes, pose]: [Kind; 3],
-) {
-    if let Some(row) = slot.get(&landmarks) {
-        for (point, values) in state.landmarks.iter_mut().zip(row.as_chunks::<3>().0) {
-            *point = *values;
+fn restore(state: &mut FaceState, slot: &BTreeMap<StreamKind, Vec<f32>>, wanted: bool) {
+    for (kind, row) in slot {
+        if let StreamKind::Output { output, filtered } = *kind
+            && filtered == wanted
+            && let Some(restore) = output.restore
+        {
+            restore(row, state);
         }
-    }
-    if let Some(row) = slot.get(&blendshapes) {
-        for (coefficient, value) in state.blendshapes.iter_mut().zip(row) {
-            *coefficient = *value;
-        }
-    }
-    if let Some(row) = slot.get(&pose).filter(|row| row.len() >= 10) {
-        state.pose.translation_cm = [0, 1, 2].map(|axis| 100.0 * row[axis]);
-        state.pose.rotation_deg = [row[7], row[8], row[9]];
-        let rotation = rotation_from_euler_deg(state.pose.rotation_deg);
-        for (i, row) in rotation.iter().enumerate() {
-            state.pose.camera_from_head[4 * i..4 * i + 3].copy_from_slice(row);
-            state.pose.camera_from_head[4 * i + 3] = state.pose.translation_cm[i];
-        }
-        state.pose.camera_from_head[12..].copy_from_slice(&[0.0, 0.0, 0.0, 1.0]);
     }
 }

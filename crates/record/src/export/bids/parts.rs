@@ -1,11 +1,12 @@
 //! Which channels stand in which table.
 
+use mien_outputs::{Layout, Unit};
+use mien_stream::StreamKind;
 use mien_xdf::Channel;
 
 use super::MISSING;
 use super::names::labels;
 use crate::export::frames::{CameraLayout, SlotLayout};
-use crate::export::layout::Kind;
 
 /// Most columns of a table. The BIDS validator reads the first 1,000 lines of a `_channels.tsv` and takes
 /// every column after them for one too many.
@@ -14,7 +15,7 @@ pub(super) const MOST_COLUMNS: usize = 999;
 const COMMON_COLUMNS: usize = 2;
 
 /// Where a column's values come from: a stream of the slot, and a channel of it.
-type Value = (Kind, usize);
+type Value = (StreamKind, usize);
 
 /// The values of one table: those of one face slot, or as many of them as fit.
 pub(super) struct Part {
@@ -47,13 +48,13 @@ pub(super) fn parts(camera: &CameraLayout) -> Vec<Part> {
 
 /// A slot's values: pose, blendshapes and quality in the order of the file, and the landmarks point by point.
 fn values(slot: &SlotLayout) -> (Vec<Value>, Vec<Vec<Value>>) {
-    let is_mesh = |kind: &Kind| matches!(kind, Kind::Landmarks | Kind::LandmarksFiltered);
+    let is_mesh = |kind: &StreamKind| matches!(kind, StreamKind::Output { output, .. } if output.layout == Layout::Points);
     let head = slot.kinds.iter().filter(|(kind, _)| !is_mesh(kind));
     let head = head.flat_map(|(kind, channels)| (0..channels.len()).map(|channel| (*kind, channel)));
     let mesh: Vec<_> = slot.kinds.iter().filter(|(kind, _)| is_mesh(kind)).collect();
     let points = mesh.iter().map(|(_, channels)| channels.len() / 3).max().unwrap_or(0);
     let point = |point: usize| {
-        let of = |(kind, channels): &&(Kind, Vec<Channel>)| {
+        let of = |(kind, channels): &&(StreamKind, Vec<Channel>)| {
             let there = 3 * point..(3 * point + 3).min(channels.len());
             there.map(|channel| (*kind, channel)).collect::<Vec<_>>()
         };
@@ -70,8 +71,9 @@ fn pack(points: &[Vec<Value>], room: usize) -> Vec<Vec<Value>> {
 }
 
 fn part(slot: &SlotLayout, index: usize, label: String, values: Vec<Value>) -> Part {
-    let channels =
-        |wanted: Kind| slot.kinds.iter().find(|(kind, _)| *kind == wanted).map(|(_, channels)| channels);
+    let channels = |wanted: StreamKind| {
+        slot.kinds.iter().find(|(kind, _)| *kind == wanted).map(|(_, channels)| channels)
+    };
     let mut columns =
         vec![Column::plain("latency", "LATENCY", "s"), Column::plain("frame_index", "MISC", MISSING)];
     let named = values
@@ -98,7 +100,7 @@ impl Column {
         Self { name, component: MISSING, kind, tracked_point, units, reference_frame: MISSING }
     }
 
-    pub fn of(slot: &str, kind: Kind, channel: &Channel) -> Self {
+    pub fn of(slot: &str, kind: StreamKind, channel: &Channel) -> Self {
         let (component, bids_kind) = match channel.content_type.as_str() {
             "PositionX" => ("x", "POS"),
             "PositionY" => ("y", "POS"),
@@ -113,13 +115,7 @@ impl Column {
             "OrientationR" => ("z", "ORNT"),
             _ => (MISSING, "MISC"),
         };
-        let units = match channel.unit.as_str() {
-            "meters" => "m",
-            "degrees" => "deg",
-            "pixels" => "px",
-            "seconds" => "s",
-            _ => MISSING,
-        };
+        let units = Unit::named(&channel.unit).and_then(Unit::symbol).unwrap_or(MISSING);
         let reference_frame = match (bids_kind, units) {
             ("POS", "px") => "frame",
             ("POS" | "ORNT", _) => "camera",
@@ -129,7 +125,8 @@ impl Column {
             (Some(marker), "POS" | "ORNT") => format!("{slot}_{marker}"),
             _ => MISSING.to_owned(),
         };
-        let filtered = if kind.is_filtered() { "_filtered" } else { "" };
+        let filtered =
+            if matches!(kind, StreamKind::Output { filtered: true, .. }) { "_filtered" } else { "" };
         let name = format!("{slot}_{}{filtered}", channel.label);
         Self { name, component, kind: bids_kind, tracked_point, units, reference_frame }
     }
@@ -137,16 +134,22 @@ impl Column {
 
 #[cfg(test)]
 mod tests {
+    use mien_outputs::{LANDMARKS, OutputId, POSE};
+
     use super::*;
+
+    const fn kind(output: OutputId, filtered: bool) -> StreamKind {
+        StreamKind::Output { output, filtered }
+    }
 
     fn slot(filtered: bool) -> SlotLayout {
         let channels = |count: usize| {
             (0..count).map(|k| Channel::new(format!("c{k}"), "PositionX", "pixels")).collect::<Vec<_>>()
         };
-        let mut kinds = vec![(Kind::Landmarks, channels(3 * 478)), (Kind::Pose, channels(11))];
+        let mut kinds = vec![(kind(LANDMARKS, false), channels(3 * 478)), (kind(POSE, false), channels(11))];
         if filtered {
-            kinds.push((Kind::LandmarksFiltered, channels(3 * 478)));
-            kinds.push((Kind::PoseFiltered, channels(11)));
+            kinds.push((kind(LANDMARKS, true), channels(3 * 478)));
+            kinds.push((kind(POSE, true), channels(11)));
         }
         SlotLayout { name: "P-01".to_owned(), kinds }
     }
@@ -154,7 +157,11 @@ mod tests {
     #[test]
     fn tables_are_narrow_enough_and_hold_every_value_once() {
         for filtered in [false, true] {
-            let camera = CameraLayout { name: "front".to_owned(), slots: vec![slot(filtered)] };
+            let camera = CameraLayout {
+                name: "front".to_owned(),
+                frame_size: [640, 480],
+                slots: vec![slot(filtered)],
+            };
             let parts = parts(&camera);
             assert!(parts.iter().all(|part| part.columns.len() <= MOST_COLUMNS));
             assert!(parts.iter().all(|part| part.columns.len() == part.values.len() + COMMON_COLUMNS));
@@ -172,6 +179,6 @@ mod tests {
     fn raw_and_filtered_points_stand_side_by_side() {
         let (_, mesh) = values(&slot(true));
         let of = |kind| [0, 1, 2].map(|axis| (kind, 3 * 7 + axis));
-        assert_eq!(mesh[7], [of(Kind::Landmarks), of(Kind::LandmarksFiltered)].concat());
+        assert_eq!(mesh[7], [of(kind(LANDMARKS, false)), of(kind(LANDMARKS, true))].concat());
     }
 }

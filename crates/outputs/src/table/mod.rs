@@ -1,0 +1,7 @@
+//! The entries.
+
+pub(crate) mod blendshapes;
+pub(crate) mod iris_distance;
+pub(crate) mod landmarks;
+pub(crate) mod pose;
+pub(crate) mod quality;
