@@ -45,8 +45,8 @@ pub(crate) struct TrackArguments {
     /// Replace results that exist
     #[arg(long)]
     overwrite: bool,
-    /// Turn every picture clockwise before it is tracked: 0, 90, 180 or 270 degrees. Faces upside down are not
-    /// found otherwise
+    /// Turn every picture clockwise before it is tracked: 0, 90, 180 or 270 degrees. The built-in detector also finds
+    /// nearly all faces that lie on their side or upside down; other detectors may not
     #[arg(long, value_name = "DEGREES", default_value_t = Rotation::None)]
     rotate: Rotation,
     /// Number of the video stream in a file that has several, as ffprobe counts

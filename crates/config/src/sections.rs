@@ -466,7 +466,7 @@ impl PrivacyKind {
         match self {
             Self::Full => None,
             Self::Blur | Self::Mesh => Some(
-                "faces that the detector does not find (very small, upside down, mostly covered or cut off), hair, \
+                "faces that the detector does not find (very small, mostly covered or cut off), hair, \
                  clothes and surroundings, the previews on the screen, and the landmarks in the data",
             ),
         }

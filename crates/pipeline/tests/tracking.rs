@@ -54,9 +54,13 @@ fn the_first_frame_is_measured_as_well_as_the_rest() {
 #[test]
 fn a_newcomer_of_whom_the_first_reading_is_unsure_is_read_again() {
     // Presence logits of the two readings, whether the face is taken, and how often it is read.
-    for (presences, taken, readings) in
-        [([-2.0, 8.0], true, 2), ([-2.0, 3.0], false, 2), ([-5.0, 8.0], false, 1), ([8.0, -2.0], false, 2)]
-    {
+    for (presences, taken, readings) in [
+        ([-2.0, 8.0], true, 2),
+        ([-2.0, 3.0], false, 2),
+        ([-8.0, 8.0], true, 2),
+        ([-10.0, 8.0], false, 1),
+        ([8.0, -2.0], false, 2),
+    ] {
         let world = world(&[at(120.0, 100.0)]);
         lock(&world).next_presences = presences.into();
         let mut pipeline = pipeline(&world, PipelineSettings::default()).unwrap();

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from .photometric import column, uniform
-from .warp import pixel_grid, sometimes
+from .warp import constant, pixel_grid, sometimes
 
 
 def part(values):
@@ -22,7 +22,7 @@ def face_axes(places):
     across = places[:, 263] - places[:, 33]
     across = across / across.norm(dim=1, keepdim=True).clamp(min=1e-4)
     down = torch.stack([-across[:, 1], across[:, 0]], 1)
-    centre = places[:, [234, 454, 10, 152]].mean(1)
+    centre = places[:, constant((234, 454, 10, 152), places.device)].mean(1)
     width = ((places[:, 454] - places[:, 234]) * across).sum(1).abs() / 2
     height = ((places[:, 152] - places[:, 10]) * down).sum(1).abs() / 2
     return centre, across, down, width.clamp(min=0.02), height.clamp(min=0.02)
@@ -183,5 +183,5 @@ def beard(scenes, places, texture):
     strands = F.interpolate(torch.randn(n, 1, size // 3, size // 3, device=device), (size, size), mode="bilinear")
     thick = column(uniform(n, 0.2, 1.1, device))
     mask = ((lower * (1 - mouth))[:, None] * thick + 0.25 * strands * lower[:, None]).clamp(0, 1)
-    hair = torch.rand(n, 1, 1, 1, device=device) ** 2 * torch.tensor([1.0, 0.92, 0.85], device=device).view(1, 3, 1, 1)
+    hair = torch.rand(n, 1, 1, 1, device=device) ** 2 * constant((1.0, 0.92, 0.85), device).view(1, 3, 1, 1)
     return torch.lerp(scenes, (hair * (1 + 0.25 * strands)).clamp(0, 1), mask), torch.zeros_like(mask)

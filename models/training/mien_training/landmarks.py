@@ -13,41 +13,27 @@ import os
 import time
 
 import torch
-import torch._inductor.config
 
 from . import atlas as atlas_module
 from . import photometric, scenes, views
+from .graphs import Captured, Pool
 from .groups import landmark_weights
 from .landmarks_import import from_checkpoint, from_onnx, grown
 from .students import LANDMARK_STUDENTS, LandmarkStudent, parameters
 from .teacher import LandmarkTeacher
+from .warp import permutation
 
 TEACHER_SIZE, CROP = 256, 192
 SEED = 20
+NOISE = 1.5  # in units of 7.6 grey levels of 255
+GENTLE = 0.5  # severity of what happens to the pictures towards the end
+APART, STILL = 0.45, 0.5  # weights of the agreement between views, and between two noises on one view
+POOLED = 4  # batches of scenes kept
 BEGUN = time.time()
 
 
-class Fast:
-    """A compiled function that says so and goes on uncompiled where compilation fails."""
-
-    def __init__(self, function, wanted):
-        self.plain, self.function = function, torch.compile(function, dynamic=False) if wanted else function
-        self.proven = not wanted
-
-    def __call__(self, *arguments):
-        if self.proven:
-            return self.function(*arguments)
-        try:
-            result = self.function(*arguments)
-        except torch._dynamo.exc.TorchDynamoException as error:
-            print(f"not compiled: {self.plain}: {str(error)[:300]}", flush=True)
-            self.function, result = self.plain, self.plain(*arguments)
-        self.proven = True
-        return result
-
-
 def finish(crops):
-    """Small faces, compression, blur, sharpness, colour, sensor noise: the last steps to the student."""
+    """Small faces, compression, blur, sharpness, colour: what comes before the sensor's noise."""
     n, device = len(crops), crops.device
     crops = photometric.degrade(crops)
     part = crops[: n // 2]
@@ -55,7 +41,11 @@ def finish(crops):
     crops[: n // 2] = torch.lerp(blurred, part, photometric.column(photometric.uniform(n // 2, 0.3, 2.2, device)))
     part = crops[n // 4 :]
     crops[n // 4 :] = photometric.recolour(part, torch.rand(len(part), device=device) ** 2)
-    return photometric.sensor_noise(crops, torch.rand(n, device=device) ** 2)
+    return crops
+
+
+def noisy(crops):
+    return photometric.sensor_noise(crops, NOISE * torch.rand(len(crops), device=crops.device) ** 2)
 
 
 def labels_of(answers, logits, places, middle, linear, zoom):
@@ -87,12 +77,16 @@ def presence_labels(scene, covered, logit):
 
 
 def loss_of(answers, presence, label, weights):
-    """Distances in units of the interocular distance, agreement between views, presence; and the error."""
+    """Distances in units of the interocular distance, agreement between views, presence; and the error.
+
+    The last two views of each scene differ in nothing but the sensor's noise.
+    """
     points, eyes = label["points"], interocular(label["points"])[:, None, None]
     seen = views.to_scene(answers.float(), *label["views"], label["size"])
-    flat = ((seen - points[:, None])[..., :2].square().sum(-1) / eyes**2 + 1e-7).sqrt()
+    distance = lambda x: (x[..., :2].square().sum(-1) / eyes**2 + 1e-7).sqrt()
+    flat = distance(seen - points[:, None])
     deep = ((seen - points[:, None])[..., 2] * (2 / views.COVER) / eyes).abs()
-    apart = ((seen - seen.mean(1, keepdim=True))[..., :2].square().sum(-1) / eyes**2 + 1e-7).sqrt()
+    apart, still = distance(seen - seen.mean(1, keepdim=True)), distance(seen[:, -1:] - seen[:, -2:-1])
     mean = lambda x: ((x * weights).mean((1, 2)) * label["trust"]).sum() / label["trust"].sum().clamp(min=1)
     logit, is_face = presence.float()[:, 0].view(len(points), -1), label["is_face"][:, None]
     # Newcomers need a logit of 4.6: faces are pushed beyond that, everything else below 0.
@@ -100,13 +94,13 @@ def loss_of(answers, presence, label, weights):
     decided = torch.nn.functional.softplus(margin) * label["counts"][:, None]
     decided = decided.sum() / (label["counts"].sum() * logit.shape[1]).clamp(min=1)
     error = (flat.mean((1, 2)) * label["trust"]).sum() / label["trust"].sum().clamp(min=1)
-    return mean(flat) + 0.2 * mean(deep) + 0.3 * mean(apart) + 0.03 * decided, error
+    return mean(flat) + 0.2 * mean(deep) + APART * mean(apart) + STILL * mean(still) + 0.03 * decided, error
 
 
 class Average:
     """Moving average of weights and batch statistics; quick at first, then 1 − `rate`."""
 
-    def __init__(self, model, rate=0.002):
+    def __init__(self, model, rate=0.001):
         self.rate, self.count = rate, 0
         self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
@@ -140,7 +134,7 @@ class Clock:
             self.last = now
 
 
-def learning_rate(progress, peak, warm=0.02, decay=0.45):
+def learning_rate(progress, peak, warm=0.02, decay=0.9):
     """Warm-up, a plateau, then a linear way down over the last `decay` of the run."""
     if progress < warm:
         return peak * progress / warm
@@ -153,19 +147,23 @@ def parse():
     parser.add_argument("--sources", default=".train/sources.npz")
     parser.add_argument("--out", required=True)
     parser.add_argument("--start", help="an ONNX file, or checkpoints: KIND is replaced by each student's kind")
+    parser.add_argument("--resume", help="folder of a run to go on with: weights, their average, the optimiser's state")
     parser.add_argument("--students", nargs="+", default=["grown"], choices=tuple(LANDMARK_STUDENTS))
     parser.add_argument("--deadline", type=float, default=1e9, help="seconds from the program's start to the last step")
     parser.add_argument("--steps", type=int, default=10**9, help="length in steps")
     parser.add_argument("--scenes", type=int, default=216)
-    parser.add_argument("--views", type=int, default=4, help="the students' crops of each scene")
+    parser.add_argument("--views", type=int, default=3, help="the students' crops of each scene; one more repeats the last")
     parser.add_argument("--pairs", type=int, default=1, help="the teacher's pairs of crops of each scene")
+    parser.add_argument("--uses", type=int, default=2, help="how many steps there are to each batch of new scenes")
     parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--decay", type=float, default=0.45, help="share of the run in which the rate falls to 0")
+    parser.add_argument("--decay", type=float, default=0.9, help="share of the run in which the rate falls to 0")
     parser.add_argument("--first", type=float, default=0.0, help="progress at which the schedule starts (going on)")
+    parser.add_argument("--last", type=float, default=1.0, help="progress at which this part of the run ends")
+    parser.add_argument("--gentle", type=float, default=0.75, help="progress from which on the pictures are changed less")
     parser.add_argument("--shares", type=float, nargs=3, default=atlas_module.SHARES, help="clips, faces, people")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--compile", action="store_true", help="takes minutes at first, then half the time a step")
-    parser.add_argument("--save-every", type=float, default=90, help="seconds between checkpoints")
+    parser.add_argument("--eager", action="store_true", help="without CUDA graphs, and with the time of each part")
+    parser.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints")
     return parser.parse_args()
 
 
@@ -180,27 +178,45 @@ class Student:
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.99), fused=device == "cuda")
         self.average = Average(self.model)
-        self.forward = Fast(self.model.forward, options.compile)
+        self.model.train()
 
-    def learn(self, crops, label, weights, rate):
+    def gradients(self, crops, label, weights):
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda, cache_enabled=False):
+            seen = self.model.body(crops * 2 - 1)
+        answers, presence = self.model.answers(seen.float())
+        answers, presence = (x.index_select(0, label["back"]) for x in (answers, presence))
+        loss, error = loss_of(answers, presence, label, weights)
+        loss.backward()
+        return error.detach()
+
+    def move(self, rate):
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        self.model.train()
-        with torch.autocast(crops.device.type, torch.bfloat16, enabled=crops.is_cuda):
-            answers, presence = self.forward(crops)
-        answers, presence = answers[label["back"]], presence[label["back"]]
-        loss, error = loss_of(answers, presence, label, weights)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
         self.average.update(self.model)
-        return error
 
     def save(self, folder, name, step):
         for key, state in (("average", self.average.state), ("model", self.model.state_dict())):
             saved = {key: {k: v.clone() for k, v in state.items()}, "kind": self.kind, "step": step}
             torch.save(saved, os.path.join(folder, f"{name}.{self.kind}.{key}.pt"))
+        state = self.optimiser.state_dict()
+        half = lambda values: {k: v.bfloat16() if v.ndim else v for k, v in values.items()}
+        state["state"] = {k: half(v) for k, v in state["state"].items()}
+        saved = {"optimiser": state, "averaged": self.average.count, "step": step}
+        torch.save(saved, os.path.join(folder, f"{name}.{self.kind}.optimiser.pt"))
+
+    def resume(self, folder, device):
+        """Goes on where `save` was; returns the step."""
+        load = lambda key: torch.load(os.path.join(folder, f"last.{self.kind}.{key}.pt"), map_location=device)
+        self.model.load_state_dict(load("model")["model"])
+        for value, saved in zip(self.average.state.values(), load("average")["average"].values()):
+            value.copy_(saved)
+        saved = load("optimiser")
+        self.optimiser.load_state_dict(saved["optimiser"])  # which also brings the moments to the weights' precision
+        self.average.count = saved["averaged"]
+        return saved["step"]
 
 
 class Training:
@@ -215,15 +231,23 @@ class Training:
               f"{len(atlas.offset)} pictures on {self.device}", flush=True)
         self.maker = scenes.SceneMaker(atlas, faces, others)
         teacher_file = os.path.join(options.shared, "models", "mediapipe_face_landmarks_detector.onnx")
-        teacher = LandmarkTeacher(teacher_file, half).to(device=self.device, memory_format=torch.channels_last)
-        compiled = lambda function: Fast(function, options.compile)
-        self.render, self.label = compiled(self.maker.render_parts), compiled(teacher.forward)
-        self.crops, self.finish = compiled(scenes.student_crops), compiled(finish)
+        self.teacher = LandmarkTeacher(teacher_file, half).to(device=self.device, memory_format=torch.channels_last)
         self.weights = landmark_weights().to(self.device)
         self.clock = Clock(self.device)
-        self.students = [Student(kind, self.first(kind), options, self.device) for kind in options.students]
+        with torch.no_grad():
+            self.scene = self.make()
+            self.students = [Student(kind, self.first(kind), options, self.device) for kind in options.students]
         for student in self.students:
             print(f"{student.kind}: {parameters(student.model)} weights", flush=True)
+            if options.resume:
+                self.step = student.resume(options.resume, self.device)
+        self.pool = None
+        self.capture()
+
+    def capture(self):
+        """New graphs: what the old ones do is fixed."""
+        on = self.device == "cuda" and not self.options.eager
+        self.make_scenes, self.gradients = Captured(self.make, on), Captured(self.learn, on)
 
     def first(self, kind):
         """The student to start with."""
@@ -232,46 +256,65 @@ class Training:
             return LandmarkStudent(**LANDMARK_STUDENTS[kind])
         if not start.endswith(".onnx"):
             return from_checkpoint(start.replace("KIND", kind), self.device)
-        with torch.no_grad():
-            crops, _ = self.batch()
-        found, wanted = from_onnx(start, crops.float()), LandmarkStudent(**LANDMARK_STUDENTS[kind])
+        found, wanted = from_onnx(start, self.crops()[0]), LandmarkStudent(**LANDMARK_STUDENTS[kind])
         return found if parameters(found) == parameters(wanted) else grown(found, kind)
 
-    def batch(self):
-        """Crops for the students in random order [m, 3, 192, 192], and everything that labels them."""
+    @torch.no_grad()
+    def make(self):
+        """New scenes as the students see them, with everything that labels them."""
         options, device, n = self.options, self.device, self.options.scenes
-        scene = scenes.Scenes(*self.render(n))
+        scene = scenes.Scenes(*self.maker.render_parts(n))
         self.clock.lap("render")
         seen = views.teacher_views(n, options.pairs, device)
-        answers, logits = self.label(views.look(scene.pictures, *seen[:2], TEACHER_SIZE))
+        answers, logits = self.teacher(views.look(scene.pictures, *seen[:2], TEACHER_SIZE))
         points, trust, logit = labels_of(answers, logits, scene.places, *seen)
         self.clock.lap("teacher")
         # Where the teacher sees the face (a mirrored face has its own left and right again).
         scene.places = torch.where((scene.face & (trust > 0)).view(-1, 1, 1), points[..., :2], scene.places)
-        pictures, covered = self.maker.dress(scene, torch.randperm(n, device=device))
-        self.clock.lap("dress")
+        pictures, covered = self.maker.dress(scene, permutation(n, device))
         is_face, counts = presence_labels(scene, covered, logit)
-        looks = views.student_views(n, options.views, torch.where(scene.face, 1.0, 0.3), device)
-        order = torch.randperm(n * options.views, device=device)
-        crops = self.crops(pictures, scene.places, *looks[:2], CROP, order)
+        self.clock.lap("dress")
+        return {"pictures": pictures, "places": scene.places, "points": points, "face": scene.face,
+                "trust": trust * scene.face * (1 - covered), "is_face": is_face, "counts": counts}
+
+    @torch.no_grad()
+    def crops(self):
+        """Crops for the students [n · (views + 1), 3, 192, 192] of `self.scene`, and what labels them. All but the last n
+        are in random order; those are the scenes' last views with other noise."""
+        scene, device, severity = self.scene, self.device, self.maker.severity
+        n, count = len(scene["points"]), self.options.views
+        looks = views.student_views(n, count, torch.where(scene["face"], 1.0, 0.3), device, severity)
+        order, again = permutation(n * count, device), permutation(n * count, device)
+        crops = scenes.student_crops(scene["pictures"], scene["places"], *looks[:2], CROP, order, severity)
         self.clock.lap("light")
-        order = order[(again := torch.randperm(len(order), device=device))]
-        crops = self.finish(crops[again])
+        back = torch.argsort(order[again]).view(n, count)
+        crops = finish(crops[again])
+        crops = noisy(torch.cat([crops, crops[back[:, -1]]]))
         self.clock.lap("noise")
-        label = {"points": points, "trust": trust * scene.face * (1 - covered), "is_face": is_face, "counts": counts,
-                 "views": looks, "size": crops.shape[-1], "back": torch.argsort(order)}
-        return crops, label
+        twins = torch.arange(n * count, n * (count + 1), device=device)
+        label = {key: scene[key] for key in ("points", "trust", "is_face", "counts")}
+        label["views"] = [torch.cat([x, x[:, -1:]], 1) for x in looks]
+        return crops, label | {"size": CROP, "back": torch.cat([back, twins[:, None]], 1).flatten()}
+
+    def learn(self):
+        """The students' gradients on `self.scene`; returns each one's mean error in units of the interocular distance."""
+        crops, label = self.crops()
+        crops = crops.contiguous(memory_format=torch.channels_last)
+        return [student.gradients(crops, label, self.weights) for student in self.students]
 
     def train_step(self, rate):
-        """One batch; returns each student's mean error in units of the interocular distance."""
-        self.clock.start(self.step == 30)
-        with torch.no_grad():
-            crops, label = self.batch()
-            crops = crops.contiguous(memory_format=torch.channels_last)
-        errors = []
+        self.clock.start(self.options.eager and self.step == 30)
+        if self.pool is None:
+            self.pool = Pool(self.make_scenes, POOLED)
+        elif self.step % self.options.uses == 0:
+            self.pool.put(self.make_scenes())
+        self.scene = self.pool.draw()
+        self.clock.lap("draw")
+        errors = self.gradients()
+        self.clock.lap("students")
         for student in self.students:
-            errors.append(student.learn(crops, label, self.weights, rate))
-            self.clock.lap(f"student {student.kind}")
+            student.move(rate)
+        self.clock.lap("optimiser")
         self.step += 1
         return errors
 
@@ -281,17 +324,27 @@ class Training:
 
     def run(self):
         options, progress, begun, saved = self.options, self.options.first, None, time.time()
-        while progress < 1:
-            errors = self.train_step(learning_rate(progress, options.rate, decay=options.decay))
-            if self.step == 10:
+        start = self.step
+        while progress < options.last:
+            if progress >= options.gentle and self.maker.severity > GENTLE:
+                self.maker.severity = GENTLE
+                self.capture()
+            rate = learning_rate(progress, options.rate, decay=options.decay)
+            if not options.resume:  # a new optimiser has no moments yet
+                rate *= min(1.0, (self.step + 1) / 100)
+            errors = self.train_step(rate)
+            done = self.step - start
+            if done == 10:
                 begun = self.clock.now()
             elapsed = time.time() - begun if begun else 0.0
             by_clock = elapsed / max(options.deadline - (begun - BEGUN), 1.0) if begun else 0.0
-            progress = options.first + (1 - options.first) * max(self.step / options.steps, by_clock)
-            if self.step % 100 == 0:
+            progress = options.first + (options.last - options.first) * max(done / options.steps, by_clock)
+            if self.step % 20 == 0:
+                self.clock.now()  # lets the GPU catch up, so that the clock tells the truth
+            if self.step % 200 == 0:
                 shown = ", ".join(f"{s.kind} {100 * e.item():.2f} %" for s, e in zip(self.students, errors))
                 print(f"{time.time() - BEGUN:.0f} s: step {self.step} {progress:.3f} error {shown}, "
-                      f"{options.scenes * options.views * (self.step - 10) / elapsed:.0f} crops/s", flush=True)
+                      f"{1000 * elapsed / max(done - 10, 1):.1f} ms a step", flush=True)
             if time.time() - saved > options.save_every:
                 self.save("last")
                 saved = time.time()
@@ -304,8 +357,6 @@ def main():
     os.makedirs(options.out, exist_ok=True)
     torch.manual_seed(options.seed)
     torch.backends.cudnn.benchmark = True
-    torch.set_float32_matmul_precision("high")
-    torch._inductor.config.pattern_matcher = False  # torch 2.11 stumbles over slices of a concatenation
     results = Training(options).run()
     with open(os.path.join(options.out, "training.json"), "w") as file:
         json.dump(results, file, indent=1)

@@ -8,7 +8,7 @@ import torch
 
 from .covers import face_coordinates, part
 from .photometric import column, uniform
-from .warp import sometimes
+from .warp import constant, sometimes
 
 
 def colours(n, spread, device):
@@ -50,7 +50,7 @@ def skin(crops, a, b):
     face = ((1.05 - (a**2 + (b * 0.95) ** 2).sqrt()) * 8).sigmoid()[:, None]
     darker = sometimes(n, 0.65, device)
     power = column(torch.where(darker > 0, uniform(n, 1.1, 2.6, device), uniform(n, 0.55, 0.95, device)))
-    tint = torch.tensor([0.0, 0.06, 0.12], device=device).view(1, 3, 1, 1) * column(darker * uniform(n, 0, 1, device))
+    tint = constant((0.0, 0.06, 0.12), device).view(1, 3, 1, 1) * column(darker * uniform(n, 0, 1, device))
     toned = (crops + 1e-3) ** (power + tint * 2)
     return torch.lerp(crops, toned, face)
 
@@ -71,10 +71,11 @@ def dark(crops, a, b):
 PARTS = ((skin, 0.0, 0.14), (lit, 0.08, 0.34), (backlit, 0.34, 0.41), (dark, 0.27, 0.38), (grey, 0.36, 0.48))
 
 
-def light(crops, places):
-    """Each change in its part of the crops, which come in random order; some get two."""
+def light(crops, places, severity=1.0):
+    """Each change in its part of the crops, which come in random order; some get two. `severity` scales the parts."""
     for change, low, high in PARTS:
-        at = slice(int(low * len(crops)), max(int(high * len(crops)), int(low * len(crops)) + 1))
+        first = int(low * len(crops))
+        at = slice(first, first + max(int((high - low) * severity * len(crops)), 1))
         a, b = face_coordinates(places[at], crops.shape[-1])
         crops[at] = change(crops[at], a, b).clamp(0, 1)
     return crops

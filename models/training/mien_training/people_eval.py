@@ -24,7 +24,7 @@ from .people_split import HELD_OUT_ATTRIBUTES, attribute
 from .regions import crop, in_frame, region_from_detection, region_from_landmarks
 from .sources import name_of, people_paths, picture_paths, read_picture
 
-PROMISING, NEWCOMER = -2.94, 4.6  # presence logits that the pipeline asks of a newcomer, first and then (0.05, 0.99)
+PROMISING, NEWCOMER = -9.2, 4.6  # presence logits that the pipeline asks of a newcomer, first and then (0.0001, 0.99)
 BOOTSTRAPS = 2000
 SEED = 6
 # What a picture's name must hold to be in a group.

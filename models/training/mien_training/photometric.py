@@ -9,7 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from .warp import pixel_grid, sometimes
+from .warp import constant, pixel_grid, sometimes
 
 LOW_SIZES = (24, 32, 40, 56, 64, 80, 96, 128, 160)  # picture sizes of small faces, multiples of 8
 # JPEG's example quantisation table for luminance (ITU-T T.81, Annex K.1).
@@ -112,7 +112,7 @@ def jpeg_like(pictures, quality):
     basis = torch.cos((2 * k[None] + 1) * k[:, None] * math.pi / 16) * math.sqrt(2 / 8)
     basis[0] *= math.sqrt(0.5)
     blocks = pictures.float().reshape(n, channels, height // 8, 8, width // 8, 8).permute(0, 1, 2, 4, 3, 5)
-    table = torch.tensor(QUANTISATION, device=pictures.device, dtype=torch.float32).view(8, 8) / 255
+    table = constant(QUANTISATION, pictures.device).float().view(8, 8) / 255
     step = table * quality.view(-1, 1, 1, 1, 1, 1)
     coefficients = torch.round((basis @ blocks @ basis.T) / step) * step
     blocks = basis.T @ coefficients @ basis

@@ -35,6 +35,7 @@ class Scenes:
 
 class SceneMaker:
     def __init__(self, atlas: Atlas, faces: Faces, others: Others):
+        self.severity = 1.0  # scales how many scenes are turned in space or wear something
         self.atlas, self.faces, self.others = atlas, faces, others
         device = faces.picture.device
         self.chance = torch.cumsum(faces.weight / faces.weight.sum(), 0)
@@ -57,7 +58,7 @@ class SceneMaker:
         chosen = torch.searchsorted(self.chance, torch.rand(n, device=device)).clamp(max=len(self.chance) - 1)
         old = faces.landmarks[chosen]
         moved = warp.new_landmarks(faces, chosen)
-        moved = torch.lerp(moved, old, warp.sometimes(n, 0.3, device).view(-1, 1, 1))
+        moved = torch.lerp(moved, old, warp.sometimes(n, 1 - 0.7 * self.severity, device).view(-1, 1, 1))
         centre, side, angle = warp.regions_around(moved)
         picture = faces.picture[chosen].clone()
         empty, other = int(n * BACKGROUND_SHARE), max(1, int(n * OTHER_SHARE))
@@ -71,7 +72,7 @@ class SceneMaker:
         linear = warp.crop_frames(side * COVER, angle, warp.sometimes(n, 0.5, device))
         field = warp.displacement(old, moved, linear, centre, side, NODES) * face.view(-1, 1, 1, 1)
         x, y = warp.source_positions(linear, centre, field, BASE)
-        places = (moved[..., :2] - centre[:, None]) @ torch.linalg.inv(linear).transpose(1, 2)
+        places = (moved[..., :2] - centre[:, None]) @ warp.inverse(linear).transpose(1, 2)
         nothing = ~face & (self.is_far(picture, centre, side) | (torch.arange(n, device=device) >= empty))
         return picture, x, y, places, face, nothing
 
@@ -102,7 +103,7 @@ class SceneMaker:
         """Regions of the pictures, sampled coarsely, at the size of scenes."""
         linear = warp.crop_frames(side, angle, torch.zeros_like(side))
         x, y = warp.source_positions(linear, centre, torch.zeros(len(side), 2, 2, 2, device=side.device), TEXTURE)
-        coarse = self.atlas.sample(picture, x, y)
+        coarse = self.atlas.sample(picture, x, y).contiguous()
         return torch.nn.functional.interpolate(coarse, (BASE, BASE), mode="bilinear")
 
     def any_picture(self, n):
@@ -125,12 +126,13 @@ class SceneMaker:
         pictures, covered = scenes.pictures.clone(), torch.zeros(len(order), device=order.device)
         start = 0
         for draw, share in WEARS:
-            who = order[start : start + max(1, int(len(order) * share))]
+            who = order[start : start + max(1, int(len(order) * share * self.severity))]
             start += len(who)
             texture = self.texture(self.any_picture(len(who)))
             pictures[who], mask = draw(pictures[who], scenes.places[who], texture)
             covered[who] = self.share_covered(mask, scenes.places[who])
-        who = order[torch.randperm(len(order), device=order.device)[: max(1, int(len(order) * COVERED_SHARE))]]
+        hidden = max(1, int(len(order) * COVERED_SHARE * self.severity))
+        who = order[warp.permutation(len(order), order.device)[:hidden]]
         pictures[who], mask = self.hands(pictures[who], scenes.picture[who])
         covered[who] = torch.maximum(covered[who], self.share_covered(mask, scenes.places[who]))
         return pictures, covered
@@ -142,9 +144,9 @@ class SceneMaker:
         return torch.nn.functional.grid_sample(mask.float(), grid, align_corners=False).mean((1, 2, 3))
 
 
-def student_crops(pictures, places, middle, linear, size, order):
+def student_crops(pictures, places, middle, linear, size, order, severity=1.0):
     """What the student sees [n · v, 3, size, size] through its views, in all sorts of light, in a random `order`."""
     crops = views.look(pictures, middle, linear, size)
     flat = torch.cat([places, torch.zeros_like(places[..., :1])], -1)
     places = views.to_view(flat, middle, linear, torch.ones_like(middle[..., 0]))[..., :2].flatten(0, 1)
-    return lights.light(crops[order], places[order])
+    return lights.light(crops[order], places[order], severity)

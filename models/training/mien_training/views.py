@@ -11,6 +11,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from .warp import constant, inverse, pixel_grid
+
 BASE, COVER = 400, 1.8
 TEACHER_SHIFT, TEACHER_ZOOM, TEACHER_TURN = 0.06, 0.10, math.radians(10)  # uniform, ±
 
@@ -31,11 +33,12 @@ def teacher_views(n, pairs, device):
     return both(shift) * 2 / COVER, matrices(zoom, both(turn)), zoom
 
 
-def student_views(n, count, wide, device):
-    """Regions as a tracker has them, as a detector gives them, or far off; `wide` [n] scales the errors."""
+def student_views(n, count, wide, device, severity=1.0):
+    """Regions as a tracker has them, as a detector gives them (45 %), or far off (20 %, both times `severity`);
+    `wide` [n] scales the errors."""
     draw = torch.rand(n, count, device=device)
-    kind = (draw > 0.35).long() + (draw > 0.80).long()
-    pick = lambda *values: torch.tensor(values, device=device)[kind] * wide[:, None]
+    kind = (draw > 1 - 0.65 * severity).long() + (draw > 1 - 0.2 * severity).long()
+    pick = lambda *values: constant(values, device)[kind] * wide[:, None]
     shift = torch.randn(n, count, 2, device=device) * pick(0.012, 0.05, 0.10)[..., None]
     shift = shift.clamp(-0.25, 0.25)
     zoom = (torch.randn(n, count, device=device) * pick(0.03, 0.10, 0.18)).clamp(-0.4, 0.4).exp()
@@ -46,8 +49,9 @@ def student_views(n, count, wide, device):
 def look(scenes, middle, linear, size):
     """Crops [n · v, 3, size, size] of the scenes [n, 3, BASE, BASE]."""
     n, count = middle.shape[:2]
-    theta = torch.cat([linear, middle[..., None]], -1).view(n * count, 2, 3)
-    grid = F.affine_grid(theta, (n * count, 3, size, size), align_corners=False)
+    x, y = pixel_grid(size, scenes.device)
+    part = lambda values: values[..., None, None]
+    grid = torch.stack([part(linear[..., i, 0]) * x + part(linear[..., i, 1]) * y + part(middle[..., i]) for i in (0, 1)], -1)
     # The views of one scene side by side in one grid: each scene is read where it lies.
     grid = grid.view(n, count * size, size, 2)
     crops = F.grid_sample(scenes, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -58,11 +62,12 @@ def to_scene(landmarks, middle, linear, zoom, size):
     """Crop landmarks [n · v, 478, 3] in pixels to [n, v, 478, 3]: x, y in −1…1 of the scene, z in face regions."""
     n, count = middle.shape[:2]
     landmarks = landmarks.view(n, count, 478, 3)
-    flat = (landmarks[..., :2] * (2 / size) - 1) @ linear.transpose(-1, -2) + middle[:, :, None]
+    x, y = (landmarks[..., :2] * (2 / size) - 1)[..., None].unbind(-2)  # [n, v, 478, 1]; products in full precision
+    flat = x * linear[:, :, None, :, 0] + y * linear[:, :, None, :, 1] + middle[:, :, None]
     return torch.cat([flat, landmarks[..., 2:] * (zoom / size)[..., None, None]], -1)
 
 
 def to_view(points, middle, linear, zoom):
     """Scene landmarks [n, 478, 3] to [n, v, 478, 3] in −1…1 of each view, z in sides of the view."""
-    flat = (points[:, None, :, :2] - middle[:, :, None]) @ torch.linalg.inv(linear).transpose(-1, -2)
+    flat = (points[:, None, :, :2] - middle[:, :, None]) @ inverse(linear).transpose(-1, -2)
     return torch.cat([flat, points[:, None, :, 2:] / zoom[..., None, None]], -1)

@@ -5,6 +5,7 @@ turned), and its picture is pulled along by a smooth field that carries each old
 new place. The field need not be exact: the teacher labels the picture that comes out.
 """
 
+import functools
 import math
 
 import torch
@@ -13,9 +14,26 @@ import torch.nn.functional as F
 # Upper and lower lid landmarks that meet when an eye closes, right eye then left eye.
 UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
 LOWER_LIDS = (7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382)
-IRISES = tuple(range(468, 478))
+IRISES = slice(468, 478)
 NODES = 32  # nodes per side of the displacement grid over the crop
 NARROW, WIDE, WIDE_SHARE, ANCHOR = 0.045, 0.3, 0.01, 2e-3  # kernel widths in units of the face's side
+
+
+@functools.cache
+def constant(values, device):
+    """A tensor of the (nested) tuple `values`, copied to the device once: a CUDA graph cannot copy from the host."""
+    return torch.tensor(values, device=device)
+
+
+def permutation(n, device):
+    return torch.argsort(torch.rand(n, device=device))
+
+
+def inverse(matrices):
+    """Inverses of matrices [..., 2, 2], without the host's check that `torch.linalg.inv` waits for."""
+    a, b, c, d = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 0], matrices[..., 1, 1]
+    rows = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
+    return rows / (a * d - b * c)[..., None, None]
 
 
 def rotation(yaw, pitch, roll):
@@ -49,11 +67,11 @@ def new_landmarks(faces, chosen):
     shape = shape + (amount[:, None] * local)[..., None] * (faces.shape[draw()] - faces.shape[draw()])
     # Eyes: lids closing, irises turning.
     closing = (sometimes(n, 0.25, device) * (0.2 + torch.rand(n, device=device))).view(-1, 1, 1)
-    upper, lower = list(UPPER_LIDS), list(LOWER_LIDS)
+    upper, lower = constant(UPPER_LIDS, device), constant(LOWER_LIDS, device)
     moved = shape.clone()
     moved[:, upper] = shape[:, upper] + closing.clamp(max=1) * (shape[:, lower] - shape[:, upper])
     gaze = torch.randn(n, 1, 2, device=device) * sometimes(n, 0.4, device).view(-1, 1, 1)
-    moved[:, list(IRISES), :2] += gaze * torch.tensor([0.05, 0.02], device=device)
+    moved[:, IRISES, :2] += gaze * constant((0.05, 0.02), device)
     # Pose.
     turned = sometimes(n, 0.75, device)
     turn = rotation(turned * normal(0.35), turned * normal(0.22), turned * normal(0.12))
