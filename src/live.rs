@@ -1,4 +1,4 @@
-//! What becomes of live results: LSL streams and recordings, without a window or beside one.
+//! Publishes and records live results, with or without a window.
 
 mod describe;
 

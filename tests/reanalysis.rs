@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use mien_capture::{SourceSpec, Step};
 use mien_config::Config;
 use mien_face::Frame;
+use mien_outputs::Camera;
 use mien_record::{
     DiskLimits, Outputs, PrivacyKind, SessionNames, SessionPlan, VideoKind, VideoRecorder, check_session,
 };
@@ -87,6 +88,8 @@ fn record(parent: &Path, video: VideoKind) -> PathBuf {
 
     let camera = CameraDescription {
         name: "cam".to_owned(),
+        frame_size: Some((320, 240)),
+        optics: Camera::with_fov_deg(config.detection.vertical_fov_deg),
         filter: Some("One-Euro".to_owned()),
         ..CameraDescription::default()
     };

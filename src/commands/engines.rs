@@ -153,7 +153,7 @@ impl BuildBar {
         let bar = &mut self.0;
         match news {
             BuildNews::Unusable { path, reason } => {
-                say_error!("{}: {reason}; building it anew", path.display())
+                say_error!("{}: {reason}; building it again", path.display())
             }
             BuildNews::Waiting { model } => {
                 say_error!("{model}: another process builds this engine; waiting")

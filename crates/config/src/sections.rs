@@ -1,4 +1,4 @@
-//! The file's sections. What each key means is told in `config/mien.toml`, which users read.
+//! The file's sections. `config/mien.toml`, which users read, explains each key.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -294,7 +294,7 @@ impl std::str::FromStr for NetworkChoice {
 pub struct Detection {
     /// Most faces for each camera.
     pub max_faces: usize,
-    /// The detector runs on every Nth frame; half as often while as many faces as may be are tracked.
+    /// The detector runs on every Nth frame; half as often while `max_faces` faces are tracked.
     pub detect_every: u32,
     /// Longest side in pixels of the picture that the detector reads; without one, half the frame's, 320
     /// to 640.

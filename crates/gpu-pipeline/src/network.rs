@@ -193,7 +193,7 @@ impl<'a> Workshop<'a> {
         let cache = &self.options.cache;
         let mut unusable = |reason: &str| {
             let path = cache.path_of(key);
-            tracing::warn!("the engine {} is built anew: {reason}", path.display());
+            tracing::warn!("the engine {} is built again: {reason}", path.display());
             news(BuildNews::Unusable { path: &path, reason });
         };
         match cache.load(key) {

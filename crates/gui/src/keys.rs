@@ -44,8 +44,8 @@ pub(crate) struct Asked {
     pub commands: Vec<Command>,
 }
 
-/// Whether this key was pressed, with these modifiers, which nobody else then sees. What a key that is held down
-/// repeats is nobody's press: it is only taken out.
+/// Whether this key was pressed, with these modifiers, which nobody else then sees. Auto-repeats are consumed and
+/// ignored.
 fn is_pressed(input: &mut InputState, wanted: Modifiers, wanted_key: Key) -> bool {
     let mut is_pressed = false;
     input.events.retain(|event| match event {

@@ -42,7 +42,7 @@ pub enum ModelError {
     /// A file is not the one that its manifest lists.
     #[error(
         "{} is not the file that its manifest lists (SHA-256 {found}, not {expected}): \
-         restore it, or import it anew with `mien models import`", path.display()
+         restore it, or import it again with `mien models import`", path.display()
     )]
     Hash {
         /// The file.

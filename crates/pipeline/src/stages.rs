@@ -48,7 +48,7 @@ pub type Readings<'i, 'a> = &'i mut dyn Iterator<Item = (&'a Region, &'a mut Rea
 ///
 /// For each frame the pipeline calls [`start`](Stages::start) once, then the others as tracking demands:
 /// most often the detector at most once and one reading of all regions. An implementation for which
-/// every call has its price (a GPU) does at the start what it is told will be asked for.
+/// every call is expensive (a GPU) should queue the announced work in `start`.
 pub trait Stages: Send {
     /// Whether pictures may come as JPEG files. Stages that do not take them are never given any.
     fn takes_jpeg(&self) -> bool {

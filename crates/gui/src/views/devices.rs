@@ -259,7 +259,7 @@ fn apply(ui: &mut egui::Ui, page: &mut Page<'_>, draft: &mut CameraDraft) {
     ui.horizontal(|ui| {
         let can_apply = draft.is_changed() && command.is_ok();
         let button = strong_button("Apply", 15.0, theme::ACCENT).min_size([110.0, 32.0].into());
-        let applied = ui.add_enabled(can_apply, button).on_hover_text("starts this camera anew").clicked();
+        let applied = ui.add_enabled(can_apply, button).on_hover_text("restarts this camera").clicked();
         if let (true, Ok(command)) = (applied, &command) {
             page.backend.command(command.clone());
         }

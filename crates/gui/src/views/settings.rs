@@ -46,7 +46,7 @@ fn tracking(ui: &mut egui::Ui, wanted: &mut Config, enabled: bool) {
     });
 }
 
-/// What becomes of it.
+/// What happens to it.
 fn around(ui: &mut egui::Ui, wanted: &mut Config, enabled: bool) {
     ui.add_enabled_ui(enabled, |ui| {
         preview(ui, &mut wanted.preview);
@@ -141,7 +141,7 @@ fn detection(ui: &mut egui::Ui, detection: &mut Detection) {
             let drag = DragValue::new(&mut detection.max_absence_seconds).range(0.0..=3600.0);
             ui.add(drag.suffix(" s").speed(0.05).fixed_decimals(1))
         });
-        setting(ui, "Vertical field of view", "of the cameras; the head's distance hangs on it", |ui| {
+        setting(ui, "Vertical field of view", "of the cameras; the estimated distance depends on it", |ui| {
             let drag = DragValue::new(&mut detection.vertical_fov_deg).range(VERTICAL_FOV_DEG);
             ui.add(drag.suffix("°").speed(0.2).fixed_decimals(1))
         });
@@ -169,7 +169,7 @@ fn smoothing(ui: &mut egui::Ui, smoothing: &mut Smoothing) {
 
 fn preview(ui: &mut egui::Ui, preview: &mut Preview) {
     section(ui, "Previews", |ui| {
-        let about = "cameras start anew when it changes";
+        let about = "cameras restart when it changes";
         for (label, value) in [("Largest width", &mut preview.width), ("Largest height", &mut preview.height)]
         {
             setting(ui, label, about, |ui| {
