@@ -244,7 +244,7 @@ fn square_pixels(
 /// Width over height of a pixel that somebody makes.
 const PIXEL_ASPECTS: RangeInclusive<f64> = 0.0625..=16.0;
 
-/// Filters that make pixels square, the height being kept; pixels that nobody makes (see [`PIXEL_ASPECTS`]) count as
+/// Filters that make pixels square, the height being kept; pixels that nobody makes (see `PIXEL_ASPECTS`) count as
 /// square. Each picture has its own shape, as far as ffmpeg tells: since release 7 it holds on to the shape that
 /// pixels have at the beginning of a stream.
 pub const SQUARE_PIXELS: &str =

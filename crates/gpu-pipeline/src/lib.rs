@@ -17,8 +17,8 @@
 //! Engines are built once per model, GPU, TensorRT, precision and shape, and kept in an [`EngineCache`].
 //!
 //! # Unsafe code
-//! TensorRT is given device addresses and a stream, which it cannot check: [`bound`] does so for frames,
-//! [`calibration`] while an 8-bit engine is built.
+//! TensorRT is given device addresses and a stream, which it cannot check: `bound` does so for frames,
+//! `calibration` while an 8-bit engine is built.
 
 mod available;
 mod bound;
