@@ -42,6 +42,32 @@
 //! A writer that dies in the middle of a slot leaves an odd stamp. No reader waits for it: the entry was
 //! never announced in the header. The next worker makes a segment of its own with the next epoch.
 //!
+//! # Example
+//! ```
+//! use bytemuck::Zeroable;
+//! use mien_face::FrameFaces;
+//! use mien_ring::{FacesEntry, ResultTimings, create_faces, open_faces};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! // In a worker: a ring of four results in this folder (usually /dev/shm).
+//! let mut writer = create_faces(folder, "session", "front", 4, 1)?;
+//! // In the supervising process:
+//! let mut reader = open_faces(writer.path())?;
+//!
+//! let mut frame = FrameFaces::boxed();
+//! for index in 0..6 {
+//!     frame.frame_index = index;
+//!     writer.publish(&frame, &ResultTimings::zeroed());
+//! }
+//! let mut entry = FacesEntry::boxed();
+//! assert!(reader.latest(&mut entry).is_some());
+//! assert_eq!(entry.frame.frame_index, 5);
+//! // Nothing newer yet, and nobody waits.
+//! assert!(reader.next(&mut entry).is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What it cannot do
 //! Whoever may write to the file (the same user) may also shorten it, and a reader then gets `SIGBUS`:
 //! only a sealed `memfd` could prevent that. Nothing in Mien ever shortens a segment.

@@ -24,6 +24,34 @@
 //! **Raw and filtered**: streams such as `…_landmarks` carry what the networks measured. While a camera's temporal
 //! filter is on, streams of the same names with `_filtered` behind carry its output, row for row beside the raw
 //! ones, for every output that the filter changes.
+//!
+//! # Example
+//! ```
+//! use mien_face::FrameFaces;
+//! use mien_stream::{CameraDescription, CameraEncoder, StreamSettings};
+//!
+//! let camera = CameraDescription { name: "front".into(), ..CameraDescription::default() };
+//! let mut encoder = CameraEncoder::new(camera, StreamSettings::default());
+//! let names: Vec<&str> = encoder.streams().iter().map(|stream| stream.name.as_str()).collect();
+//! assert_eq!(
+//!     names,
+//!     [
+//!         "mien_front_face1_landmarks",
+//!         "mien_front_face1_blendshapes",
+//!         "mien_front_face1_pose",
+//!         "mien_front_face1_quality",
+//!         "mien_front_Frames",
+//!     ]
+//! );
+//!
+//! // A frame without a face, captured at 2 s and pushed 10 ms later: one row for each stream.
+//! let mut frame = FrameFaces::boxed();
+//! frame.capture_nanos = 2_000_000_000;
+//! let rows = encoder.encode(&frame, 2_010_000_000).expect("it is later than the frame before");
+//! assert_eq!(rows.iter().count(), 5);
+//! // A frame that is not later is left out.
+//! assert!(encoder.encode(&frame, 2_020_000_000).is_none());
+//! ```
 
 mod camera;
 mod describe;

@@ -15,6 +15,41 @@
 //!
 //! A recorded file has checksums beside it (`data.xdf.sums`), by which [`check`] sees changed bytes, and from which
 //! [`repair`] puts a damaged stream header back.
+//!
+//! # Example
+//! ```
+//! use mien_xdf::{Channel, ChannelFormat, Event, FlushPolicy, Reader, StreamDescription, Values, Writer};
+//!
+//! let pupils = StreamDescription {
+//!     name: "pupils".into(),
+//!     content_type: "Gaze".into(),
+//!     format: ChannelFormat::Float32,
+//!     nominal_rate_hz: 0.0,
+//!     source_id: "pupils of the first participant".into(),
+//!     channels: vec![Channel::new("left", "Diameter", "millimeters"), Channel::new("right", "Diameter", "millimeters")],
+//!     details: Vec::new(),
+//! };
+//! // Times are seconds on the recorder's clock.
+//! let mut writer = Writer::new(Vec::new(), &[], FlushPolicy::default(), 100.0)?;
+//! let stream = writer.add_stream(&pupils, 100.0)?;
+//! writer.push_f32(stream, 100.01, &[3.1, 3.2])?;
+//! writer.push_f32(stream, 100.03, &[3.0, 3.1])?;
+//! let (file, _totals) = writer.finish()?;
+//!
+//! let mut reader = Reader::new(file.as_slice())?;
+//! let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+//! while let Some(event) = reader.next_event()? {
+//!     if let Event::Samples { samples, .. } = event {
+//!         timestamps.extend(samples.timestamps);
+//!         if let Values::Float32(row) = samples.values {
+//!             values.extend(row);
+//!         }
+//!     }
+//! }
+//! assert_eq!(timestamps, [100.01, 100.03]);
+//! assert_eq!(values, [3.1, 3.2, 3.0, 3.1]);
+//! # Ok::<(), mien_xdf::XdfError>(())
+//! ```
 
 mod check;
 mod chunk;
