@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use serde_json::Value;
 use support::{fail, json, mien, rows, succeed, text};
 
@@ -16,27 +15,8 @@ fn mesh_models(parent: &Path) -> PathBuf {
     let folder = parent.join("models");
     fs::create_dir(&folder).unwrap();
     fs::copy(built_in.join("detector.onnx"), folder.join("detector.onnx")).unwrap();
-    let bytes = fs::read(built_in.join("landmarks.onnx")).unwrap();
-    let mut model = Model::read(&bytes).unwrap();
-    let graph = &mut model.graph;
-    for node in &mut graph.nodes {
-        for output in node.outputs.iter_mut().filter(|output| *output == "landmarks") {
-            *output = "all_landmarks".into();
-        }
-    }
-    graph.initializers.push(Tensor::from_i64("first", &[0]));
-    graph.initializers.push(Tensor::from_i64("end", &[3 * 468]));
-    graph.initializers.push(Tensor::from_i64("axis", &[1]));
-    graph.nodes.push(Node {
-        op: "Slice".into(),
-        name: "mesh".into(),
-        inputs: ["all_landmarks", "first", "end", "axis"].map(str::to_owned).to_vec(),
-        outputs: vec!["landmarks".into()],
-        attributes: vec![],
-    });
-    let output = graph.outputs.iter_mut().find(|output| output.name == "landmarks").unwrap();
-    *output.dims.as_mut().unwrap().last_mut().unwrap() = Dimension::Fixed(3 * 468);
-    fs::write(folder.join("mesh.onnx"), model.write()).unwrap();
+    let landmarks = fs::read(built_in.join("landmarks.onnx")).unwrap();
+    fs::write(folder.join("mesh.onnx"), mien_engine::without_irises(&landmarks)).unwrap();
     folder
 }
 
@@ -129,36 +109,12 @@ fn blendshapes_are_off_where_a_person_says_so_and_an_error_where_they_cannot_be(
     succeed(mien().args(["models", "verify", "--models", models]));
 }
 
-/// The tests' own network: the mean of the landmarks that blendshapes are made of.
-fn mean_model() -> Vec<u8> {
-    let value = |name: &str, dims: &[usize]| {
-        let dims =
-            std::iter::once(Dimension::Dynamic("N".into())).chain(dims.iter().copied().map(Dimension::Fixed));
-        ValueInfo { name: name.into(), element: ElementType::Float, dims: Some(dims.collect()) }
-    };
-    let mean = Node {
-        op: "ReduceMean".into(),
-        name: "mean".into(),
-        inputs: vec!["points".into()],
-        outputs: vec!["mean".into()],
-        attributes: vec![("axes".into(), Attribute::Ints(vec![1])), ("keepdims".into(), Attribute::Int(0))],
-    };
-    let graph = Graph {
-        name: "mean".into(),
-        nodes: vec![mean],
-        initializers: vec![],
-        inputs: vec![value("points", &[146, 2])],
-        outputs: vec![value("mean", &[2])],
-    };
-    Model { ir_version: 8, opset: 17, producer: "tests".into(), graph }.write()
-}
-
 #[test]
 fn a_folder_may_have_another_optional_network() {
     let parent = tempfile::tempdir().unwrap();
     let mut command = mien();
     let (file, home) = (parent.path().join("mean.onnx"), parent.path().join("home"));
-    fs::write(&file, mean_model()).unwrap();
+    fs::write(&file, mien_engine::mean_model()).unwrap();
     let imported = succeed(command.args(["models", "import"]).arg(&file).env("XDG_DATA_HOME", &home));
     assert!(imported.starts_with("mean "), "{imported}");
     let verified = succeed(mien().args(["models", "verify"]).env("XDG_DATA_HOME", &home));

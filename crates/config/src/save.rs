@@ -80,7 +80,7 @@ pub fn save_state(path: &Path, state: &impl Serialize) -> io::Result<()> {
 /// The folder `mien` in one of the user's; nothing, which is told, when it is there and not to be believed.
 fn own_folder(base: PathBuf) -> Option<PathBuf> {
     let folder = base.join("mien");
-    let checked = if folder.exists() { mien_trust::check_folder(&folder) } else { Ok(()) };
+    let checked = mien_trust::check_folder_if_there(&folder);
     checked.inspect_err(|error| tracing::warn!("{error}")).ok().map(|()| folder)
 }
 

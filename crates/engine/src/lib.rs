@@ -20,6 +20,8 @@ mod fit;
 mod role;
 mod rten_engine;
 mod source;
+#[cfg(feature = "test-network")]
+mod test_models;
 
 pub use choice::{EngineChoice, Loaded, ParseEngineChoiceError, check_available, load, load_bytes};
 pub use contract::{Batches, Contract, Dim, FACES, FRAMES, Shape, Tensor};
@@ -29,3 +31,5 @@ pub use fit::{Fit, Misfit};
 pub use role::{BLAZEFACE, ParseRoleError, Role};
 pub use rten_engine::RtenEngine;
 pub use source::{MAX_MODEL_BYTES, Prepared, prepare, read_model_file, sha256_hex};
+#[cfg(feature = "test-network")]
+pub use test_models::{mean_model, without_irises};

@@ -238,8 +238,7 @@ pub fn places(named: Option<&Path>) -> Vec<Place> {
 
 /// Whether a folder of the user's is to be believed, if it is there; the reason why not is in the log.
 fn is_own(folder: &Path) -> bool {
-    let checked = if folder.exists() { mien_trust::check_folder(folder) } else { Ok(()) };
-    checked.inspect_err(|error| tracing::warn!("{error}")).is_ok()
+    mien_trust::check_folder_if_there(folder).inspect_err(|error| tracing::warn!("{error}")).is_ok()
 }
 
 /// The folder of the user's own models: `$XDG_DATA_HOME/mien/models`, `~/.local/share/mien/models`.

@@ -87,6 +87,14 @@ pub fn check_folder(folder: &Path) -> Result<(), Distrust> {
     check_metadata(folder, &folder.metadata().map_err(unreadable)?)
 }
 
+/// Checks a folder that need not be there.
+///
+/// # Errors
+/// As [`check_folder`], where it is there.
+pub fn check_folder_if_there(folder: &Path) -> Result<(), Distrust> {
+    if folder.exists() { check_folder(folder) } else { Ok(()) }
+}
+
 /// Checks a folder in which this user alone keeps files, though it lies where anybody may make one, such as `/tmp`: it
 /// is a folder and no link to one, belongs to this user, and nobody else may even look into it.
 ///

@@ -2,7 +2,6 @@
 
 use mien_engine::Role;
 use mien_face::{FacePart, FaceParts, Frame, MESH_LANDMARK_COUNT};
-use mien_onnx::{Attribute, Dimension, ElementType, Graph, Model, Node, Tensor, ValueInfo};
 use mien_pipeline::{Pipeline, PipelineSettings};
 use mien_synthetic::{Motion, SyntheticCamera, SyntheticSettings};
 
@@ -28,38 +27,14 @@ fn both(models: &Models, mut check: impl FnMut(&Pipeline, &Pipeline)) {
     assert!(faces >= 36, "{faces} faces");
 }
 
-/// The built-in landmark network without the irises.
-fn mesh_model() -> Vec<u8> {
-    let bytes = models().get(Role::Landmarks).unwrap().read().unwrap();
-    let mut model = Model::read(&bytes).unwrap();
-    let graph = &mut model.graph;
-    for node in &mut graph.nodes {
-        for output in node.outputs.iter_mut().filter(|output| *output == "landmarks") {
-            *output = "all_landmarks".into();
-        }
-    }
-    for (name, value) in [("first", 0), ("end", 3 * MESH_LANDMARK_COUNT as i64), ("axis", 1)] {
-        graph.initializers.push(Tensor::from_i64(name, &[value]));
-    }
-    graph.nodes.push(Node {
-        op: "Slice".into(),
-        name: "mesh".into(),
-        inputs: ["all_landmarks", "first", "end", "axis"].map(str::to_owned).to_vec(),
-        outputs: vec!["landmarks".into()],
-        attributes: vec![],
-    });
-    let output = graph.outputs.iter_mut().find(|output| output.name == "landmarks").unwrap();
-    *output.dims.as_mut().unwrap().last_mut().unwrap() = Dimension::Fixed(3 * MESH_LANDMARK_COUNT);
-    model.write()
-}
-
 #[test]
 fn a_landmark_network_without_irises_gives_the_cpus_mesh() {
     if !is_here() {
         return;
     }
+    let landmarks = models().get(Role::Landmarks).unwrap().read().unwrap();
     let mut models = Models::read();
-    models.insert(Role::Landmarks, "mesh.onnx", mesh_model());
+    models.insert(Role::Landmarks, "mesh.onnx", mien_engine::without_irises(&landmarks));
     both(&models, |gpu, cpu| {
         // The blendshapes read the irises: neither engine computes them.
         assert_eq!(gpu.parts(), FaceParts::NONE);
@@ -92,37 +67,13 @@ fn without_a_blendshape_network_the_graphs_have_none() {
     });
 }
 
-/// The tests' own network: the mean of the landmarks that blendshapes are made of.
-fn mean_model() -> Vec<u8> {
-    let value = |name: &str, dims: &[usize]| {
-        let dims =
-            std::iter::once(Dimension::Dynamic("N".into())).chain(dims.iter().copied().map(Dimension::Fixed));
-        ValueInfo { name: name.into(), element: ElementType::Float, dims: Some(dims.collect()) }
-    };
-    let mean = Node {
-        op: "ReduceMean".into(),
-        name: "mean".into(),
-        inputs: vec!["points".into()],
-        outputs: vec!["mean".into()],
-        attributes: vec![("axes".into(), Attribute::Ints(vec![1])), ("keepdims".into(), Attribute::Int(0))],
-    };
-    let graph = Graph {
-        name: "mean".into(),
-        nodes: vec![mean],
-        initializers: vec![],
-        inputs: vec![value("points", &[146, 2])],
-        outputs: vec![value("mean", &[2])],
-    };
-    Model { ir_version: 8, opset: 17, producer: "tests".into(), graph }.write()
-}
-
 #[test]
 fn another_optional_network_runs_in_the_graph() {
     if !is_here() {
         return;
     }
     let mut models = Models::read();
-    models.insert(Role::Mean, "mean.onnx", mean_model());
+    models.insert(Role::Mean, "mean.onnx", mien_engine::mean_model());
     both(&models, |gpu, cpu| {
         for (ours, theirs) in gpu.derived().iter().zip(cpu.derived()) {
             for (p, q) in ours.of(Role::Mean).iter().zip(theirs.of(Role::Mean)) {
